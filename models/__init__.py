@@ -1,0 +1,1 @@
+"""Real models that run on this machine without a key."""

@@ -1,0 +1,9 @@
+"""What Inspect finds under the name `thoughttrace` (entry point group `inspect_ai`)."""
+
+from thoughttrace.models.local import local
+from thoughttrace.scorers.agreement import agreement
+from thoughttrace.scorers.similarity import similarity
+from thoughttrace.tasks.infer_reaction import infer_reaction
+from thoughttrace.tasks.infer_reason import infer_reason
+
+__all__ = ["agreement", "infer_reaction", "infer_reason", "local", "similarity"]

@@ -1,0 +1,180 @@
+"""Conversations as the ThoughtTrace release writes them, and what may stand in one."""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+Kind = Literal["reason", "reaction"]
+Role = Literal["user", "assistant"]
+
+TYPES: dict[Kind, tuple[str, ...]] = {
+    "reason": (
+        "task_motivation",
+        "task_continuation",
+        "context_grounding_and_constraints",
+        "content_expectation",
+        "social_and_others",
+        "style_expectation",
+        "task_reorientation",
+    ),
+    "reaction": (
+        "explicit_affirmation",
+        "content_relevance",
+        "presentation_style",
+        "scope_fit",
+        "partial_satisfaction",
+    ),
+}
+"""The types (labels) of the release; an LLM gave them, so they group thoughts but are not gold."""
+
+KIND_OF: dict[Role, Kind] = {"user": "reason", "assistant": "reaction"}
+
+_RELEASE_ID = re.compile(r"(?P<user>.+?)_task\d+_conversation\d+")
+_AGES = range(10, 111)
+
+
+def _text(value: Any) -> Any:
+    return "" if value is None else value
+
+
+def _many(value: Any) -> Any:
+    return [] if value is None else value
+
+
+def _whole_number(value: Any) -> Any:
+    """The release writes numbers as strings; one that is no number is as good as missing."""
+    if isinstance(value, str):
+        return int(value) if value.strip().isdecimal() else None
+    return value
+
+
+def _moment(value: Any) -> datetime | None:
+    """Read `…Z`, `…+00:00`, and times without a zone (taken as UTC); anything else is unknown."""
+    try:
+        moment = datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+Text = Annotated[str, BeforeValidator(_text)]
+Moment = Annotated[datetime | None, BeforeValidator(_moment)]
+WholeNumber = Annotated[int | None, BeforeValidator(_whole_number)]
+
+
+class _Record(BaseModel):
+    # The release grows columns; a key nobody here reads must not stop a run.
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class Thought(_Record):
+    """What a user privately wrote about one message."""
+
+    content: Text = ""
+    timestamp: Moment = None
+    label: Text = ""
+
+
+class Participant(_Record):
+    """What a user said of themselves. Values are as given, impossible ages too."""
+
+    age: WholeNumber = None
+    gender: str | None = None
+    education: str | None = None
+    occupation: str | None = None
+    frequency: WholeNumber = None
+    purposes: str | None = None
+
+    @property
+    def plausible_age(self) -> int | None:
+        """The age in years, or None where it is missing or outside 10–110 (the release has 2 and 366)."""
+        return self.age if self.age in _AGES else None
+
+
+class Message(_Record):
+    """One message, with the reasons (on a user's) or reactions (on an assistant's) it carries."""
+
+    role: Role = Field(alias="type")
+    content: str
+    timestamp: Moment = None
+    reasons: Annotated[list[Thought], BeforeValidator(_many)] = []
+    reactions: Annotated[list[Thought], BeforeValidator(_many)] = []
+
+    @model_validator(mode="after")
+    def _thoughts_are_on_their_role(self) -> "Message":
+        if self.role == "user" and self.reactions:
+            raise ValueError("has a reaction on a user message; reactions belong on assistant messages")
+        if self.role == "assistant" and self.reasons:
+            raise ValueError("has a reason on an assistant message; reasons belong on user messages")
+        return self
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of thought this message can carry."""
+        return KIND_OF[self.role]
+
+    @property
+    def annotations(self) -> list[Thought]:
+        """All thoughts on this message, empty ones too."""
+        return self.reasons if self.role == "user" else self.reactions
+
+    @property
+    def thoughts(self) -> list[Thought]:
+        """The thoughts on this message that say something."""
+        return [thought for thought in self.annotations if thought.content.strip()]
+
+
+class Conversation(_Record):
+    """A conversation of one user with one assistant model, ordered by position, never by timestamp.
+
+    A record's `user` key names the user; without one the user is read from an id like the release's,
+    `user804_task2_conversation1`.
+    """
+
+    id: str = Field(min_length=1)
+    user: str = ""
+    messages: list[Message] = Field(min_length=1)
+    model: str = Field(default="unknown", alias="model_name")
+    task_summary: Text = ""
+    task_expectation: Text = ""
+    survey_answers: Annotated[list[Participant], BeforeValidator(_many)] = []
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_the_user(cls, record: Any) -> Any:
+        if isinstance(record, dict) and not record.get("user"):
+            named = _RELEASE_ID.fullmatch(str(record.get("id", "")))
+            if not named:
+                # Every interval clusters by user: a guessed user would make every interval wrong.
+                raise ValueError(
+                    "has no user: name the id like 'user1_task1_conversation1' or add a 'user' key"
+                )
+            record = {**record, "user": named["user"]}
+        return record
+
+    @property
+    def participant(self) -> Participant | None:
+        """The user's survey answers, if there are any."""
+        return self.survey_answers[0] if self.survey_answers else None
+
+    def annotated(self, kind: Kind) -> Iterator[tuple[int, Message]]:
+        """Yield (index, message) of the messages that carry thoughts of a kind, in order."""
+        for index, message in enumerate(self.messages):
+            if message.kind == kind and message.thoughts:
+                yield index, message
+
+    def hindsight(self, index: int) -> bool | None:
+        """Tell whether a thought on message `index` was written after the next user message.
+
+        None where there is no next user message, or no timestamps to tell by.
+        """
+        later = (m.timestamp for m in self.messages[index + 1 :] if m.role == "user")
+        following = next(later, None)
+        written = [t.timestamp for t in self.messages[index].thoughts if t.timestamp]
+        return max(written) > following if following and written else None
+
+
+assert set(get_args(Kind)) == set(TYPES)

@@ -1,0 +1,60 @@
+"""The one place where a conversation becomes text that a model reads."""
+
+import hashlib
+
+from thoughttrace.datasets.conversation import Conversation, Participant
+
+
+def marker(*texts: str) -> str:
+    """A word that stands in none of the texts, so that no text can forge a line that carries it.
+
+    Derived from the texts alone: the same texts always give the same prompt, byte for byte.
+    """
+    seed = hashlib.sha256("\x1f".join(texts).encode("utf-8", "surrogatepass"))
+    while any((word := seed.hexdigest()[:8]) in text for text in texts):
+        seed.update(b"again")
+    return word
+
+
+def block(mark: str, label: str, text: str) -> str:
+    """One piece of quoted text under a line that only we can write."""
+    return f"[{mark} {label}]\n{text.strip()}\n"
+
+
+def conversation_marker(conversation: Conversation) -> str:
+    """The marker of a conversation; the same for all its samples, so that their prompts share a prefix."""
+    person = conversation.participant
+    survey = _survey(person) if person else ""
+    texts = [message.content for message in conversation.messages]
+    return marker(conversation.id, *texts, conversation.task_summary, conversation.task_expectation, survey)
+
+
+def render(conversation: Conversation, first: int, last: int) -> str:
+    """Render messages `first` to `last` (both included).
+
+    The text of a longer stretch from the same `first` begins with the text of a shorter one.
+    """
+    mark = conversation_marker(conversation)
+    left_out = f"[{mark} messages m00 to m{first - 1:02} are left out]\n" if first else ""
+    return left_out + "".join(
+        block(mark, f"m{index:02} {message.role}", message.content)
+        for index, message in enumerate(conversation.messages[first : last + 1], start=first)
+    )
+
+
+def render_profile(conversation: Conversation) -> str:
+    """Render what the user said of themselves and of the task, both outside the conversation."""
+    mark = conversation_marker(conversation)
+    person = conversation.participant
+    parts = {
+        "survey": _survey(person) if person else "",
+        "task, in the user's words": conversation.task_summary,
+        "what the user expected": conversation.task_expectation,
+    }
+    return "".join(block(mark, label, text) for label, text in parts.items() if text.strip())
+
+
+def _survey(person: Participant) -> str:
+    answers = person.model_dump() | {"age": person.plausible_age}
+    answers["AI use, 1 (rarely) to 5 (daily)"] = answers.pop("frequency")
+    return "\n".join(f"{name}: {answer}" for name, answer in answers.items() if answer is not None)

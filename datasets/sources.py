@@ -1,0 +1,66 @@
+"""Where conversations come from: the bundled sample, the Hub, or a path."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from thoughttrace.datasets.conversation import Conversation
+from thoughttrace.datasets.hub import REVISION, download
+from thoughttrace.datasets.load import load_conversations
+
+_HERE = Path(__file__).resolve().parent
+_SAMPLE = _HERE / "sample.jsonl"
+
+# Inspect runs a task file from the file's own folder, but a user's relative path means the folder
+# they typed it in. The package's entry point is loaded before Inspect moves, so this is that folder.
+_STARTED_IN = Path.cwd()
+_TASKS = _HERE.parent / "tasks"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Conversations and where they are from."""
+
+    conversations: list[Conversation]
+    skipped: list[str]
+    name: str
+    """`sample`, `hub`, or the file's or folder's name (never its whole path: logs are shared)."""
+    revision: str
+    """The Hub revision, or `sha256:` and the first 12 digits of the content's checksum."""
+
+
+def open_source(data: str, skip_bad: bool = False) -> Source:
+    """Open the conversations that a user named.
+
+    Args:
+        data: `sample` (bundled), `hub` or `hub@REVISION` (downloaded once), or the path of a JSONL file or a
+            folder of them, relative to the folder the command was started in.
+        skip_bad: Leave out lines that cannot be used instead of stopping.
+
+    Raises:
+        UserError: The data cannot be found, downloaded, or read.
+    """
+    if data == "sample":
+        return _from_path(_SAMPLE, "sample", skip_bad)
+    origin, _, revision = data.partition("@")
+    if origin == "hub":
+        revision = revision or REVISION
+        loaded = load_conversations(download(revision), skip_bad)
+        return Source(loaded.conversations, loaded.skipped, "hub", revision)
+    if data == "-":
+        return _from_path(data, "standard input", skip_bad)
+    path = _absolute(data)
+    return _from_path(path, path.name, skip_bad)
+
+
+def _absolute(data: str) -> Path:
+    base = _STARTED_IN if Path.cwd().resolve() == _TASKS else Path.cwd()
+    return base / Path(data).expanduser()
+
+
+def _from_path(path: str | Path, name: str, skip_bad: bool) -> Source:
+    loaded = load_conversations(path, skip_bad)
+    digest = hashlib.sha256()
+    for conversation in loaded.conversations:
+        digest.update(conversation.model_dump_json().encode())
+    return Source(loaded.conversations, loaded.skipped, name, f"sha256:{digest.hexdigest()[:12]}")

@@ -1,0 +1,92 @@
+"""Agreement: how far an inference says what the user thought, 1–5, rated by a judge."""
+
+from collections.abc import Sequence
+from statistics import fmean
+from typing import Any
+
+from inspect_ai.model import ChatMessage, ChatMessageUser, Model
+from inspect_ai.scorer import Score, Scorer, Target, grouped, mean, scorer, stderr
+from inspect_ai.solver import TaskState
+
+from thoughttrace.scorers.grader import judges
+from thoughttrace.scorers.inference import normalise
+from thoughttrace.scorers.verdict import (
+    REPAIR,
+    VERDICT_CONFIG,
+    judge_prompt,
+    parse_verdict,
+    rubric_hash,
+)
+
+Vote = dict[str, Any]
+"""`judge`, `rating` (1–5 or None), `rationale`, `prompt_hash`, `replies` (raw, in order)."""
+
+
+# `grouped(ci())` would abort a run after it was paid for; intervals are the analysis' work.
+@scorer(metrics=[mean(), stderr(cluster="user"), grouped(mean(), "type", all=False)])
+def agreement(allow_self_judging: bool = False) -> Scorer:
+    """Rate the agreement of an inference with the user's thought(s), 1–5.
+
+    Every model bound to the role `grader` votes, except the evaluated model itself; the score is the mean of
+    the valid votes. A judge whose reply is no valid verdict is asked once more. Without any valid vote the
+    sample is unscored (`grader_failed`), never given a number. An empty inference is unscored too
+    (`no_response`, or `refusal` where the provider's filter stopped it).
+
+    Args:
+        allow_self_judging: Let the evaluated model vote on itself.
+    """
+
+    async def score(state: TaskState, target: Target) -> Score:
+        inference = normalise(state.output.completion)
+        if not inference:
+            filtered = state.output.stop_reason == "content_filter"
+            return Score.unscored(reason="refusal" if filtered else "no_response", answer="")
+        kind = state.metadata["kind"]
+        prompt = judge_prompt(kind, state.metadata["message"], list(target), inference)
+        votes = [
+            await _vote(judge, prompt, rubric_hash(kind)) for judge in judges(allow_self_judging)
+        ]
+        return _score(inference, votes)
+
+    return score
+
+
+async def _vote(judge: Model, prompt: list[ChatMessage], prompt_hash: str) -> Vote:
+    """Ask one judge, and once more if its reply is no verdict."""
+    replies: list[str] = []
+    messages = prompt
+    verdict = None
+    while verdict is None and len(replies) < 2:
+        output = await judge.generate(messages, config=VERDICT_CONFIG)
+        replies.append(output.completion)
+        verdict = parse_verdict(output.completion)
+        # Some providers refuse an empty assistant message.
+        said = [output.message] if output.completion.strip() else []
+        messages = [*prompt, *said, ChatMessageUser(content=REPAIR)]
+    return {
+        "judge": str(judge),
+        "rating": verdict.rating if verdict else None,
+        "rationale": verdict.rationale if verdict else None,
+        "prompt_hash": prompt_hash,
+        "replies": replies,
+    }
+
+
+def _score(inference: str, votes: Sequence[Vote]) -> Score:
+    metadata = {"votes": list(votes)}
+    valid = [vote for vote in votes if vote["rating"] is not None]
+    if not valid:
+        return Score.unscored(
+            reason="grader_failed",
+            answer=inference,
+            explanation="No judge gave a valid verdict; their replies are in the metadata.",
+            metadata=metadata,
+        )
+    ratings = [vote["rating"] for vote in valid]
+    rationales = [f"{vote['judge']}: {vote['rationale']}" for vote in valid]
+    return Score(
+        value=ratings[0] if len(ratings) == 1 else fmean(ratings),
+        answer=inference,
+        explanation=valid[0]["rationale"] if len(valid) == 1 else "\n".join(rationales),
+        metadata=metadata,
+    )

@@ -1,0 +1,54 @@
+"""Who judges: the models bound to the role `grader`, never the model they judge."""
+
+from inspect_ai.model import Model, get_model, model_roles
+from inspect_ai.model._model import active_model
+from inspect_ai.solver import Generate, Solver, TaskState, solver
+
+from thoughttrace.datasets.errors import UserError
+
+ROLE = "grader"
+
+
+def judges(allow_self_judging: bool) -> list[Model]:
+    """The judges of the evaluated model: those bound to the role, less the evaluated model itself.
+
+    Raises:
+        UserError: No model is bound to the role, or only the evaluated model is.
+    """
+    bound = model_roles().get(ROLE, [])
+    panel = bound if isinstance(bound, list) else [bound]
+    if not panel:
+        raise UserError(
+            "No judge: bind one with --model-role grader=PROVIDER/MODEL "
+            "(another model than the one evaluated). Nothing was generated."
+        )
+    evaluated = str(get_model())
+    others = [judge for judge in panel if allow_self_judging or str(judge) != evaluated]
+    if not others:
+        raise UserError(
+            f"The judge is the evaluated model itself ({evaluated}): bind another with --model-role "
+            "grader=PROVIDER/MODEL, or pass -T allow_self_judging=true and the report will mark the result. "
+            "Nothing was generated."
+        )
+    return others
+
+
+def require_grader(allow_self_judging: bool) -> None:
+    """Refuse a run that nobody could judge, before it starts.
+
+    Inspect binds models and roles before it makes a task, so the command fails here with one sentence. A task
+    made in Python before `eval()` is called has no model yet; `preflight` looks again then.
+    """
+    if active_model() is not None:
+        judges(allow_self_judging)
+
+
+@solver
+def preflight(allow_self_judging: bool = False) -> Solver:
+    """Refuse, before the first generation, a run that nobody could judge."""
+
+    async def solve(state: TaskState, generate: Generate) -> TaskState:
+        judges(allow_self_judging)
+        return state
+
+    return solve

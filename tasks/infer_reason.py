@@ -1,0 +1,55 @@
+"""Infer why a user sent a message, from the conversation."""
+
+from inspect_ai import Task, task
+from inspect_ai.solver import generate
+
+from thoughttrace.scorers.agreement import agreement
+from thoughttrace.scorers.grader import preflight, require_grader
+from thoughttrace.scorers.similarity import with_similarity
+from thoughttrace.tasks.thoughts import VIEWER, thoughts
+
+
+@task
+def infer_reason(
+    data: str = "sample",
+    context: str = "history",
+    types: str | list[str] | None = None,
+    users: int | None = None,
+    per_user: int | None = None,
+    seed: int = 0,
+    max_context_words: int | None = None,
+    skip_bad: bool = False,
+    similarity: bool = False,
+    allow_self_judging: bool = False,
+) -> Task:
+    """Infer why a user sent a message, in one sentence in the user's voice; a judge rates agreement 1–5.
+
+    Needs a judge: `--model-role grader=PROVIDER/MODEL`, another model than the one evaluated.
+
+    Args:
+        data: `sample`, `hub`, `hub@REVISION`, or the path of a JSONL file or a folder of them.
+        context: What the model sees: `message`, `history`, `lookahead`, or `profile` (which sends survey
+            answers such as age and occupation to the model's provider). Defaults to what the paper is reported to have used: everything up to the message.
+        types: Only reasons of these types.
+        users: At most this many users, each with all their reasons.
+        per_user: At most this many reasons of each user, chosen at random.
+        seed: Of the order of users and the choice within them.
+        max_context_words: Drop the oldest turns until at most this many words are shown.
+        skip_bad: Leave out lines of the data that cannot be used, and name them in the log.
+        similarity: Also score embedding similarity (extra `similarity`), a baseline to beat.
+        allow_self_judging: Let the evaluated model judge itself; the report marks such numbers.
+    """
+    require_grader(allow_self_judging)
+    dataset, metadata = thoughts(
+        "reason", data, context, types, users, per_user, seed, max_context_words, skip_bad
+    )
+    return Task(
+        dataset=dataset,
+        setup=preflight(allow_self_judging),
+        solver=generate(),
+        scorer=with_similarity(agreement(allow_self_judging), similarity),
+        version="1-A",
+        metadata=metadata,
+        viewer=VIEWER,
+        headline_metric="agreement",
+    )

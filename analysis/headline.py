@@ -60,10 +60,7 @@ def _row(run: Run) -> dict[str, object]:
     return (
         row
         | {"n": len(scored), "samples": run.planned, "coverage": len(scored) / run.planned}
-        | {
-            f"mean_if_missing_{end:.0f}": (values.sum() + missing * end) / run.planned
-            for end in SCALE
-        }
+        | {f"mean_if_missing_{end:.0f}": (values.sum() + missing * end) / run.planned for end in SCALE}
         | {f"rated_{rating}": int((nearest == rating).sum()) for rating in range(1, 6)}
         | {"similarity": run.samples["similarity"].mean(), "self_judged": run.self_judged}
     )

@@ -63,7 +63,9 @@ def table_rows(table: pd.DataFrame) -> list[dict[str, str]]:
     for kind, own in table.groupby("kind", sort=False):
         rows += [_row(row) for _, row in own.iterrows()]
         published = (kind, PUBLISHED_LABEL, f"{PUBLISHED[kind]:.2f}", "not published")
-        rows.append(dict.fromkeys(COLUMNS, "") | dict(zip(COLUMNS, published, strict=False)) | {"Judge": "others"})
+        rows.append(
+            dict.fromkeys(COLUMNS, "") | dict(zip(COLUMNS, published, strict=False)) | {"Judge": "others"}
+        )
     return rows
 
 
@@ -88,7 +90,9 @@ def _row(row: pd.Series) -> dict[str, str]:
 
 def _markdown(rows: Sequence[dict[str, str]]) -> str:
     lines = [COLUMNS, ("---",) * len(COLUMNS), *(tuple(row.values()) for row in rows)]
-    table = "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
+    table = "\n".join(
+        f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines
+    )
     return f"{table}\n\n{PUBLISHED_NOTE}\n"
 
 
@@ -99,7 +103,9 @@ def _inline(svg: Path) -> Markup:
 
 
 def _page(runs: Runs, rows: Sequence[dict[str, str]], figures: dict[str, Markup]) -> str:
-    environment = Environment(autoescape=select_autoescape(default=True), trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(
+        autoescape=select_autoescape(default=True), trim_blocks=True, lstrip_blocks=True
+    )
     template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
     return template.render(
         columns=COLUMNS,

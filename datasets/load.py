@@ -99,8 +99,8 @@ def _parse(line: bytes, place: str) -> Conversation:
 def _name(line: bytes) -> str:
     """The conversation's id in brackets, where the broken line still tells it."""
     head, found, rest = line.partition(b'"id": "')
-    name = rest.partition(b'"')[0].decode("utf-8", "replace")
-    return f" ({name})" if found and b'"messages"' not in head else ""
+    name, closed, _ = rest.partition(b'"')
+    return f" ({name.decode('utf-8', 'replace')})" if found and closed and b'"messages"' not in head else ""
 
 
 def _sentence(error: ValidationError) -> str:

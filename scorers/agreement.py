@@ -43,9 +43,7 @@ def agreement(allow_self_judging: bool = False) -> Scorer:
             return Score.unscored(reason="refusal" if filtered else "no_response", answer="")
         kind = state.metadata["kind"]
         prompt = judge_prompt(kind, state.metadata["message"], list(target), inference)
-        votes = [
-            await _vote(judge, prompt, rubric_hash(kind)) for judge in judges(allow_self_judging)
-        ]
+        votes = [await _vote(judge, prompt, rubric_hash(kind)) for judge in judges(allow_self_judging)]
         return _score(inference, votes)
 
     return score

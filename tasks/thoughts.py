@@ -6,7 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from inspect_ai.dataset import MemoryDataset
-from inspect_ai.viewer import ScoreColorScale, TaskSamplesColumn, TaskSamplesSort, TaskSamplesView, ViewerConfig
+from inspect_ai.viewer import (
+    ScoreColorScale,
+    TaskSamplesColumn,
+    TaskSamplesSort,
+    TaskSamplesView,
+    ViewerConfig,
+)
 
 from thoughttrace import __version__
 from thoughttrace.datasets.census import census

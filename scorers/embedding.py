@@ -78,6 +78,4 @@ def _file(package: str, name: str) -> str:
     for file in files:
         if file.name == name:
             return str(Path(str(file.locate())))
-    raise UserError(
-        f"The package {package} holds no {name}; reinstall it: pip install --force-reinstall {package}."
-    )
+    raise UserError(f"The package {package} holds no {name}; reinstall it: pip install --force-reinstall {package}.")

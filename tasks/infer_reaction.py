@@ -29,7 +29,8 @@ def infer_reaction(
     Args:
         data: `sample`, `hub`, `hub@REVISION`, or the path of a JSONL file or a folder of them.
         context: What the model sees: `message`, `history`, `lookahead`, or `profile` (which sends survey
-            answers such as age and occupation to the model's provider). Defaults to what the paper is reported to have used: the user's next message too.
+            answers such as age and occupation to the model's provider). The default is what
+            the paper is reported to have used: the user's next message too.
         types: Only reactions of these types.
         users: At most this many users, each with all their reactions.
         per_user: At most this many reactions of each user, chosen at random.
@@ -40,9 +41,7 @@ def infer_reaction(
         allow_self_judging: Let the evaluated model judge itself; the report marks such numbers.
     """
     require_grader(allow_self_judging)
-    dataset, metadata = thoughts(
-        "reaction", data, context, types, users, per_user, seed, max_context_words, skip_bad
-    )
+    dataset, metadata = thoughts("reaction", data, context, types, users, per_user, seed, max_context_words, skip_bad)
     return Task(
         dataset=dataset,
         setup=preflight(allow_self_judging),

@@ -57,9 +57,7 @@ def root() -> Path:
 @pytest.fixture(scope="session")
 def examples() -> Path:
     """The 20 real conversations, which are never part of the repository."""
-    path = Path(
-        os.environ.get("THOUGHTTRACE_EXAMPLES", ROOT.parent / "shared/data/ThoughtTrace_examples.jsonl")
-    )
+    path = Path(os.environ.get("THOUGHTTRACE_EXAMPLES", ROOT.parent / "shared/data/ThoughtTrace_examples.jsonl"))
     if not path.exists():
         pytest.skip("the real conversations are not here (set THOUGHTTRACE_EXAMPLES to their file)")
     return path

@@ -14,9 +14,7 @@ ROOMS = ("datasets", "tasks", "scorers", "models", "analysis", "src/thoughttrace
 
 def test_no_file_is_over_200_lines(root: Path) -> None:
     files = [file for room in ROOMS for file in (root / room).rglob("*.py")]
-    lengths = {
-        str(file.relative_to(root)): len(file.read_text(encoding="utf-8").splitlines()) for file in files
-    }
+    lengths = {str(file.relative_to(root)): len(file.read_text(encoding="utf-8").splitlines()) for file in files}
     assert len(lengths) > 20
     assert {name: length for name, length in lengths.items() if length > 200} == {}
 
@@ -75,9 +73,7 @@ def test_the_wheel_runs_in_a_clean_environment(built: Path, tmp_path: Path) -> N
     # The dependencies come from here; a line in a .pth file brings them in, but not this editable install.
     (here,) = {Path(p) for p in sys.path if p.endswith("site-packages")}
     (site / "dependencies.pth").write_text(f"{here}\n")
-    subprocess.run(
-        [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", site, wheel], check=True
-    )
+    subprocess.run([sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", site, wheel], check=True)
     python = home / "bin/python"
     where = "import thoughttrace.tasks as t; print(t.__file__)"
     told = subprocess.run([python, "-c", where], cwd=tmp_path, capture_output=True, text=True, check=True)

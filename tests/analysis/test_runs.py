@@ -21,9 +21,7 @@ def test_the_newest_run_of_a_measurement_counts(run_task: Run, tmp_path: Path) -
     other = run_task(kind="reaction", limit=3)
     found = read_runs([str(tmp_path / "logs")])
     assert [run.log for run in found.counted] == [Path(log.location).name for log in (newer, other)]
-    assert found.left_out == [
-        f"{Path(older.location).name}: superseded by the newer run {Path(newer.location).name}."
-    ]
+    assert found.left_out == [f"{Path(older.location).name}: superseded by the newer run {Path(newer.location).name}."]
 
 
 def test_a_run_names_what_made_it(run_task: Run, tmp_path: Path) -> None:

@@ -76,9 +76,7 @@ def test_a_bad_line_is_named(write: Callable[..., Path], line: bytes, sentence: 
 
 
 @pytest.mark.parametrize(("line", "sentence"), BAD)
-def test_a_bad_line_can_be_skipped_and_is_named(
-    write: Callable[..., Path], line: bytes, sentence: str
-) -> None:
+def test_a_bad_line_can_be_skipped_and_is_named(write: Callable[..., Path], line: bytes, sentence: str) -> None:
     loaded = load_conversations(write(record(), line), skip_bad=True)
     assert [c.id for c in loaded.conversations] == [ID]
     assert len(loaded.skipped) == 1
@@ -182,9 +180,7 @@ def test_the_real_examples_are_as_their_readme_says(examples: Path) -> None:
 
 def test_hindsight_of_the_real_examples(examples: Path) -> None:
     told = [
-        c.hindsight(index)
-        for c in load_conversations(examples).conversations
-        for index, _ in c.annotated("reaction")
+        c.hindsight(index) for c in load_conversations(examples).conversations for index, _ in c.annotated("reaction")
     ]
     assert told.count(True) == 86
     assert told.count(True) + told.count(False) == 139

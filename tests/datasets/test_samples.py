@@ -1,6 +1,7 @@
 """Samples: what is shown in each context, how it is marked, and what the metadata says."""
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -59,9 +60,9 @@ def test_the_oldest_turns_are_dropped_first(talk: Conversation, words: int, firs
 
 def test_a_shorter_stretch_is_a_prefix_of_a_longer_one(talk: Conversation) -> None:
     stretches = [render(talk, 0, last) for last in range(8)]
-    assert all(long.startswith(short) for short, long in zip(stretches, stretches[1:], strict=False))
+    assert all(long.startswith(short) for short, long in pairwise(stretches))
     prompts = [cut(talk, index, "history").input[1].text for index in range(0, 8, 2)]
-    for short, long in zip(prompts, prompts[1:], strict=False):
+    for short, long in pairwise(prompts):
         assert long.startswith(short.partition(" end]")[0].rpartition("[")[0])
 
 

@@ -71,8 +71,6 @@ def test_types(people: list[Conversation], make_conversation: Callable[..., dict
         ({"per_user": -1}, "per_user=-1: must be 1 or more"),
     ],
 )
-def test_what_cannot_be_chosen_is_said(
-    people: list[Conversation], arguments: dict[str, Any], sentence: str
-) -> None:
+def test_what_cannot_be_chosen_is_said(people: list[Conversation], arguments: dict[str, Any], sentence: str) -> None:
     with pytest.raises(UserError, match=sentence):
         select(people, "reason", **arguments)

@@ -60,9 +60,7 @@ def test_a_bad_reply_is_repaired_once(run: Callable[..., EvalLog], scripted: Scr
 
 
 @pytest.mark.parametrize("bad", ["", "nonsense", '{"rationale": "x", "rating": 6}'])
-def test_two_bad_replies_leave_the_sample_unscored(
-    run: Callable[..., EvalLog], scripted: Scripted, bad: str
-) -> None:
+def test_two_bad_replies_leave_the_sample_unscored(run: Callable[..., EvalLog], scripted: Scripted, bad: str) -> None:
     score = score_of(run(scripted("m", replies("guess")), scripted("j", replies(bad, bad, GOOD))))
     assert math.isnan(score.as_float())
     assert score.reason == "grader_failed"
@@ -76,9 +74,7 @@ def test_an_empty_inference_is_not_judged(run: Callable[..., EvalLog], scripted:
     assert math.isnan(score.as_float())
 
 
-def test_a_panel_votes_and_a_failed_member_costs_its_vote_only(
-    run: Callable[..., EvalLog], scripted: Scripted
-) -> None:
+def test_a_panel_votes_and_a_failed_member_costs_its_vote_only(run: Callable[..., EvalLog], scripted: Scripted) -> None:
     panel = [
         scripted("j1", replies(GOOD)),
         scripted("j2", replies("?", "?")),
@@ -115,9 +111,7 @@ def test_self_judging_can_be_allowed(run: Callable[..., EvalLog], scripted: Scri
     assert score_of(log).value == 4
 
 
-def test_the_judge_does_not_see_who_wrote_the_inference(
-    run: Callable[..., EvalLog], scripted: Scripted
-) -> None:
+def test_the_judge_does_not_see_who_wrote_the_inference(run: Callable[..., EvalLog], scripted: Scripted) -> None:
     judge = scripted("j", replies(GOOD))
     run(scripted("name-of-the-model", replies("guess")), judge)
     assert "name-of-the-model" not in str(judge.api.requests)

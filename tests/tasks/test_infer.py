@@ -48,9 +48,7 @@ def test_no_thought_ever_reaches_the_evaluated_model(
 
 
 @pytest.mark.parametrize(("kind", "context"), [("reason", "history"), ("reaction", "lookahead")])
-def test_the_default_context_is_what_the_paper_is_reported_to_have_used(
-    kind: str, context: str, data: str
-) -> None:
+def test_the_default_context_is_what_the_paper_is_reported_to_have_used(kind: str, context: str, data: str) -> None:
     task = TASKS[kind](data=data)
     assert task.metadata is not None
     assert task.metadata["context"] == context
@@ -62,9 +60,7 @@ def test_reasons_and_reactions_share_their_instructions(data: str) -> None:
     assert first.text == second.text
 
 
-def test_the_log_names_data_prompt_and_version(
-    data: str, tmp_path: Path, scripted: Callable[..., Any]
-) -> None:
+def test_the_log_names_data_prompt_and_version(data: str, tmp_path: Path, scripted: Callable[..., Any]) -> None:
     task = infer_reason(data=data, users=2, per_user=1)
     log = run(task, scripted("m", lambda _: "guess"), scripted("j", lambda _: GOOD), tmp_path, limit=2)
     found = log.eval.metadata or {}

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from inspect_ai.log import list_eval_logs, read_eval_log
 
-PROVIDER = '''
+PROVIDER = """
 from inspect_ai.model import ModelAPI, ModelOutput, ModelUsage, modelapi
 
 @modelapi(name="canned")
@@ -24,7 +24,7 @@ def canned():
             output.usage = ModelUsage(input_tokens=1, output_tokens=1, total_tokens=2)
             return output
     return Canned
-'''
+"""
 
 
 @pytest.fixture

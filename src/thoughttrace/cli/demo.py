@@ -1,6 +1,5 @@
 """`thoughttrace demo`."""
 
-import os
 import shlex
 import subprocess
 import sys
@@ -37,12 +36,8 @@ def commands(logs: Path) -> list[list[str]]:
 
 
 @click.command()
-@click.option(
-    "--log-dir", default="logs/demo", show_default=True, type=click.Path(file_okay=False, path_type=Path)
-)
-@click.option(
-    "-o", "--output", default="report", show_default=True, type=click.Path(file_okay=False, path_type=Path)
-)
+@click.option("--log-dir", default="logs/demo", show_default=True, type=click.Path(file_okay=False, path_type=Path))
+@click.option("-o", "--output", default="report", show_default=True, type=click.Path(file_okay=False, path_type=Path))
 @click.pass_context
 def demo(context: click.Context, log_dir: Path, output: Path) -> None:
     """Run the whole thing here, without a key: two small real models infer, a third judges.
@@ -56,9 +51,7 @@ def demo(context: click.Context, log_dir: Path, output: Path) -> None:
     inspect = Path(sys.executable).with_name("inspect")
     for command in commands(log_dir):
         console.print(f"\n$ {shlex.join(command)}", style="bold", markup=False, soft_wrap=True)
-        done = subprocess.run(
-            [str(inspect), *command[1:]], env={**os.environ, "INSPECT_LOG_LEVEL": "warning"}
-        )
+        done = subprocess.run([str(inspect), *command[1:]], check=False)
         if done.returncode:
             raise UserError(f"Inspect ended with exit code {done.returncode}; what it says above tells why.")
     context.invoke(report, logs=(str(log_dir),), output=output)

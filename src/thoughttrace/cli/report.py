@@ -8,9 +8,9 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from thoughttrace.analysis.headline import PUBLISHED_NOTE
 from thoughttrace.analysis.report import table_rows, write_report
 from thoughttrace.analysis.runs import read_runs
-from thoughttrace.analysis.headline import PUBLISHED_NOTE
 
 _SHOWN = {
     "Model": "Model",

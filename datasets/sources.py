@@ -26,7 +26,7 @@ class Source:
     name: str
     """`sample`, `hub`, or the file's or folder's name (never its whole path: logs are shared)."""
     revision: str
-    """The Hub revision, or `sha256:` and the first 12 digits of the content's checksum."""
+    """The Hub commit, or `sha256:` and the first 12 digits of the content's checksum."""
 
 
 def open_source(data: str, skip_bad: bool = False) -> Source:
@@ -44,9 +44,10 @@ def open_source(data: str, skip_bad: bool = False) -> Source:
         return _from_path(_SAMPLE, "sample", skip_bad)
     origin, _, revision = data.partition("@")
     if origin == "hub":
-        revision = revision or REVISION
-        loaded = load_conversations(download(revision), skip_bad)
-        return Source(loaded.conversations, loaded.skipped, "hub", revision)
+        file = download(revision or REVISION)
+        loaded = load_conversations(file, skip_bad)
+        # A branch moves; the folder that the file is cached in is named by the commit.
+        return Source(loaded.conversations, loaded.skipped, "hub", file.parent.name)
     if data == "-":
         return _from_path(data, "standard input", skip_bad)
     path = _absolute(data)

@@ -1,0 +1,181 @@
+"""The released conversations on the Hugging Face Hub: one file, one revision, the Hub's own checksum."""
+
+import hashlib
+import re
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+from thoughttrace.datasets.errors import UserError
+from thoughttrace.datasets.hub_errors import WITHOUT, out_of_reach, told
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfFileMetadata
+
+REPOSITORY = "SCAI-JHU/ThoughtTrace"
+FILE = "ThoughtTrace.jsonl"
+REVISION = "0420f3d8499e477098aac7771fe9c066f2340fb3"
+
+PUBLISHED: Mapping[str, int] = MappingProxyType(
+    {"users": 1058, "conversations": 2155, "messages": 17058, "reasons": 4498, "reactions": 5676}
+)
+"""The totals that the dataset's authors state."""
+
+SECOND_HAND_SHA256 = "43ed4584661dc78ccd43dceeb84f88ac9780744997e32c5d329bf05292e95d25"
+"""The file's checksum as it was told to us, perhaps of another copy: a difference is worth a word, no more."""
+
+_WAITS = (1, 2, 4)
+"""Seconds before asking a failing server again; the client's own retries would take 23."""
+
+_TIMEOUT = 10.0
+_CHECKSUM = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
+
+_T = TypeVar("_T")
+
+
+def download(revision: str = REVISION) -> Path:
+    """Download the released file once, and compare it with the checksum that the Hub states.
+
+    The file is kept in huggingface_hub's cache, whose entries are named by the Hub's checksum. So a commit that
+    is in the cache is compared again at each use, and no request is made.
+
+    Args:
+        revision: A commit, branch or tag. A branch or tag is looked up each time; where the Hub is out of
+            reach, what the cache has for it is used, and this is said on the standard error.
+
+    Returns:
+        The file's path; its folder is named by the commit.
+
+    Raises:
+        UserError: The file cannot be had, or is not the one that the Hub states.
+    """
+    # Imported here: half a second that those who use another source need not wait for.
+    from huggingface_hub import hf_hub_download  # noqa: PLC0415
+
+    try:
+        cached = _cached(revision)
+        if cached is not None and re.fullmatch("[0-9a-f]{40}", revision):
+            return cached
+        try:
+            stated = _retried(lambda: _ask(revision))
+        except Exception as error:
+            if cached is None or (reach := out_of_reach(error)) is None:
+                raise
+            _say(f"{reach[0]}; using '{revision}' as it was when last fetched, commit {cached.parent.name}.")
+            return cached
+        path = Path(_retried(lambda: hf_hub_download(REPOSITORY, FILE, repo_type="dataset", revision=revision)))
+        # huggingface_hub takes an older file from its cache, without a word, when its own request fails.
+        if path.parent.name != stated.commit_hash:
+            raise UserError(f"'{revision}' of {REPOSITORY} changed during the download: try again.")
+        return _accept(path, stated)
+    except Exception as error:
+        if (mistake := told(error, REPOSITORY, FILE, revision)) is None or mistake is error:
+            raise
+        raise mistake from error
+
+
+def sha256(path: Path) -> str:
+    """A file's checksum, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def published_differences(found: Mapping[str, int]) -> list[str]:
+    """One sentence for each total that is not the published one.
+
+    Args:
+        found: Totals by name: `users`, `conversations`, `messages`, `reasons`, `reactions`.
+    """
+    return [
+        f"{name}: {found[name]:,} here, {count:,} published"
+        for name, count in PUBLISHED.items()
+        if name in found and found[name] != count
+    ]
+
+
+def _cached(revision: str) -> Path | None:
+    """The cached file if it is what the Hub stated for it; a damaged one is removed."""
+    from huggingface_hub import try_to_load_from_cache  # noqa: PLC0415
+
+    found = try_to_load_from_cache(REPOSITORY, FILE, revision=revision, repo_type="dataset")
+    if not isinstance(found, str):
+        return None
+    path = Path(found)
+    stated = path.readlink().name if path.is_symlink() else ""
+    # On a file system without links nothing tells what the Hub stated: it is asked again.
+    if not _CHECKSUM.fullmatch(stated):
+        return None
+    if _checksum(path, stated) == stated:
+        return path
+    _say(f"{FILE} in the cache is damaged and was removed; it is downloaded anew.")
+    _remove(path)
+    return None
+
+
+def _ask(revision: str) -> "HfFileMetadata":
+    from huggingface_hub import get_hf_file_metadata, hf_hub_url  # noqa: PLC0415
+
+    # Asked before the download, which alone would keep a user without a network waiting for half a minute.
+    url = hf_hub_url(REPOSITORY, FILE, repo_type="dataset", revision=revision)
+    stated = get_hf_file_metadata(url, timeout=_TIMEOUT)
+    if not (stated.commit_hash and _CHECKSUM.fullmatch(stated.etag or "")):
+        raise UserError(
+            f"What answered for the Hub states no commit and checksum of {FILE}: check HF_ENDPOINT and the "
+            f"network's proxy or sign-in page; {WITHOUT}."
+        )
+    return stated
+
+
+def _retried(call: Callable[[], _T]) -> _T:
+    from huggingface_hub.errors import HfHubHTTPError  # noqa: PLC0415
+
+    for wait in _WAITS:
+        try:
+            return call()
+        except HfHubHTTPError as error:
+            if (status := error.response.status_code) < 500:
+                raise
+            _say(f"The Hub answered {status}; asking again in {wait} s.")
+            time.sleep(wait)
+    return call()
+
+
+def _accept(path: Path, stated: "HfFileMetadata") -> Path:
+    size, checksum = path.stat().st_size, _checksum(path, stated.etag or "")
+    if stated.size is not None and size != stated.size:
+        wrong = f"has {size:,} bytes where the Hub states {stated.size:,}"
+    elif checksum != stated.etag:
+        wrong = f"has the checksum {checksum} where the Hub states {stated.etag}"
+    else:
+        return path
+    _remove(path)
+    raise UserError(f"The downloaded {FILE} {wrong}; it was removed, so try again for a fresh download.")
+
+
+def _checksum(path: Path, like: str) -> str:
+    """The file's checksum of the kind the Hub states: SHA-256 of a large file, git's SHA-1 of a small one."""
+    if len(like) == 64:
+        return sha256(path)
+    data = path.read_bytes()
+    return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
+
+
+def _remove(path: Path) -> None:
+    """Remove a cached file and the links to it, but nothing that a user's own link may name elsewhere."""
+    from huggingface_hub import constants  # noqa: PLC0415
+
+    inside = path.resolve().is_relative_to(Path(constants.HF_HUB_CACHE).expanduser().resolve())
+    while path.is_symlink():
+        target = path.parent / path.readlink()
+        path.unlink()
+        path = target
+    if inside:
+        path.unlink(missing_ok=True)
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)

@@ -24,7 +24,7 @@ Vote = dict[str, Any]
 
 # `grouped(ci())` would abort a run after it was paid for; intervals are the analysis' work.
 @scorer(metrics=[mean(), stderr(cluster="user"), grouped(mean(), "type", all=False)])
-def agreement(allow_self_judging: bool = False) -> Scorer:
+def agreement(judge_message: bool = True, allow_self_judging: bool = False) -> Scorer:
     """Rate the agreement of an inference with the user's thought(s), 1–5.
 
     Every model bound to the role `grader` votes, except the evaluated model itself; the score is the mean of
@@ -33,6 +33,8 @@ def agreement(allow_self_judging: bool = False) -> Scorer:
     (`no_response`, or `refusal` where the provider's filter stopped it).
 
     Args:
+        judge_message: Show the judge the annotated message, which resolves "it" and "this". A very small judge
+            mistakes it for the thought and is better off without it.
         allow_self_judging: Let the evaluated model vote on itself.
     """
 
@@ -42,8 +44,10 @@ def agreement(allow_self_judging: bool = False) -> Scorer:
             filtered = state.output.stop_reason == "content_filter"
             return Score.unscored(reason="refusal" if filtered else "no_response", answer="")
         kind = state.metadata["kind"]
-        prompt = judge_prompt(kind, state.metadata["message"], list(target), inference)
-        votes = [await _vote(judge, prompt, rubric_hash(kind)) for judge in judges(allow_self_judging)]
+        message = state.metadata["message"] if judge_message else None
+        prompt = judge_prompt(kind, message, list(target), inference)
+        prompt_hash = rubric_hash(kind, judge_message)
+        votes = [await _vote(judge, prompt, prompt_hash) for judge in judges(allow_self_judging)]
         return _score(inference, votes)
 
     return score

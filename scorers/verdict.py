@@ -43,26 +43,26 @@ def rubric(kind: Kind) -> str:
     return (_HERE / f"{kind}.md").read_text(encoding="utf-8").strip()
 
 
-def rubric_hash(kind: Kind) -> str:
+def rubric_hash(kind: Kind, judge_message: bool) -> str:
     """Names everything fixed that a judge is told: two ratings compare only where it is equal."""
-    fixed = "\n".join((rubric(kind), REPAIR, VERDICT_CONFIG.model_dump_json(exclude_none=True)))
+    fixed = "\n".join((rubric(kind), str(judge_message), REPAIR, VERDICT_CONFIG.model_dump_json(exclude_none=True)))
     return hashlib.sha256(fixed.encode()).hexdigest()[:12]
 
 
-def judge_prompt(kind: Kind, message: str, targets: Sequence[str], inference: str) -> list[ChatMessage]:
+def judge_prompt(kind: Kind, message: str | None, targets: Sequence[str], inference: str) -> list[ChatMessage]:
     """Ask for a verdict on an inference.
 
     Args:
         kind: The kind of thought.
-        message: The annotated message, which resolves "it" and "this".
+        message: The annotated message, which resolves "it" and "this"; None if the judge shall not see it.
         targets: The true thoughts on that message.
         inference: What the evaluated model wrote.
     """
-    mark = marker(message, *targets, inference)
-    author = "the person's message" if kind == "reason" else "the assistant's reply"
+    mark = marker(message or "", *targets, inference)
+    quoted = "message" if kind == "reason" else "reply"
     number = [f" {n}" for n in range(1, len(targets) + 1)] if len(targets) > 1 else [""]
     blocks = [
-        block(mark, author, message),
+        *([block(mark, quoted, message)] if message is not None else []),
         *(block(mark, f"note{n}", target) for n, target in zip(number, targets, strict=True)),
         block(mark, "guess", inference),
     ]

@@ -20,6 +20,7 @@ def infer_reason(
     max_context_words: int | None = None,
     skip_bad: bool = False,
     similarity: bool = False,
+    judge_message: bool = True,
     allow_self_judging: bool = False,
 ) -> Task:
     """Infer why a user sent a message, in one sentence in the user's voice; a judge rates agreement 1–5.
@@ -38,6 +39,7 @@ def infer_reason(
         max_context_words: Drop the oldest turns until at most this many words are shown.
         skip_bad: Leave out lines of the data that cannot be used, and name them in the log.
         similarity: Also score embedding similarity (extra `similarity`), a baseline to beat.
+        judge_message: Show the judge the annotated message; a very small judge does better without it.
         allow_self_judging: Let the evaluated model judge itself; the report marks such numbers.
     """
     require_grader(allow_self_judging)
@@ -46,7 +48,7 @@ def infer_reason(
         dataset=dataset,
         setup=preflight(allow_self_judging),
         solver=generate(),
-        scorer=with_similarity(agreement(allow_self_judging), similarity),
+        scorer=with_similarity(agreement(judge_message, allow_self_judging), similarity),
         version="1-A",
         metadata=metadata,
         viewer=VIEWER,

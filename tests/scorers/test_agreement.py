@@ -115,3 +115,10 @@ def test_the_judge_does_not_see_who_wrote_the_inference(run: Callable[..., EvalL
     judge = scripted("j", replies(GOOD))
     run(scripted("name-of-the-model", replies("guess")), judge)
     assert "name-of-the-model" not in str(judge.api.requests)
+
+
+def test_a_judge_can_be_kept_from_the_message(run: Callable[..., EvalLog], scripted: Scripted) -> None:
+    judges = [scripted("j", replies(GOOD)) for _ in range(2)]
+    run(scripted("m", replies("guess")), judges[0])
+    run(scripted("m", replies("guess")), judges[1], judge_message=False)
+    assert ["question 0 of user1" in str(judge.api.requests) for judge in judges] == [True, False]

@@ -55,9 +55,20 @@ def test_the_schema_asks_for_the_rationale_first_and_an_enum() -> None:
 @pytest.mark.parametrize("kind", ["reason", "reaction"])
 def test_a_rubric_has_an_anchor_for_every_rating(kind: Kind) -> None:
     text = rubric(kind)
-    assert all(f"\n{rating} = " in text for rating in range(1, 6))
-    assert rubric_hash(kind) == rubric_hash(kind)
-    assert rubric_hash("reason") != rubric_hash("reaction")
+    anchors = [line for line in text.splitlines() if line[:4] in {f"{rating} = " for rating in range(1, 6)}]
+    assert len(anchors) == 5
+    assert all("Guess: " in anchor for anchor in anchors)
+
+
+def test_the_hash_names_what_a_judge_is_told() -> None:
+    hashes = {rubric_hash(kind, shown) for kind in ("reason", "reaction") for shown in (True, False)}  # type: ignore[arg-type]
+    assert len(hashes) == 4
+
+
+def test_the_message_can_be_kept_from_the_judge() -> None:
+    text = judge_prompt("reason", None, ["the note"], "the guess")[1].text
+    mark = text[1:9]
+    assert text == f"[{mark} note]\nthe note\n[{mark} guess]\nthe guess\n[{mark} end]"
 
 
 def test_the_judge_sees_message_target_and_inference() -> None:
@@ -65,7 +76,7 @@ def test_the_judge_sees_message_target_and_inference() -> None:
     assert system.text == rubric("reason")
     mark = user.text[1:9]
     assert user.text == (
-        f"[{mark} the person's message]\nthe message\n[{mark} note 1]\nfirst note\n[{mark} note 2]\nsecond note\n"
+        f"[{mark} message]\nthe message\n[{mark} note 1]\nfirst note\n[{mark} note 2]\nsecond note\n"
         f"[{mark} guess]\nthe guess\n[{mark} end]"
     )
 

@@ -27,9 +27,10 @@ def commands(logs: Path) -> list[list[str]]:
             "inspect", "eval", f"thoughttrace/infer_{kind}",
             "--model", ",".join(f"local/{name}" for name in MODELS),
             "--model-role", f"grader=local/{JUDGE}",
-            # One thought a user: with few samples, more users make the interval narrower.
-            "-T", "per_user=1", "-T", "max_context_words=250",
-            "--limit", "10", "--log-dir", str(logs),
+            # One thought a user: with few samples, more users make the interval narrower. So small a judge
+            # mistakes the message for the thought, and so small a model does not know when to stop.
+            "-T", "per_user=1", "-T", "max_context_words=250", "-T", "judge_message=false",
+            "--limit", "8", "--max-tokens", "80", "--log-dir", str(logs),
         ]
         for kind in ("reason", "reaction")
     ]  # fmt: skip

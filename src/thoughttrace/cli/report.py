@@ -1,16 +1,12 @@
 """`thoughttrace report`."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
-import pandas as pd
 from rich import box
 from rich.console import Console
 from rich.table import Table
-
-from thoughttrace.analysis.headline import PUBLISHED_NOTE
-from thoughttrace.analysis.report import table_rows, write_report
-from thoughttrace.analysis.runs import read_runs
 
 _SHOWN = {
     "Model": "Model",
@@ -40,20 +36,25 @@ def report(logs: tuple[str, ...], output: Path) -> None:
     The newest finished run of each model, kind, judge, context, prompt and data counts; the others are named
     with the reason they do not.
     """
+    # Imported here: pandas and matplotlib take seconds, and the other commands need neither.
+    from thoughttrace.analysis.headline import PUBLISHED_NOTE  # noqa: PLC0415
+    from thoughttrace.analysis.report import table_rows, write_report  # noqa: PLC0415
+    from thoughttrace.analysis.runs import read_runs  # noqa: PLC0415
+
     console = Console(highlight=False)
     with console.status("Reading logs …"):
         runs = read_runs(logs)
     with console.status("Drawing …"):
         table = write_report(runs, output)
     for kind, rows in table.groupby("kind", sort=False):
-        console.print(_terminal_table(f"{kind}s".capitalize(), rows))
+        console.print(_terminal_table(f"{kind}s".capitalize(), table_rows(rows)))
     console.print(PUBLISHED_NOTE, style="italic")
     for sentence in runs.left_out:
         console.print(f"Left out: {sentence}", markup=False)
     console.print(f"Report: {output / 'index.html'}", markup=False, soft_wrap=True)
 
 
-def _terminal_table(title: str, table: pd.DataFrame) -> Table:
+def _terminal_table(title: str, rows: Sequence[dict[str, str]]) -> Table:
     shown = Table(
         title=f"{title}: agreement of inferred with true thoughts, 1–5",
         title_justify="left",
@@ -63,6 +64,6 @@ def _terminal_table(title: str, table: pd.DataFrame) -> Table:
     )
     for name in _SHOWN.values():
         shown.add_column(name, justify="left" if name == "Model" else "right", overflow="fold")
-    for row in table_rows(table):
+    for row in rows:
         shown.add_row(*(row[name] for name in _SHOWN), style="" if row["n"] else "italic")
     return shown

@@ -1,0 +1,120 @@
+"""The provider `local/…` with a real model: SmolLM2 runs here in under a second."""
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from inspect_ai import Task
+from inspect_ai import eval as inspect_eval
+from inspect_ai.dataset import Sample
+from inspect_ai.model import GenerateConfig, ModelOutput, ResponseSchema, get_model
+from inspect_ai.scorer import includes
+from inspect_ai.solver import generate
+from inspect_ai.util import json_schema
+from pydantic import BaseModel, Field
+
+from thoughttrace.datasets.errors import UserError
+from thoughttrace.models import llamacpp, server
+from thoughttrace.models.catalogue import CATALOGUE
+
+MODEL = "local/smollm2-135m"
+
+
+def test_the_missing_extra_is_told_before_weights_are_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "xllamacpp", None)
+    monkeypatch.setattr(llamacpp, "fetch_weights", lambda name: pytest.fail("weights were fetched"))
+    with pytest.raises(UserError, match=r'need the extra "local": pip install "thoughttrace\[local\]"'):
+        get_model(MODEL, memoize=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("nowhere.gguf", "There is no file "),
+        ("junk.gguf", "the file is no GGUF model that it knows"),
+        ("smollm", "known are smollm2-135m"),
+    ],
+)
+def test_a_model_that_cannot_be_loaded_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, sentence: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "junk.gguf").write_text("no model")
+    with pytest.raises(UserError, match=sentence):
+        get_model(f"local/{name}", memoize=False)
+
+
+def test_an_eval_records_usage_and_what_was_in_effect(tmp_path: Path) -> None:
+    task = Task(
+        dataset=[Sample("Count: one, two,", target="three"), Sample("Say hello.", target="hello")],
+        solver=generate(max_tokens=8),
+        scorer=includes(),
+    )
+    (log,) = inspect_eval(task, model=MODEL, model_args={"cache_prompt": False}, log_dir=str(tmp_path), display="none")
+    assert log.status == "success"
+    assert log.eval.model == MODEL
+    assert log.eval.model_args == {"cache_prompt": False}
+    assert log.eval.model_base_url is None  # the port is this run's alone: eval-retry must not look for it
+    assert 0 < log.stats.model_usage[MODEL].output_tokens <= 16
+    assert log.samples is not None
+    sample = log.samples[0]
+    assert sample.output.metadata is not None
+    assert sample.output.metadata["cache_prompt"] is False
+    assert sample.output.metadata["weights_sha256"] == CATALOGUE["smollm2-135m"].sha256
+    assert sample.output.metadata["n_ctx"] == 8192
+    (call,) = [event.call for event in sample.events if event.event == "model"]
+    assert call is not None
+    assert (call.request["temperature"], call.request["max_tokens"]) == (0.0, 8)
+
+
+class _Verdict(BaseModel):
+    rationale: str = Field(max_length=20)
+    rating: Literal[1, 2, 3, 4, 5]
+
+
+def ask(prompt: str, config: GenerateConfig | None = None, **arguments: object) -> ModelOutput:
+    model = get_model(MODEL, memoize=False, config=config or GenerateConfig(max_tokens=6), **arguments)
+    return asyncio.run(model.generate(prompt))
+
+
+def test_a_schema_constrains_the_reply() -> None:
+    schema = ResponseSchema(name="verdict", json_schema=json_schema(_Verdict), strict=True)
+    reply = ask("Write a poem about the sea.", GenerateConfig(response_schema=schema, max_tokens=60)).completion
+    assert list(json.loads(reply)) == ["rationale", "rating"]
+    assert 1 <= _Verdict.model_validate_json(reply).rating <= 5
+
+
+def test_prompts_of_two_kinds_keep_their_prefixes_unless_told_not_to() -> None:
+    prefixes = "You read conversations carefully. " * 10, "You rate inferences by a rubric. " * 10
+
+    def read_from_cache(cache_prompt: bool) -> tuple[list[int], set[str]]:
+        outputs = [
+            ask(prefix + question, cache_prompt=cache_prompt)
+            for question in ("Who are you?", "How are you?", "How are you?")
+            for prefix in prefixes
+        ]
+        counts = [output.usage.input_tokens_cache_read or 0 for output in outputs if output.usage]
+        return counts[2:], {output.completion for output in outputs[2::2]}
+
+    kept, _ = read_from_cache(cache_prompt=True)
+    assert min(kept) > 40
+    kept, replies = read_from_cache(cache_prompt=False)
+    assert kept == [0, 0, 0, 0]
+    assert len(replies) == 1  # bit-identical
+
+
+def test_a_prompt_longer_than_the_context_gives_no_words_and_says_why() -> None:
+    output = ask("word " * 600, n_ctx=256)
+    assert (output.stop_reason, output.completion) == ("model_length", "")
+    assert output.error is not None
+    assert "context" in output.error
+
+
+def test_models_with_equal_settings_share_a_server() -> None:
+    ask("hello")
+    before = len(server._servers)
+    ask("hello", cache_prompt=False)
+    assert len(server._servers) == before

@@ -28,6 +28,7 @@ $(BIN)/python:
 	@if command -v uv >/dev/null; then uv venv --seed $(VENV); else $(PYTHON) -m venv $(VENV); fi
 
 define install
+@echo "Installing into $(VENV), a minute or two …"
 @if command -v uv >/dev/null; \
 then uv pip install --python $(BIN)/python --constraint constraints.txt --editable '.[$(1)]'; \
 else $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[$(1)]'; fi

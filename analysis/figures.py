@@ -80,7 +80,8 @@ def _panels(table: pd.DataFrame, row_height: float) -> tuple[Figure, list[tuple[
     shown = [(kind, _labelled(table[table["kind"] == kind])) for kind in PUBLISHED]
     shown = [(kind, rows) for kind, rows in shown if len(rows)]
     most = max(len(rows) for _, rows in shown)
-    figure = Figure(figsize=(5.6 * len(shown), 1.3 + row_height * most), layout="constrained")
+    figure = Figure(figsize=(5.6 * len(shown), 1.3 + row_height * most))
+    figure.set_layout_engine("constrained", wspace=0.08)
     axes = figure.subplots(1, len(shown), squeeze=False)[0]
     for axis in axes:
         axis.spines[["top", "right", "left"]].set_visible(False)

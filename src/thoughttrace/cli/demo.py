@@ -16,23 +16,20 @@ MODELS = ("smollm2-135m", "qwen2.5-coder-0.5b")
 JUDGE = "qwen2.5-coder-1.5b"
 
 
-def commands(logs: Path) -> list[list[str]]:
-    """The Inspect commands that the demo runs, one per kind of thought.
+def command(logs: Path) -> list[str]:
+    """The Inspect command that the demo runs.
 
     Args:
         logs: Where the logs go.
     """
     return [
-        [
-            "inspect", "eval", f"thoughttrace/infer_{kind}",
-            "--model", ",".join(f"local/{name}" for name in MODELS),
-            "--model-role", f"grader=local/{JUDGE}",
-            # One thought a user: with few samples, more users make the interval narrower. So small a judge
-            # mistakes the message for the thought, and so small a model does not know when to stop.
-            "-T", "per_user=1", "-T", "max_context_words=250", "-T", "judge_message=false",
-            "--limit", "8", "--max-tokens", "80", "--log-dir", str(logs),
-        ]
-        for kind in ("reason", "reaction")
+        "inspect", "eval", "thoughttrace/infer_reason", "thoughttrace/infer_reaction",
+        "--model", ",".join(f"local/{name}" for name in MODELS),
+        "--model-role", f"grader=local/{JUDGE}",
+        # One thought a user: with few samples, more users make the interval narrower. So small a judge
+        # mistakes the message for the thought, and so small a model does not know when to stop.
+        "-T", "per_user=1", "-T", "max_context_words=150", "-T", "judge_message=false",
+        "--limit", "8", "--max-tokens", "64", "--log-dir", str(logs),
     ]  # fmt: skip
 
 
@@ -50,10 +47,10 @@ def demo(context: click.Context, log_dir: Path, output: Path) -> None:
     for name in (*MODELS, JUDGE):
         fetch_weights(name)
     inspect = Path(sys.executable).with_name("inspect")
-    for command in commands(log_dir):
-        console.print(f"\n$ {shlex.join(command)}", style="bold", markup=False, soft_wrap=True)
-        done = subprocess.run([str(inspect), *command[1:]], check=False)
-        if done.returncode:
-            raise UserError(f"Inspect ended with exit code {done.returncode}; what it says above tells why.")
+    words = command(log_dir)
+    console.print(f"\n$ {shlex.join(words)}", style="bold", markup=False, soft_wrap=True)
+    done = subprocess.run([str(inspect), *words[1:]], check=False)
+    if done.returncode:
+        raise UserError(f"Inspect ended with exit code {done.returncode}; what it says above tells why.")
     context.invoke(report, logs=(str(log_dir),), output=output)
     console.print(f"Logs:   {log_dir}   (see every sample: inspect view --log-dir {log_dir})", soft_wrap=True)

@@ -14,7 +14,7 @@ from thoughttrace.datasets.errors import UserError
 from thoughttrace.models.server import Settings, runtime, server
 from thoughttrace.models.weights import fetch_weights
 
-MAX_STRING = 120
+MAX_STRING = 100
 """Characters of a string in a reply with a schema: a small model may never close it, and then gives no verdict."""
 
 MAX_THREADS = 8
@@ -25,7 +25,7 @@ class LocalAPI(OpenAICompatibleAPI):
     """A model that runs in this process.
 
     It is sampled at temperature 0 unless the config sets one, and replies with at most 256 tokens
-    unless the config says otherwise; a string in a reply with a schema ends after 120 characters.
+    unless the config says otherwise; a string in a reply with a schema ends after 100 characters.
     One call is computed at a time, whatever `--max-connections` says:
     every model uses all the cores. What was in effect is recorded in each output's metadata.
 

@@ -29,7 +29,7 @@ def command(logs: Path) -> list[str]:
         # One thought a user: with few samples, more users make the interval narrower. So small a judge
         # mistakes the message for the thought, and so small a model does not know when to stop.
         "-T", "per_user=1", "-T", "max_context_words=150", "-T", "judge_message=false",
-        "--limit", "8", "--max-tokens", "64", "--log-dir", str(logs),
+        "--limit", "8", "--max-tokens", "40", "--log-dir", str(logs),
     ]  # fmt: skip
 
 

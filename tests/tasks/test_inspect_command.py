@@ -61,9 +61,10 @@ def test_a_task_runs_from_any_folder_on_a_relative_path(
     make_conversation: Callable[..., dict[str, Any]],
     by: str,
 ) -> None:
-    write(make_conversation())
-    task = str(root / "tasks/infer_reason.py") if by == "file" else "thoughttrace/infer_reason"
-    done = inspect("eval", task, *JUDGED, "-T", "data=data.jsonl", cwd=tmp_path)
+    data = write(make_conversation())
+    # Inspect finds a task file only below the folder it is called in; then it runs it from the file's own folder.
+    folder, task = (root, "tasks/infer_reason.py") if by == "file" else (tmp_path, "thoughttrace/infer_reason")
+    done = inspect("eval", task, *JUDGED, "-T", f"data={os.path.relpath(data, folder)}", cwd=folder)
     assert done.returncode == 0, done.stdout + done.stderr
     (info,) = list_eval_logs(str(tmp_path / "logs"))
     log = read_eval_log(info)

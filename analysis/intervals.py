@@ -6,12 +6,15 @@ takes the place of the number of clusters less one. Both have a closed form for 
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from scipy import stats
+
+Numbers = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -27,13 +30,15 @@ class Interval:
     """Bell–McCaffrey degrees of freedom."""
     n: int
     clusters: int
+    p_value: float = math.nan
+    """Of a difference: two-sided, against no difference. NaN for a mean, and where there is no interval."""
     reason: str | None = None
     """Why there is no interval, where there is none."""
 
 
 def cluster_mean(
     values: npt.ArrayLike,
-    clusters: Sequence[object] | npt.NDArray[np.generic],
+    clusters: npt.ArrayLike,
     level: float = 0.95,
     bounds: tuple[float, float] | None = None,
 ) -> Interval:
@@ -41,11 +46,10 @@ def cluster_mean(
 
     With residuals :math:`e`, cluster sizes :math:`n_g` and leverages :math:`h_g = n_g / N`,
 
-    .. math:: V = N^{-2} \sum_g (\sum_{i \in g} e_i)^2 / (1 - h_g), \quad
-        \nu^{-1} = \sum_g h_g^2 + (\sum_g b_g)^2 - \sum_g b_g^2, \quad b_g = h_g^2 / (1 - h_g),
+    .. math:: V = N^{-2} \sum_g (\sum_{i \in g} e_i)^2 / (1 - h_g),
 
-    which is CR2 and its Satterthwaite degrees of freedom for an intercept-only model under an independent
-    working covariance (Bell & McCaffrey 2002; Pustejovsky & Tipton 2018).
+    which is CR2 for an intercept-only model under an independent working covariance (Bell & McCaffrey 2002;
+    Pustejovsky & Tipton 2018); the degrees of freedom are `bell_mccaffrey_df`.
 
     Args:
         values: n numbers, none of them NaN.
@@ -54,30 +58,82 @@ def cluster_mean(
         bounds: The ends of the scale; the limits are clipped to them.
 
     Returns:
-        The interval; with fewer than two clusters its limits are NaN and `reason` says why.
+        The interval. With fewer than two clusters, or where nothing varies between them, its limits are NaN
+        and `reason` says why: a spread that was not seen is not a spread of zero.
 
     Raises:
         ValueError: Lengths differ, a value is NaN, or there are no values.
     """
+    return _interval(values, clusters, level, bounds, difference=False)
+
+
+def paired_difference(a: npt.ArrayLike, b: npt.ArrayLike, clusters: npt.ArrayLike, level: float = 0.95) -> Interval:
+    """The mean of `a - b` over the same samples, with a CR2 interval and a p-value.
+
+    Args:
+        a: n numbers, none of them NaN.
+        b: n numbers of the same samples, in the same order.
+        clusters: n labels; samples of different labels are independent.
+        level: Confidence level, between 0 and 1.
+
+    Returns:
+        The interval of the difference; `p_value` is that of the t test with its standard error and degrees
+        of freedom.
+
+    Raises:
+        ValueError: Lengths differ, a value is NaN, or there are no values.
+    """
+    first, second = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
+    if first.shape != second.shape:
+        raise ValueError(f"a pair needs both: {len(first)} values and {len(second)} values")
+    return _interval(first - second, clusters, level, None, difference=True)
+
+
+def bell_mccaffrey_df(sizes: npt.ArrayLike) -> float:
+    r"""Satterthwaite degrees of freedom of the CR2 variance of a mean.
+
+    .. math:: \nu^{-1} = \sum_g h_g^2 + (\sum_g b_g)^2 - \sum_g b_g^2, \quad b_g = h_g^2 / (1 - h_g)
+
+    Args:
+        sizes: Samples in each cluster; at least two clusters.
+    """
+    n = np.asarray(sizes, dtype=float)
+    leverage = n / n.sum()
+    b = leverage**2 / (1 - leverage)
+    return float(1 / ((leverage**2).sum() + b.sum() ** 2 - (b**2).sum()))
+
+
+def _interval(
+    values: npt.ArrayLike,
+    clusters: npt.ArrayLike,
+    level: float,
+    bounds: tuple[float, float] | None,
+    difference: bool,
+) -> Interval:
     y = np.asarray(values, dtype=float)
-    if len(y) != len(clusters):
-        raise ValueError(f"{len(y)} values but {len(clusters)} cluster labels")
+    labels = np.asarray(clusters)
+    if len(y) != len(labels):
+        raise ValueError(f"{len(y)} values but {len(labels)} cluster labels")
     if not len(y):
         raise ValueError("no values to average")
     if np.isnan(y).any():
         raise ValueError("values contain NaN: leave unscored samples out and count them in the coverage")
-    _, codes = np.unique(np.asarray(clusters), return_inverse=True)
+    codes, _ = pd.factorize(labels)
     sizes = np.bincount(codes)
     estimate = float(y.mean())
+    none: dict[str, Any] = dict.fromkeys(("lower", "upper", "standard_error", "df"), math.nan)
     if len(sizes) < 2:
-        nan = math.nan
-        return Interval(estimate, nan, nan, nan, nan, len(y), len(sizes), "one user only: no interval can be told")
-    leverage = sizes / len(y)
+        reason = "one user only: no interval can be told"
+        return Interval(estimate, **none, n=len(y), clusters=len(sizes), reason=reason)
     residuals = np.bincount(codes, weights=y - estimate)
-    variance = float((residuals**2 / (1 - leverage)).sum()) / len(y) ** 2
-    b = leverage**2 / (1 - leverage)
-    df = float(1 / ((leverage**2).sum() + b.sum() ** 2 - (b**2).sum()))
+    variance = float((residuals**2 / (1 - sizes / len(y))).sum()) / len(y) ** 2
     error = math.sqrt(variance)
+    if error <= 1e-12 * max(1.0, float(np.abs(y).max())):  # rounding, not spread
+        reason = "the users' means do not differ at all: no interval can be told"
+        return Interval(estimate, **none, n=len(y), clusters=len(sizes), reason=reason)
+    df = bell_mccaffrey_df(sizes)
     reach = float(stats.t.ppf((1 + level) / 2, df)) * error
     low, high = bounds or (-math.inf, math.inf)
-    return Interval(estimate, max(low, estimate - reach), min(high, estimate + reach), error, df, len(y), len(sizes))
+    p_value = float(2 * stats.t.sf(abs(estimate) / error, df)) if difference else math.nan
+    limits = max(low, estimate - reach), min(high, estimate + reach)
+    return Interval(estimate, *limits, error, df, len(y), len(sizes), p_value)

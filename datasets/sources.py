@@ -14,7 +14,6 @@ _SAMPLE = _HERE / "sample.jsonl"
 # Inspect runs a task file from the file's own folder, but a user's relative path means the folder
 # they typed it in. The package's entry point is loaded before Inspect moves, so this is that folder.
 _STARTED_IN = Path.cwd()
-_TASKS = _HERE.parent / "tasks"
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,9 @@ def open_source(data: str, skip_bad: bool = False) -> Source:
 
 
 def _absolute(data: str) -> Path:
-    base = _STARTED_IN if Path.cwd().resolve() == _TASKS else Path.cwd()
+    # The task file may be in another checkout than this package, so its folder is known by what is in it.
+    in_tasks = (Path.cwd() / "infer_reason.py").exists()
+    base = _STARTED_IN if in_tasks else Path.cwd()
     return base / Path(data).expanduser()
 
 

@@ -1,0 +1,68 @@
+"""Where the spread of ratings comes from: users, samples of a user, epochs of a sample."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class Components:
+    """Variance components of nested ratings; one that came out negative is 0."""
+
+    users: float
+    """Between users. NaN with fewer than two users, or none with two samples."""
+    samples: float
+    """Between samples of a user; without repeated samples it holds the spread between epochs too."""
+    epochs: float
+    """Between epochs of a sample; NaN where no sample was run twice."""
+
+    @property
+    def icc(self) -> float:
+        """Intraclass correlation: the share of users in the variance of one sample's mean over its epochs' truth."""
+        total = self.users + self.samples
+        return self.users / total if total > 0 else math.nan
+
+
+def components(values: npt.ArrayLike, users: npt.ArrayLike, samples: npt.ArrayLike) -> Components:
+    r"""Split the variance of ratings by the analysis of variance for nested, unbalanced data.
+
+    Sums of squares are set equal to their expectations (Searle, Casella & McCulloch 1992, *Variance Components*,
+    ch. 5): with :math:`n_{ij}` epochs of sample j of user i,
+
+    .. math::
+        E[SS_e] &= (N - b)\,\sigma^2_e \\
+        E[SS_s] &= (b - a)\,\sigma^2_e + (N - k)\,\sigma^2_s, \quad k = \sum_i \sum_j n_{ij}^2 / n_i \\
+        E[SS_u] &= (a - 1)\,\sigma^2_e + (k - \sum_{ij} n_{ij}^2 / N)\,\sigma^2_s
+                   + (N - \sum_i n_i^2 / N)\,\sigma^2_u
+
+    On balanced data that is REML wherever no component is negative.
+
+    Args:
+        values: N ratings, none of them NaN.
+        users: N labels of the user.
+        samples: N labels of the sample; two ratings with the same label are two epochs.
+    """
+    y = np.asarray(values, dtype=float)
+    sample, _ = pd.factorize(np.asarray(samples))
+    _, first = np.unique(sample, return_index=True)
+    user, _ = pd.factorize(np.asarray(users)[first])
+    epochs = np.bincount(sample)
+    sample_sums = np.bincount(sample, weights=y)
+    sizes, user_sums = np.bincount(user, weights=epochs), np.bincount(user, weights=sample_sums)
+    n, b, a = len(y), len(epochs), len(sizes)
+    within = (sample_sums**2 / epochs).sum()
+    between = (user_sums**2 / sizes).sum()
+    k = (np.bincount(user, weights=epochs**2) / sizes).sum()
+    epoch = math.nan if n == b else max(0.0, float((y**2).sum() - within) / (n - b))
+    known = 0.0 if math.isnan(epoch) else epoch
+    if b == a:
+        return Components(math.nan, math.nan, epoch)
+    spread = max(0.0, float(within - between - (b - a) * known) / float(n - k))
+    if a < 2:
+        return Components(math.nan, spread, epoch)
+    squares = float(between - y.sum() ** 2 / n)
+    expected = (a - 1) * known + float(k - (epochs**2).sum() / n) * spread
+    return Components(max(0.0, (squares - expected) / float(n - (sizes**2).sum() / n)), spread, epoch)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from thoughttrace.datasets.cache import sha256
 from thoughttrace.datasets.errors import UserError
 from thoughttrace.datasets.hub_errors import WITHOUT, out_of_reach, told
 
@@ -76,12 +77,6 @@ def download(revision: str = REVISION) -> Path:
         if (mistake := told(error, REPOSITORY, FILE, revision)) is None or mistake is error:
             raise
         raise mistake from error
-
-
-def sha256(path: Path) -> str:
-    """A file's checksum, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def published_differences(found: Mapping[str, int]) -> list[str]:

@@ -1,15 +1,9 @@
-"""The models that run here without a key: which files they are, and where they are kept."""
+"""The models that run here without a key, and which files they are."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from platformdirs import user_cache_dir
-
-
-def cache_dir() -> Path:
-    """Where weights are kept: `THOUGHTTRACE_CACHE`, or else the platform's cache folder."""
-    return Path(os.environ.get("THOUGHTTRACE_CACHE") or user_cache_dir("thoughttrace")).expanduser()
+from thoughttrace.datasets.cache import cache_dir
 
 
 @dataclass(frozen=True)

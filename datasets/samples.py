@@ -6,7 +6,7 @@ from inspect_ai.dataset import Sample
 from inspect_ai.model import ChatMessageSystem, ChatMessageUser
 
 from thoughttrace.datasets.context import Context, window
-from thoughttrace.datasets.conversation import Conversation
+from thoughttrace.datasets.conversation import Conversation, Participant
 from thoughttrace.datasets.render import conversation_marker, render, render_profile
 
 
@@ -72,5 +72,11 @@ def _metadata(conversation: Conversation, index: int) -> dict[str, Any]:
         "hindsight": conversation.hindsight(index),
         "assistant_model": conversation.model,
         "message": message.content,
-        "survey": person.model_dump() | {"age": person.plausible_age} if person else None,
+        "survey": _survey(person) if person else None,
     }
+
+
+def _survey(person: Participant) -> dict[str, Any]:
+    """Survey answers, long ones cut: a log's summaries leave out what is over 1 kB."""
+    answers = person.model_dump() | {"age": person.plausible_age}
+    return {name: answer[:200] if isinstance(answer, str) else answer for name, answer in answers.items()}

@@ -75,7 +75,12 @@ async def _vote(judge: Model, prompt: list[ChatMessage], prompt_hash: str) -> Vo
 
 
 def _score(inference: str, votes: Sequence[Vote]) -> Score:
-    metadata = {"votes": list(votes)}
+    # A log's summaries leave out what is over 1 kB, as votes can be: the ratings stand by themselves too.
+    metadata = {
+        "ratings": {vote["judge"]: vote["rating"] for vote in votes},
+        "prompt_hash": votes[0]["prompt_hash"],
+        "votes": list(votes),
+    }
     valid = [vote for vote in votes if vote["rating"] is not None]
     if not valid:
         return Score.unscored(

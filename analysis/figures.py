@@ -1,6 +1,9 @@
-"""The report's pictures."""
+"""The report's pictures: means, ratings, groups, stages."""
 
+import textwrap
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -8,19 +11,39 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from thoughttrace.analysis.breakdown import STAGES
 from thoughttrace.analysis.headline import PUBLISHED, SCALE
-from thoughttrace.datasets.conversation import Kind
 
-_INK, _PUBLISHED = "#0072B2", "#D55E00"  # Okabe & Ito: told apart by colour-blind readers
+INK = "#1b1b1b"
+"""Text and lines; the page replaces it by its own ink, light or dark."""
+
+_SOFT = "#8888884d"
+# Okabe & Ito: told apart by colour-blind readers.
+_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#999999", "#B8A900")
+_MARKS = "osD^vP*X"
+_PUBLISHED_COLOUR = "#D55E00"
 _RATINGS = ("#b2182b", "#ef8a62", "#cccccc", "#67a9cf", "#2166ac")
+_STYLE: Any = {
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
+    # No date and fixed ids: the same numbers give the same file. Text stays text.
+    "svg.hashsalt": "thoughttrace",
+    "svg.fonttype": "none",
+    # Names of models are text, not formulas.
+    "text.parse_math": False,
+}
 
 
 def save(figure: Figure, folder: Path, name: str) -> None:
     """Write a figure as `NAME.svg` (for the page and for print) and `NAME.png`."""
-    # No date and fixed ids: the same numbers give the same file. Text stays text.
-    with mpl.rc_context({"svg.hashsalt": "thoughttrace", "svg.fonttype": "none"}):
+    with mpl.rc_context(_STYLE):
         figure.savefig(folder / f"{name}.svg", metadata={"Date": None}, bbox_inches="tight")
-        figure.savefig(folder / f"{name}.png", dpi=200, bbox_inches="tight")
+        figure.savefig(folder / f"{name}.png", dpi=200, bbox_inches="tight", facecolor="white")
 
 
 def forest(table: pd.DataFrame) -> Figure:
@@ -29,23 +52,23 @@ def forest(table: pd.DataFrame) -> Figure:
     Args:
         table: The headline table.
     """
-    figure, panels = _panels(table, 0.55)
-    for axes, (kind, rows) in panels:
-        y = np.arange(len(rows))[::-1]
-        axes.hlines(y, rows["lower"], rows["upper"], color=_INK, linewidth=2)
-        axes.plot(rows["mean"], y, "o", color=_INK, markersize=7)
-        for place, (_, row) in zip(y, rows.iterrows(), strict=True):
-            axes.annotate(_figures(row), (1.02, place), xycoords=("axes fraction", "data"), va="center", fontsize=9)
-        axes.axvline(PUBLISHED[kind], color=_PUBLISHED, linestyle="--", linewidth=1.2)
-        axes.annotate(f"published {PUBLISHED[kind]:.2f}\n(other judge and prompts)", (PUBLISHED[kind], 0),
-                      (4, 4), xycoords=("data", "axes fraction"), textcoords="offset points",
-                      color=_PUBLISHED, fontsize=7, va="bottom")  # fmt: skip
-        axes.set(xlim=(SCALE[0] - 0.1, SCALE[1] + 0.1), ylim=(-0.9, len(rows) - 0.4), xticks=range(1, 6))
-        axes.set_xlabel("mean agreement, 1–5, with 95 % interval")
-        axes.set_yticks(y, rows["label"])
-        axes.set_title(f"{kind}s", loc="left", fontweight="bold")
-        axes.grid(axis="x", color="#dddddd", linewidth=0.6)
-        axes.set_axisbelow(True)
+    with mpl.rc_context(_STYLE):
+        figure, panels = _panels(table, 0.42)
+        for axes, rows in panels:
+            y = _rows(axes, rows)
+            axes.hlines(y, rows["lower"], rows["upper"], color=_COLOURS[0], linewidth=2)
+            axes.plot(rows["mean"], y, "o", color=_COLOURS[0], markersize=7)
+            for place, (_, row) in zip(y, rows.iterrows(), strict=True):
+                axes.annotate(_figures(row), (1.02, place), xycoords=("axes fraction", "data"), va="center", fontsize=9)
+            published = PUBLISHED[rows["kind"].iloc[0]]
+            axes.axvline(published, color=_PUBLISHED_COLOUR, linestyle="--", linewidth=1.2)
+            axes.annotate(f"published {published:.2f}\n(other judge and prompts)", (published, 0), (4, 4),
+                          xycoords=("data", "axes fraction"), textcoords="offset points",
+                          color=_PUBLISHED_COLOUR, fontsize=7, va="bottom")  # fmt: skip
+            axes.set(xlim=(SCALE[0] - 0.1, SCALE[1] + 0.1), ylim=(-0.9, len(rows) - 0.4), xticks=range(1, 6))
+            axes.set_xlabel("mean agreement, 1–5, with 95 % interval")
+            axes.grid(axis="x", color=_SOFT, linewidth=0.6)
+            axes.set_axisbelow(True)
     return figure
 
 
@@ -55,49 +78,114 @@ def ratings(table: pd.DataFrame) -> Figure:
     Args:
         table: The headline table.
     """
-    figure, panels = _panels(table, 0.4)
-    for axes, (kind, rows) in panels:
-        y = np.arange(len(rows))[::-1]
-        counts = rows[[f"rated_{rating}" for rating in range(1, 6)]].to_numpy(dtype=float)
-        shares = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-        left = np.zeros(len(rows))
-        for rating in range(5):
-            bars = axes.barh(y, shares[:, rating], left=left, height=0.7, color=_RATINGS[rating],
-                             label=str(rating + 1))  # fmt: skip
-            texts = [f"{share:.0f}" if share >= 7 else "" for share in shares[:, rating]]
-            axes.bar_label(bars, texts, label_type="center", fontsize=8,
-                           color="black" if rating in {1, 2, 3} else "white")  # fmt: skip
-            left += shares[:, rating]
-        axes.set(xlim=(0, 100), xlabel="share of scored samples, %")
-        axes.set_yticks(y, rows["label"])
-        axes.set_title(f"{kind}s", loc="left", fontweight="bold")
-    figure.axes[-1].legend(title="rating", loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
+    with mpl.rc_context(_STYLE):
+        figure, panels = _panels(table, 0.4)
+        for axes, rows in panels:
+            y = _rows(axes, rows)
+            counts = rows[[f"rated_{rating}" for rating in range(1, 6)]].to_numpy(dtype=float)
+            shares = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+            left = np.zeros(len(rows))
+            for rating in range(5):
+                bars = axes.barh(y, shares[:, rating], left=left, height=0.7, color=_RATINGS[rating],
+                                 label=str(rating + 1))  # fmt: skip
+                texts = [f"{share:.0f}" if share >= 7 else "" for share in shares[:, rating]]
+                axes.bar_label(bars, texts, label_type="center", fontsize=8,
+                               color="black" if rating in {1, 2, 3} else "white")  # fmt: skip
+                left += shares[:, rating]
+            axes.set(xlim=(0, 100), xlabel="share of scored samples, %")
+        figure.axes[-1].legend(title="rating", loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
     return figure
 
 
-def _panels(table: pd.DataFrame, row_height: float) -> tuple[Figure, list[tuple[Axes, tuple[Kind, pd.DataFrame]]]]:
-    """One panel per kind, side by side, reasons first."""
-    shown = [(kind, _labelled(table[table["kind"] == kind])) for kind in PUBLISHED]
-    shown = [(kind, rows) for kind, rows in shown if len(rows)]
-    most = max(len(rows) for _, rows in shown)
-    figure = Figure(figsize=(5.6 * len(shown), 1.3 + row_height * most))
+def types(table: pd.DataFrame) -> Figure:
+    """Draw mean agreement by type of thought as a heat map, a row per model, a panel per kind.
+
+    Args:
+        table: What `breakdown` returns.
+    """
+    with mpl.rc_context(_STYLE):
+        figure, panels = _panels(table[table["by"] == "type"], 0.42, columns="group")
+        for axes, rows in panels:
+            grid = rows.pivot_table(index="label", columns="group", values="mean", sort=False, dropna=False)
+            counts = rows.pivot_table(index="label", columns="group", values="n", sort=False).reindex_like(grid)
+            places = np.arange(grid.shape[1]), np.arange(grid.shape[0])
+            axes.pcolormesh(*places, grid.to_numpy(), cmap="cividis", vmin=SCALE[0], vmax=SCALE[1], edgecolors="white")
+            axes.invert_yaxis()
+            for (y, x), mean in np.ndenumerate(grid.to_numpy()):
+                n = counts.to_numpy()[y, x]
+                text = f"{mean:.2f}" if np.isfinite(mean) else f"n = {n:.0f}" if np.isfinite(n) else "–"
+                colour = INK if not np.isfinite(mean) else "white" if mean < 3.2 else "black"
+                axes.text(x, y, text, ha="center", va="center", fontsize=8, color=colour)
+            names = [_wrapped(name.replace("_", " "), 22) for name in grid.columns]
+            axes.set_xticks(range(len(names)), names, rotation=35, ha="right", fontsize=8)
+            axes.set_yticks(range(len(grid)), grid.index)
+    return figure
+
+
+def stages(table: pd.DataFrame, most: int = len(_COLOURS)) -> Figure:
+    """Draw mean agreement by stage of the conversation, a line per model, a panel per kind.
+
+    Args:
+        table: What `breakdown` returns.
+        most: Lines that can be told apart; of more models, those with the highest means over all are drawn.
+    """
+    by_stage = table[table["by"] == "stage"]
+    with mpl.rc_context(_STYLE):
+        figure, panels = _panels(by_stage, 0, height=3.6)
+        for axes, rows in panels:
+            means = rows.groupby("label", sort=False)["mean"].mean().sort_values(ascending=False)
+            shown = [label for label in rows["label"].unique() if label in set(means.index[:most])]
+            for number, label in enumerate(shown):
+                line = rows[rows["label"] == label].set_index("group").reindex(STAGES)
+                x = np.arange(len(STAGES)) + (number - (len(shown) - 1) / 2) * 0.06
+                reach = [line["mean"] - line["lower"], line["upper"] - line["mean"]]
+                axes.errorbar(x, line["mean"], yerr=reach, color=_COLOURS[number], marker=_MARKS[number],
+                              linewidth=1.6, elinewidth=1, label=label.replace("\n", ", "))  # fmt: skip
+            axes.set_xticks(range(len(STAGES)), STAGES)
+            axes.set(ylim=(SCALE[0] - 0.1, SCALE[1] + 0.1), ylabel="mean agreement, 95 % interval")
+            axes.grid(axis="y", color=_SOFT, linewidth=0.6)
+            axes.legend(fontsize=7, frameon=False, loc="upper left", bbox_to_anchor=(0, -0.1))
+    return figure
+
+
+def _panels(
+    table: pd.DataFrame, row_height: float, columns: str | None = None, height: float = 1.3
+) -> tuple[Figure, Iterator[tuple[Axes, pd.DataFrame]]]:
+    """One titled panel per kind, side by side, reasons first."""
+    shown = [_labelled(table[table["kind"] == kind]) for kind in PUBLISHED if (table["kind"] == kind).any()]
+    most = max(rows["label"].nunique() for rows in shown)
+    widths = [rows[columns].nunique() if columns else 1 for rows in shown]
+    figure = Figure(figsize=(5.6 * len(shown), height + row_height * most + 0.9 * bool(columns)))
     figure.set_layout_engine("constrained", wspace=0.08)
-    axes = figure.subplots(1, len(shown), squeeze=False)[0]
-    for axis in axes:
+    axes = figure.subplots(1, len(shown), squeeze=False, width_ratios=widths)[0]
+    for axis, rows in zip(axes, shown, strict=True):
         axis.spines[["top", "right", "left"]].set_visible(False)
         axis.tick_params(axis="y", length=0)
-    return figure, list(zip(axes, shown, strict=True))
+        axis.set_title(f"{rows['kind'].iloc[0]}s", loc="left", fontweight="bold")
+    return figure, zip(axes, shown, strict=True)
+
+
+def _rows(axes: Axes, rows: pd.DataFrame) -> np.ndarray:
+    """Name the rows of a panel, the first on top, and give their heights."""
+    y = np.arange(len(rows))[::-1]
+    axes.set_yticks(y, rows["label"])
+    return y
 
 
 def _labelled(rows: pd.DataFrame) -> pd.DataFrame:
     """Name rows by model, and by what else they differ in."""
-    label = rows["model"].astype(str)
+    label = rows["model"].map(_wrapped)
     for column in ("context", "judge"):
         if rows[column].nunique() > 1:
-            label = label + "\n" + rows[column].astype(str)
+            label = label + "\n" + rows[column].map(_wrapped)
     return rows.assign(label=label)
+
+
+def _wrapped(name: str, width: int = 36) -> str:
+    """A name on at most two lines that leave room for the picture."""
+    return "\n".join(textwrap.wrap(name, width, max_lines=2, placeholder=" …"))
 
 
 def _figures(row: pd.Series) -> str:
     interval = "no interval" if np.isnan(row["lower"]) else f"[{row['lower']:.2f}, {row['upper']:.2f}]"
-    return f"{row['mean']:.2f} {interval}"
+    return f"{row['mean']:.2f} {interval}" if row["n"] else "none scored"

@@ -7,9 +7,11 @@ import pandas as pd
 
 from thoughttrace.analysis.intervals import cluster_mean
 from thoughttrace.analysis.runs import Run
+from thoughttrace.analysis.variance import components
 from thoughttrace.datasets.conversation import Kind
 
 SCALE = (1.0, 5.0)
+"""The ends of the agreement scale."""
 
 PUBLISHED: dict[Kind, float] = {"reason": 2.93, "reaction": 2.54}
 PUBLISHED_LABEL = "published, Jin et al. 2026"
@@ -18,6 +20,8 @@ PUBLISHED_NOTE = (
     "GPT-5.4, Gemini 3.1 Pro and Claude Opus 4.6, with other judges, other prompts, and no interval. They stand "
     "beside our numbers for orientation; they are not the same measurement."
 )
+
+USAGE = ("input_tokens", "output_tokens", "cost", "judge_input_tokens", "judge_output_tokens", "judge_cost")
 
 
 def headline(runs: Sequence[Run]) -> pd.DataFrame:
@@ -28,10 +32,12 @@ def headline(runs: Sequence[Run]) -> pd.DataFrame:
 
     Returns:
         One row per run: `model`, `kind`, `context`, `judge`, `mean` and its 95 % limits `lower` and `upper`
-        (CR2, clustered by user, clipped to 1–5; NaN with fewer than two users), `n` (scored samples),
-        `users`, `samples` (planned), `coverage` (n / samples), `mean_if_missing_1` and `_5` (the mean if every
-        missing rating were the lowest or highest), `rated_1` … `rated_5` (counts; a panel's mean goes to the
-        nearest rating, halves up), `similarity` (mean cosine; NaN where not scored), `self_judged`.
+        (CR2, clustered by user, clipped to 1–5; NaN where there is no interval, and then `note` says why), `n`
+        (scored samples), `users`, `samples` (planned), `coverage` (n / samples), `mean_if_missing_1` and `_5`
+        (the mean if every missing rating were the lowest or highest), `rated_1` … `rated_5` (counts; a mean of
+        several ratings goes to the nearest, halves up), `similarity` (mean cosine; NaN where not scored),
+        `self_judged`, `USAGE` (sums over samples; cost in US dollars, NaN where the log has no price), and the
+        variance between users, samples and epochs (`var_users`, `var_samples`, `var_epochs`, `icc`).
     """
     return pd.DataFrame([_row(run) for run in runs])
 
@@ -39,28 +45,42 @@ def headline(runs: Sequence[Run]) -> pd.DataFrame:
 def _row(run: Run) -> dict[str, object]:
     scored = run.samples.dropna(subset="agreement")
     values = scored["agreement"].to_numpy()
-    row: dict[str, object] = {
-        "model": run.model,
-        "kind": run.kind,
-        "context": run.context,
-        "judge": run.judge,
-    }
-    if len(scored):
-        interval = cluster_mean(values, scored["user"].to_numpy(), bounds=SCALE)
-        row |= {
-            "mean": interval.estimate,
-            "lower": interval.lower,
-            "upper": interval.upper,
-            "users": interval.clusters,
-        }
-    else:
-        row |= {"mean": np.nan, "lower": np.nan, "upper": np.nan, "users": 0}
     missing = run.planned - len(scored)
     nearest = np.floor(values + 0.5)
     return (
-        row
-        | {"n": len(scored), "samples": run.planned, "coverage": len(scored) / run.planned}
+        {"model": run.model, "kind": run.kind, "context": run.context, "judge": run.judge}
+        | estimate(scored)
+        | {"samples": run.planned, "coverage": len(scored) / run.planned}
         | {f"mean_if_missing_{end:.0f}": (values.sum() + missing * end) / run.planned for end in SCALE}
         | {f"rated_{rating}": int((nearest == rating).sum()) for rating in range(1, 6)}
         | {"similarity": run.samples["similarity"].mean(), "self_judged": run.self_judged}
+        | {name: run.rows[name].sum(skipna=False) for name in USAGE}
+        | _variance(run)
     )
+
+
+def estimate(scored: pd.DataFrame) -> dict[str, object]:
+    """The mean agreement of scored samples: `mean`, `lower`, `upper`, `n`, `users`, `note`.
+
+    Args:
+        scored: Samples with `agreement`, none of them NaN, and `user`.
+    """
+    if scored.empty:
+        return {"mean": np.nan, "lower": np.nan, "upper": np.nan, "n": 0, "users": 0, "note": "none scored"}
+    found = cluster_mean(scored["agreement"].to_numpy(), scored["user"].to_numpy(), bounds=SCALE)
+    return {
+        "mean": found.estimate,
+        "lower": found.lower,
+        "upper": found.upper,
+        "n": found.n,
+        "users": found.clusters,
+        "note": found.reason or "",
+    }
+
+
+def _variance(run: Run) -> dict[str, float]:
+    scored = run.rows.dropna(subset="agreement")
+    if scored.empty:
+        return dict.fromkeys(("var_users", "var_samples", "var_epochs", "icc"), np.nan)
+    parts = components(scored["agreement"], scored["user"], scored["id"])
+    return {"var_users": parts.users, "var_samples": parts.samples, "var_epochs": parts.epochs, "icc": parts.icc}

@@ -125,11 +125,10 @@ def _interval(
     if len(sizes) < 2:
         reason = "one user only: no interval can be told"
         return Interval(estimate, **none, n=len(y), clusters=len(sizes), reason=reason)
-    residuals = np.bincount(codes, weights=y - estimate)
-    variance = float((residuals**2 / (1 - sizes / len(y))).sum()) / len(y) ** 2
+    variance = float((_residual_sums(y, codes) ** 2 / (1 - sizes / len(y))).sum()) / len(y) ** 2
     error = math.sqrt(variance)
     if error <= 1e-12 * max(1.0, float(np.abs(y).max())):  # rounding, not spread
-        reason = "the users' means do not differ at all: no interval can be told"
+        reason = "no spread between users: no interval can be told"
         return Interval(estimate, **none, n=len(y), clusters=len(sizes), reason=reason)
     df = bell_mccaffrey_df(sizes)
     reach = float(stats.t.ppf((1 + level) / 2, df)) * error
@@ -137,3 +136,9 @@ def _interval(
     p_value = float(2 * stats.t.sf(abs(estimate) / error, df)) if difference else math.nan
     limits = max(low, estimate - reach), min(high, estimate + reach)
     return Interval(estimate, *limits, error, df, len(y), len(sizes), p_value)
+
+
+def _residual_sums(y: Numbers, codes: npt.NDArray[np.intp]) -> Numbers:
+    """Each cluster's sum of residuals: what every cluster-robust variance of a mean is made of."""
+    sums: Numbers = np.bincount(codes, weights=y - y.mean()).astype(float)
+    return sums

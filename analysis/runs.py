@@ -1,20 +1,19 @@
-"""What the logs hold: finished runs and their samples, and the logs that do not count, with the reason."""
+"""The runs that logs hold: which of them count, and why the others do not."""
 
-import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
-from inspect_ai.log import EvalLog, EvalSample, list_eval_logs, read_eval_log
-from inspect_ai.scorer import Score
 
-from thoughttrace.datasets.conversation import KIND_OF, Kind
+from thoughttrace.analysis.cache import read_cached
+from thoughttrace.analysis.logs import TASKS, CannotCountError, log_files
+from thoughttrace.datasets.conversation import Kind
 from thoughttrace.datasets.errors import UserError
 
-_TASKS: dict[str, Kind] = {f"infer_{kind}": kind for kind in KIND_OF.values()}
-_HEAVY = {"messages", "events", "store", "attachments"}
+Track = Callable[[Sequence[str]], Iterable[str]]
+"""Shows progress over files while they are gone through."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +23,7 @@ class Run:
     kind: Kind
     model: str
     judge: str
+    """The judges' names, comma-separated."""
     context: str
     task_version: str
     prompt_hash: str
@@ -34,22 +34,44 @@ class Run:
     inspect_version: str
     date: str
     """When it was started, ISO 8601."""
-    log: str
-    """The log's file name."""
     self_judged: bool
+    epochs: int
     planned: int
     """Samples planned, not counting epochs."""
-    samples: pd.DataFrame = field(compare=False, repr=False)
-    """One row per sample: `id`, `user`, `agreement` (NaN if unscored), `similarity`, `reason` (why it is
-    unscored); over epochs the mean of what was scored."""
+    file: str
+    """The log's path or URL."""
+    rows: pd.DataFrame = field(compare=False, repr=False)
+    """One row per sample and epoch, as `read_log` gives them."""
 
     @property
-    def what(self) -> tuple[str, ...]:
-        """What was measured: two runs that agree in this are the same measurement, taken twice."""
+    def log(self) -> str:
+        """The log's file name."""
+        return Path(self.file).name
+
+    @property
+    def version(self) -> int:
+        """N of the task version N-X, which changes when numbers stop being comparable; 0 where there is none."""
+        number = self.task_version.partition("-")[0]
+        return int(number) if number.isdecimal() else 0
+
+    @property
+    def setting(self) -> tuple[str, ...]:
+        """What must be equal for the numbers of two models to compare."""
         return (
-            self.kind, self.model, self.judge, self.context, self.task_version,
+            self.kind, self.context, self.judge, str(self.version),
             self.prompt_hash, self.rubric_hash, self.data_revision,
         )  # fmt: skip
+
+    @cached_property
+    def samples(self) -> pd.DataFrame:
+        """One row per sample; `agreement` and `similarity` are the means over its epochs that were scored.
+
+        A sample none of whose epochs was scored stays, as NaN.
+        """
+        if self.epochs == 1:
+            return self.rows
+        grouped = self.rows.groupby("id", sort=False)
+        return grouped.first().assign(**grouped[["agreement", "similarity"]].mean()).reset_index()
 
 
 @dataclass
@@ -60,117 +82,54 @@ class Runs:
     left_out: list[str] = field(default_factory=list)
 
 
-def read_runs(paths: Sequence[str]) -> Runs:
+def read_runs(paths: Sequence[str], track: Track = iter, every: bool = False) -> Runs:
     """Read the runs in log files and folders; the newest run of each measurement counts.
 
     Args:
-        paths: Log files, or folders that are searched through and through.
+        paths: Log files, or folders that are searched through and through; paths or fsspec URLs.
+        track: Wraps the list of files to show progress.
+        every: Keep older runs of the same measurement, and runs of older task versions, too.
 
     Raises:
         UserError: A path does not exist, or no run in them counts (the message says why each was left out).
     """
     runs = Runs()
-    newest: dict[tuple[str, ...], Run] = {}
-    for file in _log_files(paths):
-        name = Path(file).name
+    found: list[Run] = []
+    files = log_files(paths)
+    for file in track(files):
         try:
-            log = read_eval_log(file, exclude_fields=_HEAVY)
-        except Exception as error:  # a damaged log can fail in any layer of the reader
-            runs.left_out.append(f"{name}: cannot be read ({type(error).__name__}); it may be cut off.")
+            header, rows = read_cached(file)
+        except CannotCountError as error:
+            runs.left_out.append(f"{Path(file).name}: {error}")
             continue
-        if reason := _why_not(log):
-            runs.left_out.append(f"{name}: {reason}")
-            continue
-        run = _run(log, name)
-        older, newer = sorted((run, newest.get(run.what, run)), key=lambda r: r.date)
-        newest[run.what] = newer
-        if older is not newer:
-            runs.left_out.append(f"{older.log}: superseded by the newer run {newer.log}.")
-    runs.counted = sorted(newest.values(), key=lambda r: (list(_TASKS.values()).index(r.kind), r.model, r.what))
+        found.append(Run(**header, file=file, rows=rows))
+    found.sort(key=lambda run: run.date, reverse=True)
+    if not every:
+        found = _newest(_newest_version(found, runs.left_out), runs.left_out)
+    runs.counted = sorted(found, key=lambda run: (list(TASKS.values()).index(run.kind), run.model, run.setting))
     if not runs.counted:
-        reasons = "".join(f"\n  {sentence}" for sentence in runs.left_out)
+        reasons = "".join(f"\n  {sentence}" for sentence in runs.left_out) if files else " There is no log file there."
         raise UserError(f"No finished inference run in {', '.join(paths)}.{reasons}")
     return runs
 
 
-def _log_files(paths: Sequence[str]) -> list[str]:
-    files: list[str] = []
-    for path in paths:
-        if "://" not in path and not Path(path).exists():
-            raise UserError(f"{path}: no such log file or folder.")
-        is_file = path.endswith((".eval", ".json"))
-        files += [path] if is_file else [info.name for info in list_eval_logs(path)]
-    return list(dict.fromkeys(files))
+def _newest(found: Sequence[Run], left_out: list[str]) -> list[Run]:
+    """Keep the first run of each model and setting, the newest."""
+    kept: dict[tuple[str, ...], Run] = {}
+    for run in found:
+        newer = kept.setdefault((run.model, *run.setting), run)
+        if newer is not run:
+            left_out.append(f"{run.log}: superseded by the newer run {newer.log}.")
+    return list(kept.values())
 
 
-def _why_not(log: EvalLog) -> str | None:
-    """Why a log cannot count, or None."""
-    if log.eval.task.rpartition("/")[2] not in _TASKS:
-        return f"is of another task ({log.eval.task})."
-    if log.status != "success":
-        return f"did not finish (status {log.status}); resume it with inspect eval-retry."
-    if not log.samples or not any("agreement" in (sample.scores or {}) for sample in log.samples):
-        return "holds no agreement scores; score it with inspect score."
-    return None
-
-
-def _run(log: EvalLog, name: str) -> Run:
-    spec, metadata = log.eval, log.eval.metadata or {}
-    samples = log.samples or []
-    votes = [vote for sample in samples for vote in _votes(sample)]
-    judges = sorted({vote["judge"] for vote in votes})
-    rows = pd.DataFrame([_row(sample) for sample in samples])
-    # The mean of a sample's epochs enters; a sample none of whose epochs was scored stays, as NaN.
-    per_sample = rows.groupby("id", sort=False).agg(
-        user=("user", "first"),
-        agreement=("agreement", "mean"),
-        similarity=("similarity", "mean"),
-        reason=("reason", "first"),
-    )
-    return Run(
-        kind=_TASKS[spec.task.rpartition("/")[2]],
-        model=spec.model,
-        judge=", ".join(judges) or "unknown",
-        context=str(metadata.get("context", "unknown")),
-        task_version=str(spec.task_version),
-        prompt_hash=str(metadata.get("prompt_hash", "unknown")),
-        rubric_hash=", ".join(sorted({vote["prompt_hash"] for vote in votes})),
-        data=str(metadata.get("data", "unknown")),
-        data_revision=str(metadata.get("data_revision", "unknown")),
-        package_version=str(metadata.get("thoughttrace", "unknown")),
-        inspect_version=str(spec.packages.get("inspect_ai", "unknown")),
-        date=str(spec.created),
-        log=name,
-        self_judged=spec.model in judges,
-        planned=_planned(log, len(per_sample)),
-        samples=per_sample.reset_index(),
-    )
-
-
-def _planned(log: EvalLog, found: int) -> int:
-    """Samples that were to be run: one that failed for good is planned but not among the scored."""
-    epochs = log.eval.config.epochs or 1
-    total = log.results.total_samples if log.results else 0
-    return max(found, total // epochs)
-
-
-def _row(sample: EvalSample) -> dict[str, Any]:
-    scores = sample.scores or {}
-    agreement = scores.get("agreement")
-    reason = agreement.reason if agreement else ("error" if sample.error else "not scored")
-    return {
-        "id": str(sample.id),
-        "user": sample.metadata["user"],
-        "agreement": _number(agreement),
-        "similarity": _number(scores.get("similarity")),
-        "reason": reason,
-    }
-
-
-def _number(score: Score | None) -> float:
-    return float(score.value) if score is not None and isinstance(score.value, int | float) else math.nan
-
-
-def _votes(sample: EvalSample) -> list[dict[str, Any]]:
-    agreement = (sample.scores or {}).get("agreement")
-    return list((agreement.metadata or {}).get("votes", [])) if agreement else []
+def _newest_version(found: Sequence[Run], left_out: list[str]) -> list[Run]:
+    """Leave out runs of an older version of their task: their numbers do not compare."""
+    newest = {kind: max((run.version for run in found if run.kind == kind), default=0) for kind in TASKS.values()}
+    for run in found:
+        if run.version < newest[run.kind]:
+            left_out.append(
+                f"{run.log}: is of version {run.task_version} of infer_{run.kind}; numbers do not compare with those "
+                f"of version {newest[run.kind]} beside it. Run it again, or report it in a folder of its own."
+            )
+    return [run for run in found if run.version == newest[run.kind]]

@@ -23,6 +23,12 @@ def reply(prompt: str) -> str:
     return BAD[draw // 8 % 3] if draw % 8 == 0 else REPLIES[draw // 8 % 5]
 
 
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parsed logs are kept in a folder of the test's own."""
+    monkeypatch.setenv("THOUGHTTRACE_CACHE", str(tmp_path / "cache"))
+
+
 @pytest.fixture(scope="session")
 def judged() -> Callable[[list[Any]], str]:
     """A judge's script: its reply depends on the first question only, so a repair changes nothing."""

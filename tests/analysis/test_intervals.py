@@ -9,7 +9,8 @@ import pytest
 import statsmodels.api as sm
 from scipy import stats
 
-from thoughttrace.analysis.intervals import cluster_mean
+from thoughttrace.analysis import intervals
+from thoughttrace.analysis.intervals import cluster_mean, paired_difference
 
 Numbers = npt.NDArray[Any]
 
@@ -80,6 +81,48 @@ def test_limits_are_clipped_to_the_scale() -> None:
     found = cluster_mean([1, 1, 1, 5], ["a", "a", "b", "c"], bounds=(1, 5))
     assert (found.lower, found.upper) == (1, 5)
     assert cluster_mean([1, 1, 1, 5], ["a", "a", "b", "c"]).lower < 1
+
+
+@pytest.mark.parametrize("users", [3, 17, 200])
+def test_its_cluster_sums_give_statsmodels_cr1(users: int) -> None:
+    y, clusters = draw(users, users)
+    size = len(y)
+    squares = (intervals._residual_sums(y, clusters) ** 2).sum() / size**2
+    cr1 = squares * users / (users - 1)
+    fit = sm.OLS(y, np.ones(size)).fit(cov_type="cluster", cov_kwds={"groups": clusters})
+    assert math.sqrt(cr1) == pytest.approx(fit.bse[0], rel=1e-10)
+
+
+def test_a_difference_is_the_interval_of_the_differences_with_its_t_test() -> None:
+    a, clusters = draw(5, 12)
+    b = np.random.default_rng(6).permutation(a)
+    found, expected = paired_difference(a, b, clusters), cluster_mean(a - b, clusters)
+    assert (found.estimate, found.lower, found.upper) == (expected.estimate, expected.lower, expected.upper)
+    error, df = by_matrices(a - b, clusters)
+    assert found.p_value == pytest.approx(2 * stats.t.sf(abs((a - b).mean()) / error, df), rel=1e-9)
+    assert math.isnan(expected.p_value)
+    assert paired_difference(b, a, clusters).p_value == pytest.approx(found.p_value, rel=1e-12)
+
+
+def test_with_one_sample_a_user_it_is_the_paired_t_test() -> None:
+    rng = np.random.default_rng(2)
+    a, b = rng.normal(size=30), rng.normal(size=30)
+    assert paired_difference(a, b, np.arange(30)).p_value == pytest.approx(stats.ttest_rel(a, b).pvalue, rel=1e-10)
+
+
+def test_pairs_need_both_sides() -> None:
+    with pytest.raises(ValueError, match="3 values and 2 values"):
+        paired_difference([1, 2, 3], [1, 2], ["a", "b", "c"])
+    with pytest.raises(ValueError, match="NaN"):
+        paired_difference([1, math.nan], [1, 2], ["a", "b"])
+
+
+@pytest.mark.parametrize("values", [[3, 3, 3, 3], [0.1 + 0.2, 0.3, 0.3, 0.1 + 0.2]])
+def test_a_spread_that_was_not_seen_is_not_a_spread_of_zero(values: list[float]) -> None:
+    found = cluster_mean(values, ["a", "a", "b", "c"])
+    assert np.isnan([found.lower, found.upper, found.standard_error]).all()
+    assert found.reason == "no spread between users: no interval can be told"
+    assert math.isnan(paired_difference(values, values, ["a", "a", "b", "c"]).p_value)
 
 
 def test_one_user_gives_no_interval_and_says_why() -> None:

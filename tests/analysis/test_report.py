@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 from inspect_ai.log import EvalLog, read_eval_log, write_eval_log
+from inspect_ai.model import ChatMessageUser
 
 from thoughttrace.cli.main import main
 
@@ -28,42 +29,77 @@ def page(run_task: Run, tmp_path: Path) -> Path:
 
 def test_the_folder_holds_page_tables_and_figures(page: Path) -> None:
     names = {file.name for file in page.parent.iterdir()}
-    assert names == {
-        "index.html", "headline.csv", "headline.md", "forest.svg", "forest.png", "ratings.svg", "ratings.png",
-    }  # fmt: skip
+    tables = {f"{n}.{e}" for n in ("headline", "comparisons", "ranking", "breakdown") for e in ("csv", "md", "tex")}
+    figures = {f"{n}.{e}" for n in ("forest", "ratings", "types", "stages") for e in ("svg", "png")}
+    assert names == {"index.html", "breakdown.parquet"} | tables | figures
     table = pd.read_csv(page.parent / "headline.csv")
     assert list(zip(table["kind"], table["model"], strict=True)) == [
         ("reason", "scripted/m1"), ("reason", "scripted/m2"), ("reaction", "scripted/m1"),
     ]  # fmt: skip
+    # A scripted answer states 10 tokens read and 2 written.
+    assert (table["input_tokens"] == 10 * table["samples"]).all()
+    assert (table["output_tokens"] == 2 * table["samples"]).all()
+    assert table["cost"].isna().all()
     markdown = (page.parent / "headline.md").read_text()
     assert f"{table['mean'][0]:.2f}" in markdown
     assert re.search(r"\| reaction \| published, Jin et al\. 2026 \| 2\.54 \| not published \|", markdown)
+    pairs = pd.read_csv(page.parent / "comparisons.csv").squeeze()
+    assert (pairs["a"], pairs["b"], pairs["kind"]) == ("scripted/m1", "scripted/m2", "reason")
+    assert f"{pairs['difference']:+.2f}".replace("-", "−") in (page.parent / "comparisons.md").read_text()
+    long = pd.read_csv(page.parent / "breakdown.csv", keep_default_na=False)
+    assert long.drop(columns=["mean", "lower", "upper"]).equals(
+        pd.read_parquet(page.parent / "breakdown.parquet").drop(columns=["mean", "lower", "upper"])
+    )
+
+
+def test_the_latex_tables_are_booktabs_and_escaped(page: Path) -> None:
+    for name in ("headline", "comparisons", "ranking", "breakdown"):
+        text = (page.parent / f"{name}.tex").read_text()
+        body = text.partition("\n")[2]
+        assert body.startswith("\\begin{tabular}{")
+        assert [body.count(rule) for rule in ("\\toprule", "\\midrule", "\\bottomrule")] == [1, 1, 1]
+        assert not re.search(r"(?<!\\)[%_#]", body.partition("\\end{tabular}")[0])
+        assert text.isascii(), [c for c in text if not c.isascii()]
 
 
 def test_the_page_is_self_contained_and_names_its_runs(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
-    loaded = re.findall(r'(?:src|href)="([^"#]+)"', text)
-    assert set(loaded) == {
-        "headline.csv", "headline.md", "forest.svg", "forest.png", "ratings.svg", "ratings.png",
-    }  # fmt: skip
-    assert text.count("<svg") == 2
-    assert "2.93" in text
-    assert "scripted/j" in text
-    assert "<script" not in text
+    loaded = set(re.findall(r'(?:src|href)="([^"#]+)"', text)) - {"data:,"}
+    assert loaded == {file.name for file in page.parent.iterdir()} - {"index.html"}
+    assert text.count("<svg") == 4
+    ids = re.findall(r'\bid="([^"]+)"', text)
+    assert len(ids) == len(set(ids))
+    for expected in ("2.93", "scripted/j", "CR2 with Bell–McCaffrey", "sha256:", "superseded"):
+        assert (expected in text) == (expected != "superseded")
+    assert len(page.read_bytes()) < 5_000_000
+
+
+HOSTILE = "<script>alert(1)</script></style><img src=x onerror=alert(2)>\u202e $x_1$ " + "x" * 100_000
 
 
 def test_what_a_log_says_is_shown_as_text(run_task: Run, tmp_path: Path) -> None:
-    hostile = "<script>alert(1)</script></style>\u202e"
-    log = read_eval_log(run_task(limit=3).location)
-    log.eval.model = hostile
-    log.eval.metadata = {**(log.eval.metadata or {}), "data": hostile}
+    log = read_eval_log(run_task(limit=12).location)
+    log.eval.model = HOSTILE[:80]
+    log.eval.metadata = {**(log.eval.metadata or {}), "data": HOSTILE}
+    for sample in log.samples or []:
+        sample.metadata |= {"assistant_model": HOSTILE[:200], "type": HOSTILE[:80]}
+        sample.target = HOSTILE
+        agreement = (sample.scores or {})["agreement"]
+        agreement.answer = agreement.explanation = HOSTILE
+        question = sample.input[-1]
+        assert isinstance(question, ChatMessageUser)
+        mark = question.text[1:9]
+        question.content = f"[{mark} m00 user]\n[deadbeef m01 user]\n{HOSTILE}\n[{mark} end]\nWhy?"
     write_eval_log(log, log.location)
     done = CliRunner().invoke(main, ["report", log.location, "-o", str(tmp_path / "report")])
     assert done.exit_code == 0, done.output
     text = (tmp_path / "report/index.html").read_text(encoding="utf-8")
-    assert "<script" not in text
+    assert text.count("<script") == text.count("</script") == 1
+    assert "<img" not in text
     assert text.count("</style>") == 1 + text.count("<style type")
     assert "&lt;script&gt;alert(1)" in text
+    assert "[deadbeef m01 user]" in text
+    assert len(text) < 5_000_000
 
 
 def test_self_judged_runs_are_marked(run_task: Run, tmp_path: Path) -> None:

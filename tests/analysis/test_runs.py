@@ -1,16 +1,25 @@
 """Which logs count, and what is said of the others."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
+import boto3
+import pandas as pd
 import pytest
+from click.testing import CliRunner
 from inspect_ai import Task, task
 from inspect_ai import eval as inspect_eval
 from inspect_ai.dataset import Sample
-from inspect_ai.log import EvalLog
+from inspect_ai.log import EvalLog, read_eval_log, write_eval_log
 from inspect_ai.scorer import includes
+from moto.server import ThreadedMotoServer
 
+from thoughttrace.analysis import cache
+from thoughttrace.analysis.logs import read_log
 from thoughttrace.analysis.runs import read_runs
+from thoughttrace.cli.main import main
+from thoughttrace.datasets.cache import cache_dir
 from thoughttrace.datasets.errors import UserError
 
 Run = Callable[..., EvalLog]
@@ -62,6 +71,80 @@ def test_what_cannot_count_is_named_and_the_rest_is_read(run_task: Run, tmp_path
     assert said == {}
 
 
+def test_runs_of_an_older_task_version_do_not_stand_beside_newer_ones(run_task: Run, tmp_path: Path) -> None:
+    new, old, letter = (read_eval_log(run_task(model=model, limit=3).location) for model in ("m1", "m2", "m3"))
+    for log, version in ((new, "2-A"), (letter, "2-B")):
+        log.eval.task_version = version
+        write_eval_log(log, log.location)
+    found = read_runs([str(tmp_path / "logs")])
+    assert [run.model for run in found.counted] == ["scripted/m1", "scripted/m3"]
+    assert found.left_out == [
+        f"{Path(old.location).name}: is of version 1-A of infer_reason; numbers do not compare with those of version 2 "
+        "beside it. Run it again, or report it in a folder of its own."
+    ]
+    assert len(read_runs([str(tmp_path / "logs")], every=True).counted) == 3
+
+
+def test_a_log_is_parsed_once_and_never_stale(run_task: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed: list[str] = []
+
+    def read(file: str) -> object:
+        parsed.append(file)
+        return read_log(file)
+
+    monkeypatch.setattr(cache, "read_log", read)
+    path = Path(run_task(limit=6).location)
+    (first,), (again,) = (read_runs([str(path)]).counted for _ in range(2))
+    assert len(parsed) == 1
+    pd.testing.assert_frame_equal(first.rows, again.rows)
+    assert first == again
+    # Another content of the same length, with the same times: only the file's end tells.
+    times = path.stat()
+    log = read_eval_log(str(path))
+    assert log.samples
+    assert log.samples[0].scores
+    log.samples[0].scores["agreement"].value = 5 if log.samples[0].scores["agreement"].value != 5 else 1
+    write_eval_log(log, str(path))
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    (changed,) = read_runs([str(path)]).counted
+    assert len(parsed) == 2
+    assert changed.rows["agreement"].iloc[0] == log.samples[0].scores["agreement"].value
+    # A cache that was cut off, or cannot be written, costs time and nothing else.
+    (kept,) = (cache_dir() / "logs").iterdir()
+    kept.write_bytes(kept.read_bytes()[:100])
+    assert read_runs([str(path)]).counted == [changed]
+    assert len(parsed) == 3
+    monkeypatch.setenv("THOUGHTTRACE_CACHE", str(path))
+    assert read_runs([str(path)]).counted == [changed]
+
+
+def test_logs_may_be_on_s3(run_task: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = Path(run_task(limit=4).location)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        for name, value in {
+            "AWS_ENDPOINT_URL": f"http://{host}:{port}", "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x",
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }.items():  # fmt: skip
+            monkeypatch.setenv(name, value)
+        store = boto3.client("s3")
+        store.create_bucket(Bucket="thoughts")
+        store.upload_file(str(path), "thoughts", f"runs/{path.name}")
+        store.put_object(Bucket="thoughts", Key=f"runs/0-{path.name}", Body=path.read_bytes()[:-200])
+        done = CliRunner().invoke(main, ["report", "s3://thoughts/runs", "-o", str(tmp_path / "report")])
+        assert done.exit_code == 0, done.output
+        assert f"Left out: 0-{path.name}: cannot be read (" in done.output.replace("\n", "")
+        (remote,), (local,) = (read_runs([at]).counted for at in ("s3://thoughts/runs", str(path)))
+        pd.testing.assert_frame_equal(remote.rows, local.rows)
+        missing = CliRunner().invoke(main, ["report", "s3://nowhere/runs"])
+        assert missing.exit_code == 1
+        assert "Error: No finished inference run in s3://nowhere/runs. There is no log file there." in missing.output
+    finally:
+        server.stop()
+
+
 def test_a_failed_sample_is_not_covered(run_task: Run, tmp_path: Path) -> None:
     calls = iter(range(100))
 
@@ -79,7 +162,7 @@ def test_a_failed_sample_is_not_covered(run_task: Run, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("make", "sentence"), [
     (lambda path: None, "no such log file or folder"),
-    (lambda path: path.mkdir(), "No finished inference run in"),
+    (lambda path: path.mkdir(), r"No finished inference run in .*logs\. There is no log file there\."),
 ])  # fmt: skip
 def test_no_logs_are_said(tmp_path: Path, make: Callable[[Path], None], sentence: str) -> None:
     make(tmp_path / "logs")

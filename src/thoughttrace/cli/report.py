@@ -1,23 +1,19 @@
 """`thoughttrace report`."""
 
-from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from rich import box
 from rich.console import Console
+from rich.progress import track
 from rich.table import Table
 
-_SHOWN = {
-    "Model": "Model",
-    "Agreement": "Agreement",
-    "95 % interval": "95 % interval",
-    "n": "n",
-    "Users": "Users",
-    "Coverage": "Coverage",
-    "Rated 1·2·3·4·5": "1·2·3·4·5",
-}
-"""The columns of the headline table that a terminal has room for, and their short names."""
+if TYPE_CHECKING:
+    from thoughttrace.analysis.tables import Rows
+
+_SHOWN = ("Model", "Agreement", "95 % interval", "n", "Users", "Coverage", "Rated 1·2·3·4·5")
+"""The columns of the headline table that a terminal has room for."""
 
 
 @click.command()
@@ -31,39 +27,46 @@ _SHOWN = {
     help="Folder to write into.",
 )
 def report(logs: tuple[str, ...], output: Path) -> None:
-    """Write the report of LOGS (files or folders): table, figures, and one page.
+    """Write the report of LOGS (files, folders, or URLs such as s3://…): tables, figures, and one page.
 
     The newest finished run of each model, kind, judge, context, prompt and data counts; the others are named
-    with the reason they do not.
+    with the reason they do not. What was read from a log is kept in the cache, so the next report is quick.
     """
     # Imported here: pandas and matplotlib take seconds, and the other commands need neither.
     from thoughttrace.analysis.headline import PUBLISHED_NOTE  # noqa: PLC0415
-    from thoughttrace.analysis.report import table_rows, write_report  # noqa: PLC0415
+    from thoughttrace.analysis.report import write_report  # noqa: PLC0415
     from thoughttrace.analysis.runs import read_runs  # noqa: PLC0415
+    from thoughttrace.analysis.tables import comparison_rows, headline_rows  # noqa: PLC0415
 
     console = Console(highlight=False)
-    with console.status("Reading logs …"):
-        runs = read_runs(logs)
+    runs = read_runs(logs, lambda files: track(files, "Reading logs", console=console, transient=True))
     with console.status("Drawing …"):
-        table = write_report(runs, output)
-    for kind, rows in table.groupby("kind", sort=False):
-        console.print(_terminal_table(f"{kind}s".capitalize(), table_rows(rows)))
+        tables = write_report(runs, output)
+    for kind, rows in tables.headline.groupby("kind", sort=False):
+        title = f"{kind}s: agreement of inferred with true thoughts, 1–5".capitalize()
+        console.print(terminal_table(title, headline_rows(rows), _SHOWN))
+    if 0 < len(tables.comparisons) <= 12:  # more are for the page
+        shown = ("Kind", "A", "B", "A − B", "95 % interval", "p (Holm)", "n")
+        console.print(terminal_table("Paired differences", comparison_rows(tables.comparisons), shown))
     console.print(PUBLISHED_NOTE, style="italic")
     for sentence in runs.left_out:
         console.print(f"Left out: {sentence}", markup=False)
     console.print(f"Report: {output / 'index.html'}", markup=False, soft_wrap=True)
 
 
-def _terminal_table(title: str, rows: Sequence[dict[str, str]]) -> Table:
-    shown = Table(
-        title=f"{title}: agreement of inferred with true thoughts, 1–5",
-        title_justify="left",
-        title_style="bold",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-    )
-    for name in _SHOWN.values():
-        shown.add_column(name, justify="left" if name == "Model" else "right", overflow="fold")
+def terminal_table(title: str, rows: "Rows", columns: tuple[str, ...]) -> Table:
+    """Some columns of a table, for the terminal.
+
+    Args:
+        title: Stands above it.
+        rows: The table as people read it.
+        columns: Those to show.
+    """
+    shown = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in columns:
+        left = name in {"Kind", "Model", "A", "B"}
+        header = name.removeprefix("Rated ")
+        shown.add_column(header, justify="left" if left else "right", overflow="fold", no_wrap=not left)
     for row in rows:
-        shown.add_row(*(row[name] for name in _SHOWN), style="" if row["n"] else "italic")
+        shown.add_row(*(row[name] for name in columns), style="" if row.get("n", "") else "italic")
     return shown

@@ -1,0 +1,113 @@
+"""The same estimate for groups of samples: by type, stage, assistant model, and what else is known of them."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pandas as pd
+
+from thoughttrace.analysis.headline import estimate
+from thoughttrace.analysis.runs import Run
+from thoughttrace.datasets.conversation import TYPES
+
+MIN_SAMPLES, MIN_USERS = 10, 5
+"""A group with fewer scored samples or users is shown as too small: its interval would say next to nothing."""
+
+STAGES = ("Early", "Mid-Early", "Mid-Late", "Late")
+STAGE_RULE = (
+    "A sample's stage is the one of the four positions 0, 1/3, 2/3 and 1 that is nearest to the position of its "
+    "message in the conversation (0 the first message, 1 the last). The paper does not state its rule; "
+    "this one looks at a message alone, so it stays when other samples are added or left out."
+)
+
+_WORDS = (1, 6, 11, 21, 41)
+_AGES = (10, 18, 25, 35, 45, 55)
+
+
+def breakdown(runs: Sequence[Run]) -> pd.DataFrame:
+    """Estimate the mean agreement of every group of samples.
+
+    Args:
+        runs: Finished runs.
+
+    Returns:
+        One row per run, grouping and group: `model`, `kind`, `context`, `judge`, `by` (the grouping), `group`, `order`
+        (of the group within the grouping), `n` (scored), `users`, `samples`, `coverage`, `mean`, `lower`, `upper`
+        (95 %, CR2 by user, clipped to 1–5), `note`. A message with thoughts of several types counts in each of
+        them. Groups under the minimum have no estimate and say so in `note`.
+    """
+    rows: list[dict[str, object]] = []
+    for run in runs:
+        named = {"model": run.model, "kind": run.kind, "context": run.context, "judge": run.judge}
+        for by, group in GROUPINGS.items():
+            labels = group(run.samples).explode()
+            if by == "type":
+                unknown = sorted(set(labels) - set(TYPES[run.kind]))
+                labels = labels.astype(pd.CategoricalDtype([*TYPES[run.kind], *unknown]))
+            samples = run.samples.loc[labels.index].assign(group=labels.array)
+            groups = samples.groupby("group", sort=True, observed=True)
+            for order, (name, members) in enumerate(groups):
+                rows.append(named | {"by": by, "group": str(name), "order": order} | _row(members))
+        whole = _row(run.samples)
+        rows.append(named | {"by": "context", "group": run.context, "order": 0} | whole)
+    return pd.DataFrame(rows)
+
+
+def stage(position: pd.Series) -> pd.Series:
+    """The stage of messages by `STAGE_RULE`.
+
+    Args:
+        position: Of the message in its conversation, 0 to 1.
+    """
+    nearest = np.floor(position.to_numpy(dtype=float) * (len(STAGES) - 1) + 0.5).astype(int)
+    order = pd.CategoricalDtype(list(STAGES), ordered=True)
+    return pd.Series(np.array(STAGES)[nearest], index=position.index).astype(order)
+
+
+def _row(members: pd.DataFrame) -> dict[str, object]:
+    scored = members.dropna(subset="agreement")
+    found = estimate(scored)
+    if len(scored) < MIN_SAMPLES or scored["user"].nunique() < MIN_USERS:
+        note = f"too small: under {MIN_SAMPLES} scored samples or {MIN_USERS} users"
+        found |= {"mean": np.nan, "lower": np.nan, "upper": np.nan, "note": note}
+    return found | {"samples": len(members), "coverage": len(scored) / len(members)}
+
+
+def _bands(starts: Sequence[int], unit: str) -> Callable[[pd.Series], pd.Series]:
+    """Sort whole numbers into bands that begin at `starts`; the last is open."""
+    ends = [start - 1 for start in starts[1:]]
+    names = [f"{start}–{end}" if end > start else f"{start}" for start, end in zip(starts, ends, strict=False)]
+    names = [f"{name} {unit}" for name in [*names, f"{starts[-1]} or more"]]
+
+    def band(values: pd.Series) -> pd.Series:
+        return pd.cut(values.astype(float), [*starts, np.inf], right=False, labels=names)
+
+    return band
+
+
+def _told(column: str) -> Callable[[pd.DataFrame], pd.Series]:
+    """Group by a column as it is, missing values apart."""
+
+    def group(samples: pd.DataFrame) -> pd.Series:
+        values = samples[column]
+        text = values.map(lambda value: f"{value:g}" if isinstance(value, float) else str(value).strip())
+        return text.mask(values.isna() | text.isin(["", "None"]), "not told")
+
+    return group
+
+
+GROUPINGS: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
+    "type": lambda samples: samples["type"].str.split(" + ", regex=False),
+    "stage": lambda samples: stage(samples["position"]),
+    "turn": lambda samples: _bands((1, 2, 3, 4, 5, 9), "of the conversation")(samples["message_index"] // 2 + 1),
+    "assistant model": _told("assistant_model"),
+    "hindsight": lambda samples: (
+        samples["hindsight"].map({True: "written after the next message", False: "before"}).fillna("cannot be told")
+    ),
+    "target length": lambda samples: _bands(_WORDS, "words")(samples["target_words"]),
+    "age": lambda samples: _bands(_AGES, "years")(samples["age"]).cat.add_categories("not told").fillna("not told"),
+    "gender": _told("gender"),
+    "education": _told("education"),
+    "AI use, 1 to 5": _told("frequency"),
+}
+"""How samples are grouped: a name, and the group (or groups) of each sample. Occupation and purposes, free text
+that hardly repeats, are not among them."""

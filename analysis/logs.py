@@ -1,0 +1,152 @@
+"""One log file, read: what made it, and one row per inference.
+
+Only the header and the sample summaries are read, which Inspect keeps apart from the samples: a log of 10,000
+samples is some 100 MB and its summaries a few.
+"""
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from inspect_ai.log import EvalLog, EvalSampleSummary, list_eval_logs, read_eval_log, read_eval_log_sample_summaries
+from inspect_ai.model import ModelUsage
+from inspect_ai.scorer import Score
+
+from thoughttrace.datasets.conversation import KIND_OF, Kind
+from thoughttrace.datasets.errors import UserError
+
+TASKS: dict[str, Kind] = {f"infer_{kind}": kind for kind in KIND_OF.values()}
+"""The tasks whose logs are read, in the order they are shown."""
+
+_GROUPS = ("conversation", "message_index", "position", "type", "assistant_model", "hindsight", "target_words")
+_SURVEY = ("age", "gender", "education", "frequency")
+
+Header = dict[str, Any]
+"""The fields of `Run`, less its rows; plain values that JSON can hold."""
+
+
+class CannotCountError(Exception):
+    """A log cannot count; its text completes the sentence that begins with the log's name."""
+
+
+def log_files(paths: Sequence[str]) -> list[str]:
+    """Find log files.
+
+    Args:
+        paths: Log files, or folders that are searched through and through; paths or fsspec URLs.
+
+    Raises:
+        UserError: A path does not exist, or a URL cannot be listed.
+    """
+    files: list[str] = []
+    for path in paths:
+        remote = "://" in path
+        if not remote and not Path(path).exists():
+            raise UserError(f"{path}: no such log file or folder.")
+        try:
+            files += [path] if path.endswith((".eval", ".json")) else [log.name for log in list_eval_logs(path)]
+        except Exception as error:
+            if not remote:
+                raise
+            raise UserError(f"{path}: cannot be listed ({type(error).__name__}: {error}).") from error
+    return list(dict.fromkeys(files))
+
+
+def read_log(file: str) -> tuple[Header, pd.DataFrame]:
+    """Read one log.
+
+    Args:
+        file: Path or fsspec URL.
+
+    Returns:
+        The header, and one row per sample and epoch: `id`, `epoch`, `user`, `agreement` (NaN if unscored),
+        `reason` (why it is unscored), `similarity`, `ratings` (JSON, each judge's), what samples are grouped by,
+        and tokens and cost (US dollars, NaN if not known) of the model and of the judges.
+
+    Raises:
+        CannotCountError: The log is of another task, unfinished, unscored, or damaged.
+    """
+    try:
+        log = read_eval_log(file, header_only=True)
+        name = log.eval.task.rpartition("/")[2]
+        if name not in TASKS:
+            raise CannotCountError(f"is of another task ({log.eval.task}).")
+        if log.status != "success":
+            raise CannotCountError(f"did not finish (status {log.status}); resume it with inspect eval-retry.")
+        rows = pd.DataFrame([_row(summary) for summary in read_eval_log_sample_summaries(file)])
+    except CannotCountError:
+        raise
+    except Exception as error:  # a damaged log can fail in any layer of the reader
+        raise CannotCountError(f"cannot be read ({type(error).__name__}); it may be cut off.") from error
+    if rows.empty or not rows["ratings"].notna().any():
+        raise CannotCountError("holds no agreement scores; score it with inspect score.")
+    return _header(log, TASKS[name], rows), rows
+
+
+def _header(log: EvalLog, kind: Kind, rows: pd.DataFrame) -> Header:
+    spec, metadata = log.eval, log.eval.metadata or {}
+    judges = sorted({judge for ratings in rows["ratings"].dropna() for judge in json.loads(ratings)})
+    epochs = spec.config.epochs or 1
+    # A sample that failed for good is planned but may not be among the rows.
+    total = log.results.total_samples if log.results else 0
+    return {
+        "kind": kind,
+        "model": spec.model,
+        "judge": ", ".join(judges),
+        "context": str(metadata.get("context", "unknown")),
+        "task_version": str(spec.task_version),
+        "prompt_hash": str(metadata.get("prompt_hash", "unknown")),
+        "rubric_hash": ", ".join(sorted(rows["rubric_hash"].dropna().unique())),
+        "data": str(metadata.get("data", "unknown")),
+        "data_revision": str(metadata.get("data_revision", "unknown")),
+        "package_version": str(metadata.get("thoughttrace", "unknown")),
+        "inspect_version": str(spec.packages.get("inspect_ai", "unknown")),
+        "date": str(spec.created),
+        "self_judged": spec.model in judges,
+        "epochs": epochs,
+        "planned": max(rows["id"].nunique(), total // epochs),
+    }
+
+
+def _row(sample: EvalSampleSummary) -> dict[str, Any]:
+    scores, metadata = sample.scores or {}, sample.metadata
+    agreement = scores.get("agreement")
+    said = (agreement.metadata or {}) if agreement else {}
+    ratings = said.get("ratings", {})
+    survey = metadata.get("survey")
+    survey = survey if isinstance(survey, dict) else {}
+    judges = _sum(sample.role_usage)
+    return {
+        "id": str(sample.id),
+        "epoch": sample.epoch,
+        "user": str(metadata["user"]),
+        "agreement": _number(agreement),
+        "similarity": _number(scores.get("similarity")),
+        "reason": agreement.reason if agreement else ("error" if sample.error else "not scored"),
+        "ratings": json.dumps(ratings) if agreement else None,
+        "rubric_hash": said.get("prompt_hash"),
+        **{name: metadata.get(name) for name in _GROUPS},
+        **{name: survey.get(name) for name in _SURVEY},
+        **{name: value - judges[name] for name, value in _sum(sample.model_usage).items()},
+        **{f"judge_{name}": value for name, value in judges.items()},
+    }
+
+
+def _number(score: Score | None) -> float:
+    return float(score.value) if score is not None and isinstance(score.value, int | float) else math.nan
+
+
+def _sum(usages: dict[str, ModelUsage]) -> dict[str, float]:
+    """Tokens read (from a cache or not), tokens written, and cost; NaN if a part of the cost is not known."""
+    costs = [usage.total_cost for usage in usages.values()]
+    return {
+        "input_tokens": sum(
+            u.input_tokens + (u.input_tokens_cache_read or 0) + (u.input_tokens_cache_write or 0)
+            for u in usages.values()
+        ),
+        "output_tokens": sum(usage.output_tokens for usage in usages.values()),
+        "cost": sum(math.nan if cost is None else cost for cost in costs),
+    }

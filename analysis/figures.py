@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from thoughttrace.analysis.breakdown import STAGES
 from thoughttrace.analysis.headline import PUBLISHED, SCALE
+from thoughttrace.analysis.tables import visible
 
 INK = "#1b1b1b"
 """Text and lines; the page replaces it by its own ink, light or dark."""
@@ -183,7 +184,7 @@ def _labelled(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _wrapped(name: str, width: int = 36) -> str:
     """A name on at most two lines that leave room for the picture."""
-    return "\n".join(textwrap.wrap(name, width, max_lines=2, placeholder=" …"))
+    return "\n".join(textwrap.wrap(visible(name), width, max_lines=2, placeholder=" …"))
 
 
 def _figures(row: pd.Series) -> str:

@@ -23,6 +23,7 @@ from thoughttrace.analysis.tables import (
     comparison_rows,
     headline_rows,
     ranking_rows,
+    visible,
     without_empty,
 )
 
@@ -49,7 +50,12 @@ def write_page(runs: Runs, tables: Tables, folder: Path, figures: Sequence[str])
         figures: Their names.
     """
     environment = Environment(
-        loader=FileSystemLoader(_HERE), autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
+        loader=FileSystemLoader(_HERE),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+        finalize=lambda value: visible(value) if type(value) is str else value,
     )
     environment.globals["NUMBERS"] = NUMBERS
     shown = without_empty(headline_rows(tables.headline))

@@ -54,21 +54,29 @@ def to_read(runs: Sequence[Run]) -> list[Reading]:
             for number, run in enumerate(members)
         ]
         rows = pd.concat(scored, ignore_index=True)
-        rows["lot"] = rows["id"].map(lambda name: hashlib.sha256(name.encode()).hexdigest())
+        rows["lot"] = _lots(rows["id"])
+        rows["turn"] = _lots(rows["id"] + rows["run"].astype(str))
         for why, picked in _choices(rows).items():
             chosen += [_reading(members[row["run"]], row, why) for _, row in picked.iterrows()]
     return chosen
 
 
 def _choices(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    best = rows.sort_values(["agreement", "lot"], ascending=[False, True]).drop_duplicates("id").head(EACH)
-    worst = rows.sort_values(["agreement", "lot"]).drop_duplicates("id").head(EACH)
+    ties = ["lot", "turn"]  # which sample, and which model's inference of it
+    best = rows.sort_values(["agreement", *ties], ascending=[False, True, True]).drop_duplicates("id").head(EACH)
+    worst = rows.sort_values(["agreement", *ties]).drop_duplicates("id").head(EACH)
     groups = rows.groupby(["setting", "id"])["agreement"]
     apart = rows.assign(gap=groups.transform("max") - groups.transform("min"))
-    apart = apart[apart["gap"] > 0].sort_values(["gap", "lot", "agreement"], ascending=[False, True, False])
+    order, ascending = ["gap", "lot", "agreement", "turn"], [False, True, False, True]
+    apart = apart[apart["gap"] > 0].sort_values(order, ascending=ascending)
     ends = pd.concat([apart.drop_duplicates("id"), apart.drop_duplicates("id", keep="last")])
-    ends = ends.sort_values(["gap", "lot", "agreement"], ascending=[False, True, False]).head(2 * EACH)
+    ends = ends.sort_values(order, ascending=ascending).head(2 * EACH)
     return {"best": best, "worst": worst, "disagreed": ends}
+
+
+def _lots(names: pd.Series) -> pd.Series:
+    """Numbers that look drawn and are the same every time."""
+    return names.map(lambda name: hashlib.sha256(name.encode()).hexdigest())
 
 
 def _reading(run: Run, row: pd.Series, why: str) -> Reading:

@@ -1,5 +1,7 @@
 """The tables as people read them."""
 
+import re
+
 import pandas as pd
 
 from thoughttrace.analysis.headline import PUBLISHED, PUBLISHED_LABEL
@@ -110,6 +112,14 @@ def interval(lower: float, upper: float, note: str) -> str:
 def signed(value: float) -> str:
     """A number with its sign; nothing for NaN."""
     return f"{value:+.2f}".replace("-", "−") if pd.notna(value) else ""
+
+
+_TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]")
+
+
+def visible(text: str) -> str:
+    """Name characters that turn the direction of all text after them, instead of obeying them."""
+    return _TURNING.sub(lambda found: f"[U+{ord(found[0]):04X}]", text)
 
 
 def without_empty(rows: Rows) -> Rows:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-ROOMS = ("datasets", "tasks", "scorers", "models", "analysis", "src/thoughttrace", "tests")
+ROOMS = ("datasets", "tasks", "scorers", "models", "analysis", "src/thoughttrace", "tests", "benchmarks")
 
 
 def test_no_file_is_over_200_lines(root: Path) -> None:
@@ -61,6 +61,8 @@ def test_wheel_and_sdist_hold_the_same_package(built: Path) -> None:
         "thoughttrace/tasks/infer.md",
         "thoughttrace/scorers/reason.md",
         "thoughttrace/analysis/report.html",
+        "thoughttrace/analysis/report.css",
+        "thoughttrace/analysis/report.js",
         "thoughttrace/py.typed",
     } <= inside
 

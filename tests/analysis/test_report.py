@@ -99,6 +99,8 @@ def test_what_a_log_says_is_shown_as_text(run_task: Run, tmp_path: Path) -> None
     assert text.count("</style>") == 1 + text.count("<style type")
     assert "&lt;script&gt;alert(1)" in text
     assert "[deadbeef m01 user]" in text
+    assert "\u202e" not in text
+    assert "[U+202E]" in text
     assert len(text) < 5_000_000
 
 

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from inspect_ai.log import list_eval_logs, read_eval_log
 
+from thoughttrace.analysis.runs import read_runs
+
 PROVIDER = """
 from inspect_ai.model import ModelAPI, ModelOutput, ModelUsage, modelapi
 
@@ -101,3 +103,25 @@ def test_a_mistake_is_one_sentence_and_nothing_runs(
     assert sentence in said
     assert "Traceback" not in said
     assert not list((tmp_path / "logs").glob("*.eval"))
+
+
+def test_an_eval_set_runs_only_the_model_that_was_added(
+    inspect: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logs, judge = tmp_path / "set", ("--model-role", "grader=canned/judge", "--limit", "3", "--log-dir", "set")
+    tasks = ("thoughttrace/infer_reason", "thoughttrace/infer_reaction")
+    done = inspect("eval-set", *tasks, "--model", "canned/a", *judge, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    before = {file: file.read_bytes() for file in logs.glob("*.eval")}
+    assert len(before) == 2
+    done = inspect("eval-set", *tasks, "--model", "canned/a,canned/b", *judge, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    after = {file: file.read_bytes() for file in logs.glob("*.eval")}
+    assert len(after) == 4
+    assert before.items() <= after.items()
+    monkeypatch.setenv("THOUGHTTRACE_CACHE", str(tmp_path / "cache"))
+    runs = read_runs([str(logs)])
+    assert [(run.kind, run.model) for run in runs.counted] == [
+        (kind, f"canned/{model}") for kind in ("reason", "reaction") for model in "ab"
+    ]
+    assert runs.left_out == []

@@ -4,9 +4,11 @@ from typing import Any
 
 import click
 
+from thoughttrace.cli.compare import compare
 from thoughttrace.cli.demo import demo
 from thoughttrace.cli.fetch import fetch
 from thoughttrace.cli.fetch_model import fetch_model
+from thoughttrace.cli.plan import plan
 from thoughttrace.cli.profile import profile
 from thoughttrace.cli.report import report
 from thoughttrace.datasets.errors import UserError
@@ -31,7 +33,7 @@ def main() -> None:
     """
 
 
-for command in (demo, fetch, fetch_model, profile, report):
+for command in (compare, demo, fetch, fetch_model, plan, profile, report):
     main.add_command(command)
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from rich import box
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
+from rich.text import Text
 
 if TYPE_CHECKING:
     from thoughttrace.analysis.tables import Rows
@@ -68,5 +69,5 @@ def terminal_table(title: str, rows: "Rows", columns: tuple[str, ...]) -> Table:
         header = name.removeprefix("Rated ")
         shown.add_column(header, justify="left" if left else "right", overflow="fold", no_wrap=not left)
     for row in rows:
-        shown.add_row(*(row[name] for name in columns), style="" if row.get("n", "") else "italic")
+        shown.add_row(*(Text(row[name]) for name in columns), style="" if row.get("n", "") else "italic")
     return shown

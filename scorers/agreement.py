@@ -2,24 +2,14 @@
 
 from collections.abc import Sequence
 from statistics import fmean
-from typing import Any
 
-from inspect_ai.model import ChatMessage, ChatMessageUser, Model
 from inspect_ai.scorer import Score, Scorer, Target, grouped, mean, scorer, stderr
 from inspect_ai.solver import TaskState
 
 from thoughttrace.scorers.grader import judges
 from thoughttrace.scorers.inference import normalise
-from thoughttrace.scorers.verdict import (
-    REPAIR,
-    VERDICT_CONFIG,
-    judge_prompt,
-    parse_verdict,
-    rubric_hash,
-)
-
-Vote = dict[str, Any]
-"""`judge`, `rating` (1–5 or None), `rationale`, `prompt_hash`, `replies` (raw, in order)."""
+from thoughttrace.scorers.verdict import judge_prompt, rubric_hash
+from thoughttrace.scorers.vote import Vote, vote
 
 
 # `grouped(ci())` would abort a run after it was paid for; intervals are the analysis' work.
@@ -47,31 +37,10 @@ def agreement(judge_message: bool = True, allow_self_judging: bool = False) -> S
         message = state.metadata["message"] if judge_message else None
         prompt = judge_prompt(kind, message, list(target), inference)
         prompt_hash = rubric_hash(kind, judge_message)
-        votes = [await _vote(judge, prompt, prompt_hash) for judge in judges(allow_self_judging)]
+        votes = [await vote(judge, prompt, prompt_hash) for judge in judges(allow_self_judging)]
         return _score(inference, votes)
 
     return score
-
-
-async def _vote(judge: Model, prompt: list[ChatMessage], prompt_hash: str) -> Vote:
-    """Ask one judge, and once more if its reply is no verdict."""
-    replies: list[str] = []
-    messages = prompt
-    verdict = None
-    while verdict is None and len(replies) < 2:
-        output = await judge.generate(messages, config=VERDICT_CONFIG)
-        replies.append(output.completion)
-        verdict = parse_verdict(output.completion)
-        # Some providers refuse an empty assistant message.
-        said = [output.message] if output.completion.strip() else []
-        messages = [*prompt, *said, ChatMessageUser(content=REPAIR)]
-    return {
-        "judge": str(judge),
-        "rating": verdict.rating if verdict else None,
-        "rationale": verdict.rationale if verdict else None,
-        "prompt_hash": prompt_hash,
-        "replies": replies,
-    }
 
 
 def _score(inference: str, votes: Sequence[Vote]) -> Score:

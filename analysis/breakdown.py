@@ -3,9 +3,11 @@
 from collections.abc import Callable, Sequence
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from thoughttrace.analysis.headline import estimate
+from thoughttrace.analysis.intervals import Numbers
 from thoughttrace.analysis.runs import Run
 from thoughttrace.datasets.conversation import TYPES
 
@@ -38,17 +40,17 @@ def breakdown(runs: Sequence[Run]) -> pd.DataFrame:
     rows: list[dict[str, object]] = []
     for run in runs:
         named = {"model": run.model, "kind": run.kind, "context": run.context, "judge": run.judge}
+        samples = run.samples.reset_index(drop=True)
+        values, users = samples["agreement"].to_numpy(), pd.factorize(samples["user"])[0]
         for by, group in GROUPINGS.items():
-            labels = group(run.samples).explode()
+            labels = group(samples).explode()
             if by == "type":
                 unknown = sorted(set(labels) - set(TYPES[run.kind]))
                 labels = labels.astype(pd.CategoricalDtype([*TYPES[run.kind], *unknown]))
-            samples = run.samples.loc[labels.index].assign(group=labels.array)
-            groups = samples.groupby("group", sort=True, observed=True)
-            for order, (name, members) in enumerate(groups):
-                rows.append(named | {"by": by, "group": str(name), "order": order} | _row(members))
-        whole = _row(run.samples)
-        rows.append(named | {"by": "context", "group": run.context, "order": 0} | whole)
+            for order, (name, members) in enumerate(labels.groupby(labels, sort=True, observed=True).groups.items()):
+                estimated = _row(values[members], users[members])
+                rows.append(named | {"by": by, "group": str(name), "order": order} | estimated)
+        rows.append(named | {"by": "context", "group": run.context, "order": 0} | _row(values, users))
     return pd.DataFrame(rows)
 
 
@@ -63,13 +65,13 @@ def stage(position: pd.Series) -> pd.Series:
     return pd.Series(np.array(STAGES)[nearest], index=position.index).astype(order)
 
 
-def _row(members: pd.DataFrame) -> dict[str, object]:
-    scored = members.dropna(subset="agreement")
-    found = estimate(scored)
-    if len(scored) < MIN_SAMPLES or scored["user"].nunique() < MIN_USERS:
+def _row(values: Numbers, users: npt.NDArray[np.intp]) -> dict[str, object]:
+    scored = ~np.isnan(values)
+    found = estimate(values[scored], users[scored])
+    if scored.sum() < MIN_SAMPLES or len(set(users[scored])) < MIN_USERS:
         note = f"too small: under {MIN_SAMPLES} scored samples or {MIN_USERS} users"
         found |= {"mean": np.nan, "lower": np.nan, "upper": np.nan, "note": note}
-    return found | {"samples": len(members), "coverage": len(scored) / len(members)}
+    return found | {"samples": len(values), "coverage": scored.mean()}
 
 
 def _bands(starts: Sequence[int], unit: str) -> Callable[[pd.Series], pd.Series]:

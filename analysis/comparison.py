@@ -123,16 +123,18 @@ def _ranks(pairs: pd.DataFrame) -> pd.DataFrame:
 
 
 def _pair(a: Run, b: Run, by: By, others: Sequence[str]) -> dict[str, Any]:
-    first, second = (run.samples.dropna(subset="agreement").set_index("id") for run in (a, b))
-    shared = first.index.intersection(second.index)
-    x, y = (samples.loc[shared, "agreement"].to_numpy() for samples in (first, second))
+    first, second = a.scored, b.scored
+    if not first.index.equals(second.index):
+        shared = first.index.intersection(second.index)
+        first, second = first.loc[shared], second.loc[shared]
+    x, y = first["agreement"].to_numpy(), second["agreement"].to_numpy()
     row: dict[str, Any] = {"kind": a.kind, "by": by, "a": _name(a, by), "b": _name(b, by)}
     row |= {name: value if (value := getattr(a, name)) == getattr(b, name) else "" for name in _SHOWN}
-    row["n"] = len(shared)
-    if not len(shared):
+    row["n"] = len(x)
+    if not len(x):
         return row
-    found = paired_difference(x, y, first.loc[shared, "user"].to_numpy())
-    spread = float(np.std(x - y, ddof=1)) if len(shared) > 1 else np.nan
+    found = paired_difference(x, y, first["user"].to_numpy())
+    spread = float(np.std(x - y, ddof=1)) if len(x) > 1 else np.nan
     notes = [f"forced: {_differing(others)}"] * bool(others) + [found.reason] * bool(found.reason)
     return row | {
         "users": found.clusters,

@@ -43,8 +43,9 @@ _STYLE: Any = {
 def save(figure: Figure, folder: Path, name: str) -> None:
     """Write a figure as `NAME.svg` (for the page and for print) and `NAME.png`."""
     with mpl.rc_context(_STYLE):
-        figure.savefig(folder / f"{name}.svg", metadata={"Date": None}, bbox_inches="tight")
-        figure.savefig(folder / f"{name}.png", dpi=200, bbox_inches="tight", facecolor="white")
+        figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
+        figure.set_layout_engine("none")  # laid out once is enough
+        figure.savefig(folder / f"{name}.png", dpi=200, facecolor="white")
 
 
 def forest(table: pd.DataFrame) -> Figure:

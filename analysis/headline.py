@@ -1,11 +1,13 @@
 """The headline table: for each model and kind of thought, the mean agreement and how sure it is."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from thoughttrace.analysis.intervals import cluster_mean
+from thoughttrace.analysis.intervals import Numbers, cluster_mean
 from thoughttrace.analysis.runs import Run
 from thoughttrace.analysis.variance import components
 from thoughttrace.datasets.conversation import Kind
@@ -49,7 +51,7 @@ def _row(run: Run) -> dict[str, object]:
     nearest = np.floor(values + 0.5)
     return (
         {"model": run.model, "kind": run.kind, "context": run.context, "judge": run.judge}
-        | estimate(scored)
+        | estimate(values, scored["user"].to_numpy())
         | {"samples": run.planned, "coverage": len(scored) / run.planned}
         | {f"mean_if_missing_{end:.0f}": (values.sum() + missing * end) / run.planned for end in SCALE}
         | {f"rated_{rating}": int((nearest == rating).sum()) for rating in range(1, 6)}
@@ -59,15 +61,16 @@ def _row(run: Run) -> dict[str, object]:
     )
 
 
-def estimate(scored: pd.DataFrame) -> dict[str, object]:
+def estimate(values: Numbers, users: npt.NDArray[Any]) -> dict[str, object]:
     """The mean agreement of scored samples: `mean`, `lower`, `upper`, `n`, `users`, `note`.
 
     Args:
-        scored: Samples with `agreement`, none of them NaN, and `user`.
+        values: Their agreement, none of them NaN.
+        users: Whose they are.
     """
-    if scored.empty:
+    if not len(values):
         return {"mean": np.nan, "lower": np.nan, "upper": np.nan, "n": 0, "users": 0, "note": "none scored"}
-    found = cluster_mean(scored["agreement"].to_numpy(), scored["user"].to_numpy(), bounds=SCALE)
+    found = cluster_mean(values, users, bounds=SCALE)
     return {
         "mean": found.estimate,
         "lower": found.lower,

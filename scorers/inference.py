@@ -2,6 +2,8 @@
 
 import re
 
+from inspect_ai.solver import TaskState
+
 _THINKING = re.compile(r"<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", re.DOTALL | re.IGNORECASE)
 _FENCE = re.compile(r"^```\w*\n?|\n?```$")
 # "Sure! Here is the reason:", "**Reason:**", "The user's private reaction is:" — a label, not a thought.
@@ -32,6 +34,12 @@ def normalise(completion: str) -> str:
         if inference := _bare(paragraph):
             return inference
     return ""
+
+
+def inference_of(state: TaskState) -> str:
+    """The inference of a sample: what a control recites, word for word, or what the model wrote, normalised."""
+    recited = state.metadata.get("recited")
+    return normalise(state.output.completion) if recited is None else str(recited)
 
 
 def _bare(paragraph: str) -> str:

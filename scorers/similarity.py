@@ -8,7 +8,7 @@ from inspect_ai.scorer import Score, Scorer, Target, mean, scorer, stderr
 from inspect_ai.solver import TaskState
 
 from thoughttrace.scorers.embedding import embed, require_embedder
-from thoughttrace.scorers.inference import normalise
+from thoughttrace.scorers.inference import inference_of
 
 
 @scorer(metrics=[mean(), stderr(cluster="user")])
@@ -21,7 +21,7 @@ def similarity() -> Scorer:
     require_embedder()
 
     async def score(state: TaskState, target: Target) -> Score:
-        inference = normalise(state.output.completion)
+        inference = inference_of(state)
         if not inference:
             return Score.unscored(reason="no_response", answer="")
         guess, *thoughts = embed([inference, *target])

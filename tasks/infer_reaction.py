@@ -1,12 +1,11 @@
 """Infer what a user thought of a reply, from the conversation."""
 
 from inspect_ai import Task, task
-from inspect_ai.solver import generate
 
 from thoughttrace.scorers.agreement import agreement
 from thoughttrace.scorers.grader import preflight, require_grader
 from thoughttrace.scorers.similarity import with_similarity
-from thoughttrace.tasks.thoughts import VIEWER, thoughts
+from thoughttrace.tasks.thoughts import VIEWER, infer, thoughts
 
 
 @task
@@ -22,6 +21,9 @@ def infer_reaction(
     similarity: bool = False,
     judge_message: bool = True,
     allow_self_judging: bool = False,
+    exclude_family: bool = False,
+    judge_repeats: int = 1,
+    control: str | None = None,
 ) -> Task:
     """Infer what a user thought of a reply, in one sentence in the user's voice; a judge rates agreement 1–5.
 
@@ -41,14 +43,20 @@ def infer_reaction(
         similarity: Also score embedding similarity (extra `similarity`), a baseline to beat.
         judge_message: Show the judge the annotated message; a very small judge does better without it.
         allow_self_judging: Let the evaluated model judge itself; the report marks such numbers.
+        exclude_family: Leave out judges of the evaluated model's family.
+        judge_repeats: Votes of each judge on each sample, which tell how much a judge differs from itself.
+        control: Score a control in the model's place: `someone_else`, `anyone`, `typical`, `parrot` (floors), `target`
+            (with `--model none/none`), or `reworded` (ceilings; by the evaluated model).
     """
-    require_grader(allow_self_judging)
-    dataset, metadata = thoughts("reaction", data, context, types, users, per_user, seed, max_context_words, skip_bad)
+    require_grader(allow_self_judging, exclude_family)
+    dataset, metadata = thoughts(
+        "reaction", data, context, types, users, per_user, seed, max_context_words, skip_bad, control
+    )
     return Task(
         dataset=dataset,
-        setup=preflight(allow_self_judging),
-        solver=generate(),
-        scorer=with_similarity(agreement(judge_message, allow_self_judging), similarity),
+        setup=preflight(allow_self_judging, exclude_family),
+        solver=infer(control),
+        scorer=with_similarity(agreement(judge_message, allow_self_judging, exclude_family, judge_repeats), similarity),
         version="1-A",
         metadata=metadata,
         viewer=VIEWER,

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from inspect_ai.dataset import MemoryDataset
+from inspect_ai.solver import Solver, generate
 from inspect_ai.viewer import (
     ScoreColorScale,
     TaskSamplesColumn,
@@ -17,11 +18,13 @@ from inspect_ai.viewer import (
 from thoughttrace import __version__
 from thoughttrace.datasets.census import census
 from thoughttrace.datasets.context import parse_context
+from thoughttrace.datasets.controls import parse_control, recite
 from thoughttrace.datasets.conversation import Kind
 from thoughttrace.datasets.errors import UserError
 from thoughttrace.datasets.samples import record_to_sample
 from thoughttrace.datasets.select import select
 from thoughttrace.datasets.sources import open_source
+from thoughttrace.tasks.controls import recite_control, reword_target
 
 _HERE = Path(__file__).resolve().parent
 _INSTRUCTIONS = (_HERE / "infer.md").read_text(encoding="utf-8").strip()
@@ -57,6 +60,7 @@ def thoughts(
     seed: int,
     max_context_words: int | None,
     skip_bad: bool,
+    control: str | None,
 ) -> tuple[MemoryDataset, dict[str, Any]]:
     """Cut the samples of one kind of thought; the arguments are the tasks' own.
 
@@ -77,8 +81,13 @@ def thoughts(
         record_to_sample(conversation, index, _INSTRUCTIONS, question, dose, max_context_words)
         for conversation, index in items
     ]
+    if control is not None and control != "reworded":
+        said = recite(parse_control(control), source.conversations, kind, seed)
+        for sample, item in zip(samples, items, strict=True):
+            sample.metadata = {**(sample.metadata or {}), "recited": said(item)}
     metadata = {
         "kind": kind,
+        "control": parse_control(control) if control is not None else None,
         "context": dose,
         "data": source.name,
         "data_revision": source.revision,
@@ -88,3 +97,14 @@ def thoughts(
         "thoughttrace": __version__,
     }
     return MemoryDataset(samples, name=source.name), metadata
+
+
+def infer(control: str | None) -> Solver:
+    """What answers a sample: the evaluated model, or a control.
+
+    Args:
+        control: The control's name; None for the model.
+    """
+    if control is None:
+        return generate()
+    return reword_target() if control == "reworded" else recite_control()

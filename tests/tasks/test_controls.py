@@ -1,0 +1,72 @@
+"""Controls run through the same task and judge as a model."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from inspect_ai import eval as inspect_eval
+from inspect_ai.log import EvalLog
+
+from thoughttrace.datasets.errors import UserError
+from thoughttrace.tasks.infer_reaction import infer_reaction
+from thoughttrace.tasks.infer_reason import infer_reason
+
+GOOD = '{"rationale": "same", "rating": 4}'
+
+
+@pytest.fixture
+def run(tmp_path: Path, scripted: Callable[..., Any]) -> Callable[..., EvalLog]:
+    def run(task: Any, model: Any = "none/none", judge: Callable[..., str] = lambda _: GOOD) -> EvalLog:
+        (log,) = inspect_eval(
+            task, model=model, model_roles={"grader": scripted("j", judge)}, log_dir=str(tmp_path), display="none"
+        )
+        assert log.status == "success", log.error
+        return log
+
+    return run
+
+
+@pytest.mark.parametrize("task", [infer_reason, infer_reaction])
+@pytest.mark.parametrize("control", ["someone_else", "anyone", "typical", "parrot", "target"])
+def test_a_control_needs_no_model_and_is_judged_word_for_word(
+    task: Any, control: str, run: Callable[..., EvalLog]
+) -> None:
+    asked: list[str] = []
+
+    def judge(messages: list[Any]) -> str:
+        asked.append(messages[1].text)
+        return GOOD
+
+    log = run(task(control=control, users=4), judge=judge)
+    assert log.eval.metadata
+    assert log.eval.metadata["control"] == control
+    for sample in log.samples or []:
+        recited = sample.metadata["recited"]
+        score = (sample.scores or {})["agreement"]
+        if not recited:
+            assert score.reason == "no_response"
+            continue
+        assert score.value == 4
+        assert score.answer == recited
+        assert any(f" guess]\n{recited.strip()}\n[" in prompt for prompt in asked)
+        if control == "target":
+            assert recited == sample.target[0]
+        if control == "parrot":
+            assert recited == sample.metadata["message"].strip()
+
+
+def test_reworded_shows_a_model_the_note_alone(run: Callable[..., EvalLog], scripted: Callable[..., Any]) -> None:
+    model = scripted("m", lambda messages: f"said again: {len(messages)}")
+    log = run(infer_reason(control="reworded", users=3), model=model)
+    assert log.samples
+    for sample, (request, _) in zip(log.samples, model.api.requests, strict=True):
+        assert len(request) == 1
+        assert sample.metadata["message"] not in request[0].text
+    texts = [request[0].text for request, _ in model.api.requests]
+    assert all(any(sample.target[0] in text for text in texts) for sample in log.samples)
+
+
+def test_an_unknown_control_is_said_before_anything_runs() -> None:
+    with pytest.raises(UserError, match="control=floor: no such control"):
+        infer_reason(control="floor")

@@ -63,7 +63,7 @@ def compare(runs: Sequence[Run], by: By = "model", force: bool = False) -> tuple
             refused["no scored sample in common"] = refused.get("no scored sample in common", 0) + 1
     table = pd.DataFrame(rows)
     if len(table):
-        table["p_holm"] = table.groupby("kind")["p_value"].transform(_holm)
+        table["p_holm"] = table.groupby("kind")["p_value"].transform(holm)
     sentences = [f"{count} {'pair' if count == 1 else 'pairs'} not compared: {why}." for why, count in refused.items()]
     return table, sentences
 
@@ -167,8 +167,8 @@ def _name(run: Run, by: By) -> str:
     return run.date if by == "date" else str(getattr(run, _ASPECTS[by]))
 
 
-def _holm(p_values: pd.Series) -> pd.Series:
-    """Adjust the p-values of one family; what has none stays without."""
+def holm(p_values: pd.Series) -> pd.Series:
+    """Adjust the p-values of one family (Holm 1979); what has none stays without."""
     known = p_values.dropna()
     if known.empty:
         return p_values

@@ -1,10 +1,5 @@
 """The report's pictures: means, ratings, groups, stages."""
 
-import textwrap
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
-
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
@@ -12,11 +7,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from thoughttrace.analysis.breakdown import STAGES
+from thoughttrace.analysis.drawing import INK, STYLE, panels, rows_of, wrapped
 from thoughttrace.analysis.headline import PUBLISHED, SCALE
-from thoughttrace.analysis.tables import visible
-
-INK = "#1b1b1b"
-"""Text and lines; the page replaces it by its own ink, light or dark."""
+from thoughttrace.analysis.scale import CEILINGS, FLOOR
 
 _SOFT = "#8888884d"
 # Okabe & Ito: told apart by colour-blind readers.
@@ -24,44 +17,24 @@ _COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#
 _MARKS = "osD^vP*X"
 _PUBLISHED_COLOUR = "#D55E00"
 _RATINGS = ("#b2182b", "#ef8a62", "#cccccc", "#67a9cf", "#2166ac")
-_STYLE: Any = {
-    "text.color": INK,
-    "axes.labelcolor": INK,
-    "axes.edgecolor": INK,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "figure.facecolor": "none",
-    "axes.facecolor": "none",
-    # No date and fixed ids: the same numbers give the same file. Text stays text.
-    "svg.hashsalt": "thoughttrace",
-    "svg.fonttype": "none",
-    # Names of models are text, not formulas.
-    "text.parse_math": False,
-}
 
 
-def save(figure: Figure, folder: Path, name: str) -> None:
-    """Write a figure as `NAME.svg` (for the page and for print) and `NAME.png`."""
-    with mpl.rc_context(_STYLE):
-        figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
-        figure.set_layout_engine("none")  # laid out once is enough
-        figure.savefig(folder / f"{name}.png", dpi=200, facecolor="white")
-
-
-def forest(table: pd.DataFrame) -> Figure:
+def forest(table: pd.DataFrame, controls: pd.DataFrame) -> Figure:
     """Draw mean agreement with its 95 % interval, a row per model, a panel per kind.
 
     Args:
         table: The headline table.
+        controls: That of the controls, drawn as lines where one panel of judges rated them all; may be empty.
     """
-    with mpl.rc_context(_STYLE):
-        figure, panels = _panels(table, 0.42)
-        for axes, rows in panels:
-            y = _rows(axes, rows)
+    with mpl.rc_context(STYLE):
+        figure, shown = panels(table, 0.42)
+        for axes, rows in shown:
+            y = rows_of(axes, rows)
             axes.hlines(y, rows["lower"], rows["upper"], color=_COLOURS[0], linewidth=2)
             axes.plot(rows["mean"], y, "o", color=_COLOURS[0], markersize=7)
             for place, (_, row) in zip(y, rows.iterrows(), strict=True):
                 axes.annotate(_figures(row), (1.02, place), xycoords=("axes fraction", "data"), va="center", fontsize=9)
+            _reference(axes, rows, controls)
             published = PUBLISHED[rows["kind"].iloc[0]]
             axes.axvline(published, color=_PUBLISHED_COLOUR, linestyle="--", linewidth=1.2)
             axes.annotate(f"published {published:.2f}\n(other judge and prompts)", (published, 0), (4, 4),
@@ -80,10 +53,10 @@ def ratings(table: pd.DataFrame) -> Figure:
     Args:
         table: The headline table.
     """
-    with mpl.rc_context(_STYLE):
-        figure, panels = _panels(table, 0.4)
-        for axes, rows in panels:
-            y = _rows(axes, rows)
+    with mpl.rc_context(STYLE):
+        figure, shown = panels(table, 0.4)
+        for axes, rows in shown:
+            y = rows_of(axes, rows)
             counts = rows[[f"rated_{rating}" for rating in range(1, 6)]].to_numpy(dtype=float)
             shares = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
             left = np.zeros(len(rows))
@@ -105,9 +78,9 @@ def types(table: pd.DataFrame) -> Figure:
     Args:
         table: What `breakdown` returns.
     """
-    with mpl.rc_context(_STYLE):
-        figure, panels = _panels(table[table["by"] == "type"], 0.42, columns="group")
-        for axes, rows in panels:
+    with mpl.rc_context(STYLE):
+        figure, shown = panels(table[table["by"] == "type"], 0.42, columns="group")
+        for axes, rows in shown:
             grid = rows.pivot_table(index="label", columns="group", values="mean", sort=False, dropna=False)
             counts = rows.pivot_table(index="label", columns="group", values="n", sort=False).reindex_like(grid)
             places = np.arange(grid.shape[1]), np.arange(grid.shape[0])
@@ -118,25 +91,26 @@ def types(table: pd.DataFrame) -> Figure:
                 text = f"{mean:.2f}" if np.isfinite(mean) else f"n = {n:.0f}" if np.isfinite(n) else "–"
                 colour = INK if not np.isfinite(mean) else "white" if mean < 3.2 else "black"
                 axes.text(x, y, text, ha="center", va="center", fontsize=8, color=colour)
-            names = [_wrapped(name.replace("_", " "), 22) for name in grid.columns]
+            names = [wrapped(name.replace("_", " "), 22) for name in grid.columns]
             axes.set_xticks(range(len(names)), names, rotation=35, ha="right", fontsize=8)
             axes.set_yticks(range(len(grid)), grid.index)
     return figure
 
 
-def stages(table: pd.DataFrame, most: int = len(_COLOURS)) -> Figure:
+def stages(table: pd.DataFrame) -> Figure:
     """Draw mean agreement by stage of the conversation, a line per model, a panel per kind.
+
+    Of more models than lines that can be told apart, those with the highest means are drawn.
 
     Args:
         table: What `breakdown` returns.
-        most: Lines that can be told apart; of more models, those with the highest means over all are drawn.
     """
     by_stage = table[table["by"] == "stage"]
-    with mpl.rc_context(_STYLE):
-        figure, panels = _panels(by_stage, 0, height=3.6)
-        for axes, rows in panels:
+    with mpl.rc_context(STYLE):
+        figure, drawn = panels(by_stage, 0, height=3.6)
+        for axes, rows in drawn:
             means = rows.groupby("label", sort=False)["mean"].mean().sort_values(ascending=False)
-            shown = [label for label in rows["label"].unique() if label in set(means.index[:most])]
+            shown = [label for label in rows["label"].unique() if label in set(means.index[: len(_COLOURS)])]
             for number, label in enumerate(shown):
                 line = rows[rows["label"] == label].set_index("group").reindex(STAGES)
                 x = np.arange(len(STAGES)) + (number - (len(shown) - 1) / 2) * 0.06
@@ -150,42 +124,18 @@ def stages(table: pd.DataFrame, most: int = len(_COLOURS)) -> Figure:
     return figure
 
 
-def _panels(
-    table: pd.DataFrame, row_height: float, columns: str | None = None, height: float = 1.3
-) -> tuple[Figure, Iterator[tuple[Axes, pd.DataFrame]]]:
-    """One titled panel per kind, side by side, reasons first."""
-    shown = [_labelled(table[table["kind"] == kind]) for kind in PUBLISHED if (table["kind"] == kind).any()]
-    most = max(rows["label"].nunique() for rows in shown)
-    widths = [rows[columns].nunique() if columns else 1 for rows in shown]
-    figure = Figure(figsize=(5.6 * len(shown), height + row_height * most + 0.9 * bool(columns)))
-    figure.set_layout_engine("constrained", wspace=0.08)
-    axes = figure.subplots(1, len(shown), squeeze=False, width_ratios=widths)[0]
-    for axis, rows in zip(axes, shown, strict=True):
-        axis.spines[["top", "right", "left"]].set_visible(False)
-        axis.tick_params(axis="y", length=0)
-        axis.set_title(f"{rows['kind'].iloc[0]}s", loc="left", fontweight="bold")
-    return figure, zip(axes, shown, strict=True)
-
-
-def _rows(axes: Axes, rows: pd.DataFrame) -> np.ndarray:
-    """Name the rows of a panel, the first on top, and give their heights."""
-    y = np.arange(len(rows))[::-1]
-    axes.set_yticks(y, rows["label"])
-    return y
-
-
-def _labelled(rows: pd.DataFrame) -> pd.DataFrame:
-    """Name rows by model, and by what else they differ in."""
-    label = rows["model"].map(_wrapped)
-    for column in ("context", "judge"):
-        if rows[column].nunique() > 1:
-            label = label + "\n" + rows[column].map(_wrapped)
-    return rows.assign(label=label)
-
-
-def _wrapped(name: str, width: int = 36) -> str:
-    """A name on at most two lines that leave room for the picture."""
-    return "\n".join(textwrap.wrap(visible(name), width, max_lines=2, placeholder=" …"))
+def _reference(axes: Axes, rows: pd.DataFrame, controls: pd.DataFrame) -> None:
+    """Draw floor and ceiling, and the message itself, as lines named above the panel."""
+    if controls.empty or {*rows["judge"], *controls["judge"]} != {rows["judge"].iloc[0]}:
+        return
+    own = controls[controls["kind"] == rows["kind"].iloc[0]]
+    means = dict(zip(own["model"].str.split().str[1], own["mean"], strict=True))
+    ceiling = next((name for name in CEILINGS if name in means), "")
+    for name in {FLOOR, "parrot", ceiling} & set(means):
+        axes.axvline(means[name], color=_SOFT[:7], linestyle=":", linewidth=1.4)
+        axes.annotate(name.replace("_", " "), (means[name], 1), (0, 3), xycoords=("data", "axes fraction"),
+                      textcoords="offset points", rotation=45, fontsize=8, va="bottom")  # fmt: skip
+    axes.set_title(axes.get_title("left"), loc="left", fontweight="bold", pad=48)
 
 
 def _figures(row: pd.Series) -> str:

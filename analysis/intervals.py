@@ -89,6 +89,53 @@ def paired_difference(a: npt.ArrayLike, b: npt.ArrayLike, clusters: npt.ArrayLik
     return _interval(first - second, clusters, level, None, difference=True)
 
 
+def ratio_of_means(
+    numerator: npt.ArrayLike, denominator: npt.ArrayLike, clusters: npt.ArrayLike, level: float = 0.95
+) -> Interval:
+    r"""The ratio of two means over the same samples, with Fieller's interval from their CR2 covariance.
+
+    The limits are the ratios R at which the mean of `numerator - R * denominator` is just told from 0 (Fieller 1954,
+    *J. R. Stat. Soc. B* 16), its variance the cluster-robust one of `cluster_mean`:
+
+    .. math:: (\bar x - R \bar y)^2 \le t_\nu^2 (V_{xx} - 2 R V_{xy} + R^2 V_{yy})
+
+    Args:
+        numerator: n numbers, none of them NaN.
+        denominator: n numbers of the same samples, in the same order.
+        clusters: n labels; samples of different labels are independent.
+        level: Confidence level, between 0 and 1.
+
+    Returns:
+        The interval; `standard_error` is that of the delta method. Where the denominator's mean cannot be told
+        from 0 the limits are NaN and `reason` says so.
+
+    Raises:
+        ValueError: Lengths differ, a value is NaN, or there are no values.
+    """
+    x, y = np.asarray(numerator, dtype=float), np.asarray(denominator, dtype=float)
+    if x.shape != y.shape:
+        raise ValueError(f"a ratio needs both: {len(x)} values and {len(y)} values")
+    whole = cluster_mean(y, clusters, level)
+    cluster_mean(x, clusters, level)  # checks the numerator
+    estimate = float(x.mean() / y.mean()) if y.mean() else math.nan
+    none: dict[str, Any] = dict.fromkeys(("lower", "upper", "standard_error", "df"), math.nan)
+    if whole.clusters < 2 and whole.reason:
+        return Interval(estimate, **none, n=len(y), clusters=whole.clusters, reason=whole.reason)
+    codes, _ = pd.factorize(np.asarray(clusters))
+    sizes = np.bincount(codes)
+    sums = np.stack([_residual_sums(x, codes), _residual_sums(y, codes)]) / len(y)
+    (xx, xy), (_, yy) = (sums / (1 - sizes / len(y))) @ sums.T
+    df = bell_mccaffrey_df(sizes)
+    t = float(stats.t.ppf((1 + level) / 2, df)) ** 2
+    a, b, c = y.mean() ** 2 - t * yy, x.mean() * y.mean() - t * xy, x.mean() ** 2 - t * xx
+    if a <= 0 or y.mean() <= 0:
+        reason = "the ends of the scale cannot be told apart: no share can be told"
+        return Interval(estimate, **none, n=len(y), clusters=len(sizes), reason=reason)
+    root = math.sqrt(max(0.0, b**2 - a * c))
+    error = math.sqrt(max(0.0, xx - 2 * estimate * xy + estimate**2 * yy)) / float(y.mean())
+    return Interval(estimate, (b - root) / a, (b + root) / a, error, df, len(y), len(sizes))
+
+
 def bell_mccaffrey_df(sizes: npt.ArrayLike) -> float:
     r"""Satterthwaite degrees of freedom of the CR2 variance of a mean.
 

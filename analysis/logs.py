@@ -6,7 +6,8 @@ samples is some 100 MB and its summaries a few.
 
 import json
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from inspect_ai.log import EvalLog, EvalSampleSummary, list_eval_logs, read_eval
 from inspect_ai.model import ModelUsage
 from inspect_ai.scorer import Score
 
+from thoughttrace.analysis.overlap import longest_overlap
 from thoughttrace.datasets.conversation import KIND_OF, Kind
 from thoughttrace.datasets.errors import UserError
 
@@ -24,8 +26,10 @@ TASKS: dict[str, Kind] = {f"infer_{kind}": kind for kind in KIND_OF.values()}
 _GROUPS = ("conversation", "message_index", "position", "type", "assistant_model", "hindsight", "target_words")
 _SURVEY = ("age", "gender", "education", "frequency")
 
+_JUDGEMENT = re.compile(r"agreement\d*")
+
 Header = dict[str, Any]
-"""The fields of `Run`, less its rows; plain values that JSON can hold."""
+"""The fields of `Run` that all judgements of a log share; plain values that JSON can hold."""
 
 
 class CannotCountError(Exception):
@@ -62,9 +66,11 @@ def read_log(file: str) -> tuple[Header, pd.DataFrame]:
         file: Path or fsspec URL.
 
     Returns:
-        The header, and one row per sample and epoch: `id`, `epoch`, `user`, `agreement` (NaN if unscored),
-        `reason` (why it is unscored), `similarity`, `ratings` (JSON, each judge's), what samples are grouped by,
-        and tokens and cost (US dollars, NaN if not known) of the model and of the judges.
+        The header, and one row per sample, epoch and judgement: `id`, `epoch`, `judgement` (the score's name:
+        `agreement`, and `agreement1` … where `inspect score` appended others), `user`, `agreement` (NaN if unscored),
+        `reason` (why it is unscored), `similarity`, `ratings` (JSON, each judge's), `overlap` (words of the longest
+        run that inference and target share), what samples are grouped by, and tokens and cost (US dollars, NaN if
+        not known) of the model and, in the first judgement's rows, of the judges.
 
     Raises:
         CannotCountError: The log is of another task, unfinished, unscored, or damaged.
@@ -76,7 +82,7 @@ def read_log(file: str) -> tuple[Header, pd.DataFrame]:
             raise CannotCountError(f"is of another task ({log.eval.task}).")
         if log.status != "success":
             raise CannotCountError(f"did not finish (status {log.status}); resume it with inspect eval-retry.")
-        rows = pd.DataFrame([_row(summary) for summary in read_eval_log_sample_summaries(file)])
+        rows = pd.DataFrame([row for summary in read_eval_log_sample_summaries(file) for row in _rows(summary)])
     except CannotCountError:
         raise
     except Exception as error:  # a damaged log can fail in any layer of the reader
@@ -88,51 +94,62 @@ def read_log(file: str) -> tuple[Header, pd.DataFrame]:
 
 def _header(log: EvalLog, kind: Kind, rows: pd.DataFrame) -> Header:
     spec, metadata = log.eval, log.eval.metadata or {}
-    judges = sorted({judge for ratings in rows["ratings"].dropna() for judge in json.loads(ratings)})
+    control = metadata.get("control")
     epochs = spec.config.epochs or 1
     # A sample that failed for good is planned but may not be among the rows.
     total = log.results.total_samples if log.results else 0
     return {
         "kind": kind,
-        "model": spec.model,
-        "judge": ", ".join(judges),
+        "model": f"control {control}" + f" by {spec.model}" * (control == "reworded") if control else spec.model,
+        "control": control or "",
         "context": str(metadata.get("context", "unknown")),
         "task_version": str(spec.task_version),
         "prompt_hash": str(metadata.get("prompt_hash", "unknown")),
-        "rubric_hash": ", ".join(sorted(rows["rubric_hash"].dropna().unique())),
         "data": str(metadata.get("data", "unknown")),
         "data_revision": str(metadata.get("data_revision", "unknown")),
         "package_version": str(metadata.get("thoughttrace", "unknown")),
         "inspect_version": str(spec.packages.get("inspect_ai", "unknown")),
         "date": str(spec.created),
-        "self_judged": spec.model in judges,
+        "evaluated": spec.model,
         "epochs": epochs,
         "planned": max(rows["id"].nunique(), total // epochs),
     }
 
 
-def _row(sample: EvalSampleSummary) -> dict[str, Any]:
-    scores, metadata = sample.scores or {}, sample.metadata
-    agreement = scores.get("agreement")
-    said = (agreement.metadata or {}) if agreement else {}
-    ratings = said.get("ratings", {})
-    survey = metadata.get("survey")
-    survey = survey if isinstance(survey, dict) else {}
+def _rows(sample: EvalSampleSummary) -> Iterator[dict[str, Any]]:
+    scores = sample.scores or {}
+    judgements = {name: score for name, score in scores.items() if _JUDGEMENT.fullmatch(name)}
     judges = _sum(sample.role_usage)
-    return {
+    shared = {
         "id": str(sample.id),
         "epoch": sample.epoch,
-        "user": str(metadata["user"]),
-        "agreement": _number(agreement),
+        "user": str(sample.metadata["user"]),
         "similarity": _number(scores.get("similarity")),
-        "reason": agreement.reason if agreement else ("error" if sample.error else "not scored"),
-        "ratings": json.dumps(ratings) if agreement else None,
-        "rubric_hash": said.get("prompt_hash"),
-        **{name: metadata.get(name) for name in _GROUPS},
-        **{name: survey.get(name) for name in _SURVEY},
+        **_groups(sample.metadata),
         **{name: value - judges[name] for name, value in _sum(sample.model_usage).items()},
         **{f"judge_{name}": value for name, value in judges.items()},
     }
+    for name, score in judgements.items():
+        said = score.metadata or {}
+        targets = [sample.target] if isinstance(sample.target, str) else sample.target
+        yield shared | {
+            "judgement": name,
+            "agreement": _number(score),
+            "reason": score.reason,
+            "ratings": json.dumps(said.get("ratings", {})),
+            "rubric_hash": said.get("prompt_hash"),
+            "overlap": longest_overlap(score.answer or "", targets),
+        }
+        shared |= {f"judge_{name}": math.nan for name in judges}  # of the first judgement alone
+    if not judgements:
+        why = "error" if sample.error else "not scored"
+        yield shared | {"judgement": "agreement", "agreement": math.nan, "reason": why, "ratings": None, "overlap": 0}
+
+
+def _groups(metadata: dict[str, Any]) -> dict[str, Any]:
+    survey = metadata.get("survey")
+    survey = survey if isinstance(survey, dict) else {}
+    return {name: metadata.get(name) for name in _GROUPS} | {name: survey.get(name) for name in _SURVEY}
 
 
 def _number(score: Score | None) -> float:

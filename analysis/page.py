@@ -11,11 +11,12 @@ from markupsafe import Markup
 
 from thoughttrace.analysis.breakdown import STAGE_RULE
 from thoughttrace.analysis.comparison import LEVEL
-from thoughttrace.analysis.figures import INK
+from thoughttrace.analysis.drawing import INK
 from thoughttrace.analysis.headline import PUBLISHED_LABEL, PUBLISHED_NOTE
 from thoughttrace.analysis.methods import methods
 from thoughttrace.analysis.reading import to_read
 from thoughttrace.analysis.runs import Run, Runs
+from thoughttrace.analysis.sections import Section
 from thoughttrace.analysis.tables import (
     NUMBERS,
     Rows,
@@ -38,6 +39,8 @@ class Tables:
     comparisons: pd.DataFrame
     ranking: pd.DataFrame
     breakdown: pd.DataFrame
+    scale: list[Section]
+    judges: list[Section]
 
 
 def write_page(runs: Runs, tables: Tables, folder: Path, figures: Sequence[str]) -> None:
@@ -71,11 +74,13 @@ def write_page(runs: Runs, tables: Tables, folder: Path, figures: Sequence[str])
         level=LEVEL,
         ranking=without_empty(ranking_rows(tables.ranking)),
         breakdown=breakdown_rows(tables.breakdown),
+        scale=tables.scale,
+        judges=tables.judges,
         stage_rule=STAGE_RULE,
         models=tables.headline["model"].nunique(),
         figures={name: _inline(folder, name) for name in figures},
-        readings=to_read(runs.counted),
-        methods=methods(runs.counted),
+        readings=to_read(runs.models),
+        methods=methods(runs.models),
         runs=[_run(run) for run in runs.counted],
         left_out=runs.left_out,
         self_judged=dict.fromkeys(run.model for run in runs.counted if run.self_judged),

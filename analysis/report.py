@@ -7,10 +7,12 @@ import pandas as pd
 from thoughttrace.analysis import figures
 from thoughttrace.analysis.breakdown import breakdown
 from thoughttrace.analysis.comparison import BYS, compare, ranking
+from thoughttrace.analysis.drawing import save
 from thoughttrace.analysis.files import write_tables
 from thoughttrace.analysis.headline import PUBLISHED_NOTE, headline
 from thoughttrace.analysis.page import Tables, write_page
 from thoughttrace.analysis.runs import Runs
+from thoughttrace.analysis.sections import judge_sections, scale_sections
 from thoughttrace.analysis.tables import (
     breakdown_rows,
     comparison_rows,
@@ -31,18 +33,23 @@ def write_report(runs: Runs, folder: Path) -> Tables:
         The tables.
 
     Raises:
-        UserError: The folder cannot be written.
+        UserError: The folder cannot be written, or the runs are all controls.
     """
-    pairs = [compare(runs.counted, by)[0] for by in BYS if by != "date"]
+    if not runs.models:
+        raise UserError("There are only controls in these logs: add the logs of a model.")
+    pairs = [compare(runs.models, by)[0] for by in BYS if by != "date"]
     compared = pd.concat(pairs, ignore_index=True)
     tables = Tables(
-        headline=headline(runs.counted),
+        headline=headline(runs.models),
         comparisons=compared,
         ranking=ranking(compared),
-        breakdown=breakdown(runs.counted),
+        breakdown=breakdown(runs.models),
+        scale=scale_sections(runs),
+        judges=judge_sections(runs),
     )
+    controls = next((section.table for section in tables.scale if section.name == "controls"), pd.DataFrame())
     drawn = {
-        "forest": figures.forest(tables.headline),
+        "forest": figures.forest(tables.headline, controls),
         "ratings": figures.ratings(tables.headline),
         "types": figures.types(tables.breakdown),
         "stages": figures.stages(tables.breakdown),
@@ -53,9 +60,11 @@ def write_report(runs: Runs, folder: Path) -> Tables:
         write_tables(folder, "comparisons", tables.comparisons, comparison_rows(tables.comparisons))
         write_tables(folder, "ranking", tables.ranking, ranking_rows(tables.ranking))
         write_tables(folder, "breakdown", tables.breakdown, breakdown_rows(tables.breakdown))
+        for section in [*tables.scale, *tables.judges]:
+            write_tables(folder, section.name, section.table, section.rows, section.note)
         tables.breakdown.to_parquet(folder / "breakdown.parquet", index=False)
         for name, figure in drawn.items():
-            figures.save(figure, folder, name)
+            save(figure, folder, name)
         write_page(runs, tables, folder, list(drawn))
     except OSError as error:
         raise UserError(

@@ -1,6 +1,7 @@
 """The runs that logs hold: which of them count, and why the others do not."""
 
-from collections.abc import Callable, Iterable, Sequence
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -8,9 +9,10 @@ from pathlib import Path
 import pandas as pd
 
 from thoughttrace.analysis.cache import read_cached
-from thoughttrace.analysis.logs import TASKS, CannotCountError, log_files
+from thoughttrace.analysis.logs import TASKS, CannotCountError, Header, log_files
 from thoughttrace.datasets.conversation import Kind
 from thoughttrace.datasets.errors import UserError
+from thoughttrace.datasets.model_names import same_model
 
 Track = Callable[[Sequence[str]], Iterable[str]]
 """Shows progress over files while they are gone through."""
@@ -18,10 +20,15 @@ Track = Callable[[Sequence[str]], Iterable[str]]
 
 @dataclass(frozen=True)
 class Run:
-    """One finished evaluation of one model on one kind of thought."""
+    """One finished evaluation of one model, or control, on one kind of thought, as one panel of judges rated it."""
 
     kind: Kind
     model: str
+    """The evaluated model's name; of a control `control NAME`."""
+    control: str
+    """The control's name; empty for a model."""
+    evaluated: str
+    """The model that Inspect ran."""
     judge: str
     """The judges' names, comma-separated."""
     context: str
@@ -34,7 +41,6 @@ class Run:
     inspect_version: str
     date: str
     """When it was started, ISO 8601."""
-    self_judged: bool
     epochs: int
     planned: int
     """Samples planned, not counting epochs."""
@@ -42,6 +48,11 @@ class Run:
     """The log's path or URL."""
     rows: pd.DataFrame = field(compare=False, repr=False)
     """One row per sample and epoch, as `read_log` gives them."""
+
+    @property
+    def self_judged(self) -> bool:
+        """Whether the evaluated model is among its judges."""
+        return not self.control and any(same_model(self.evaluated, judge) for judge in self.judge.split(", "))
 
     @property
     def log(self) -> str:
@@ -86,6 +97,16 @@ class Runs:
     counted: list[Run] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
 
+    @property
+    def models(self) -> list[Run]:
+        """The runs that are no controls."""
+        return [run for run in self.counted if not run.control]
+
+    @property
+    def controls(self) -> list[Run]:
+        """The runs of controls."""
+        return [run for run in self.counted if run.control]
+
 
 def read_runs(paths: Sequence[str], track: Track = iter, every: bool = False) -> Runs:
     """Read the runs in log files and folders; the newest run of each measurement counts.
@@ -107,7 +128,7 @@ def read_runs(paths: Sequence[str], track: Track = iter, every: bool = False) ->
         except CannotCountError as error:
             runs.left_out.append(f"{Path(file).name}: {error}")
             continue
-        found.append(Run(**header, file=file, rows=rows))
+        found += _judged(header, rows, file)
     found.sort(key=lambda run: run.date, reverse=True)
     if not every:
         found = _newest(_newest_version(found, runs.left_out), runs.left_out)
@@ -116,6 +137,16 @@ def read_runs(paths: Sequence[str], track: Track = iter, every: bool = False) ->
         reasons = "".join(f"\n  {sentence}" for sentence in runs.left_out) if files else " There is no log file there."
         raise UserError(f"No finished inference run in {', '.join(paths)}.{reasons}")
     return runs
+
+
+def _judged(header: Header, rows: pd.DataFrame, file: str) -> Iterator[Run]:
+    """The runs of a log: one for each time it was judged."""
+    for _, own in rows.groupby("judgement", sort=False):
+        ratings = own["ratings"].dropna()
+        judges = sorted({judge for rated in ratings for judge in json.loads(rated)})
+        if judges:
+            rubric = ", ".join(sorted(own["rubric_hash"].dropna().unique()))
+            yield Run(**header, judge=", ".join(judges), rubric_hash=rubric, file=file, rows=own.reset_index(drop=True))
 
 
 def _newest(found: Sequence[Run], left_out: list[str]) -> list[Run]:

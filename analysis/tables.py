@@ -13,6 +13,8 @@ NUMBERS = (
     "Agreement", "95 % interval", "n", "Users", "Coverage", "Rated 1·2·3·4·5", "If missing were 1 / 5", "Similarity",
     "Tokens in / out", "Judge's tokens", "Rank", "A − B", "p", "p (Holm)", "Wins·ties·losses", "d",
     "Cost", "Judge's cost",
+    "Floor", "Ceiling", "Recovered share", "Model − control", "Flagged", "Without the flagged", "Estimate", "Severity",
+    "Adjusted", "Mean", "Preference", "Sd within", "Share",
 )  # fmt: skip
 """Columns that stand to the right."""
 

@@ -2,15 +2,16 @@
 
 from collections.abc import Iterable, Sequence
 
-from thoughttrace.analysis.runs import Run
+from thoughttrace.analysis.runs import Run, Runs
 
 
-def methods(runs: Sequence[Run]) -> str:
+def methods(everything: Runs) -> str:
     """Say how the numbers were made, to be pasted into a paper.
 
     Args:
-        runs: The runs of one report.
+        everything: The models and controls of one report.
     """
+    runs = everything.models
     dates = sorted(run.date[:10] for run in runs)
     when = f"on {dates[0]}" if dates[0] == dates[-1] else f"between {dates[0]} and {dates[-1]}"
     epochs = max(run.epochs for run in runs)
@@ -27,8 +28,20 @@ def methods(runs: Sequence[Run]) -> str:
         f"coverage. Means are given with 95 % confidence intervals that are cluster-robust by user (CR2 with "
         f"Bell–McCaffrey degrees of freedom; Bell & McCaffrey 2002, Pustejovsky & Tipton 2018), clipped to the scale. "
         f"Models were compared by the paired differences on the samples that both scored, with the same intervals and "
-        f"p-values adjusted by the method of Holm (1979) over all pairs of a kind. The prompts and rubrics are this "
+        f"p-values adjusted by the method of Holm (1979) over all pairs of a kind."
+        f"{_scale(everything.controls)} The prompts and rubrics are this "
         f"project's, not those of Jin et al. (2026), so the published means are not the same measurement."
+    )
+
+
+def _scale(controls: Sequence[Run]) -> str:
+    if not controls:
+        return ""
+    return (
+        f" Controls ({_list(run.control for run in controls)}) went through the same task and judge. The recovered "
+        f"share is (agreement − floor) / (ceiling − floor), with the thought of another user of the same type as the "
+        f"floor and the reworded (or else the verbatim) note as the ceiling, as a ratio of means over shared samples; "
+        f"its interval is Fieller's (1954) from the cluster-robust covariance."
     )
 
 

@@ -80,7 +80,7 @@ def write_page(runs: Runs, tables: Tables, folder: Path, figures: Sequence[str])
         models=tables.headline["model"].nunique(),
         figures={name: _inline(folder, name) for name in figures},
         readings=to_read(runs.models),
-        methods=methods(runs.models),
+        methods=methods(runs),
         runs=[_run(run) for run in runs.counted],
         left_out=runs.left_out,
         self_judged=dict.fromkeys(run.model for run in runs.counted if run.self_judged),

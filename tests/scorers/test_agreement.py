@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from inspect_ai import eval as inspect_eval
 from inspect_ai.log import EvalLog
+from inspect_ai.model import GenerateConfig, get_model
 from inspect_ai.scorer import Score
 
+from thoughttrace.datasets.errors import UserError
 from thoughttrace.tasks.infer_reason import infer_reason
 
 Scripted = Callable[..., Any]
@@ -122,3 +124,49 @@ def test_a_judge_can_be_kept_from_the_message(run: Callable[..., EvalLog], scrip
     run(scripted("m", replies("guess")), judges[0])
     run(scripted("m", replies("guess")), judges[1], judge_message=False)
     assert ["question 0 of user1" in str(judge.api.requests) for judge in judges] == [True, False]
+
+
+def test_repeats_are_asked_anew_even_with_a_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Callable[..., EvalLog], scripted: Scripted
+) -> None:
+    monkeypatch.setenv("INSPECT_CACHE_DIR", str(tmp_path / "cache"))
+    verdicts = [f'{{"rationale": "x", "rating": {rating}}}' for rating in (1, 5, 3)]
+    cached = GenerateConfig(cache=True)
+    for kept in ("", verdicts[0]):  # on the second run the first vote alone comes from the cache
+        judge = get_model("scripted/j", script=replies(*verdicts[bool(kept) :]), config=cached, memoize=False)
+        score = score_of(run(scripted("m", replies("guess")), judge, judge_repeats=3))
+        assert (score.metadata or {})["ratings"] == {"scripted/j": [1, 5, 3]}
+        assert score.value == 3
+        assert len(judge.api.requests) == (2 if kept else 3)
+
+
+def test_repeats_must_be_positive() -> None:
+    with pytest.raises(UserError, match=r"judge_repeats=0: must be 1 or more\."):
+        infer_reason(judge_repeats=0)
+
+
+@pytest.mark.parametrize(
+    ("judges", "arguments", "voted"),
+    [
+        (("claude-1-20260101", "gpt-2"), {}, ["scripted/gpt-2"]),  # the evaluated model under a dated name
+        (("claude-2", "gpt-2"), {}, ["scripted/claude-2", "scripted/gpt-2"]),
+        (("claude-2", "gpt-2"), {"exclude_family": True}, ["scripted/gpt-2"]),
+    ],
+)
+def test_no_model_judges_another_name_of_itself(
+    judges: tuple[str, ...],
+    arguments: dict[str, bool],
+    voted: list[str],
+    run: Callable[..., EvalLog],
+    scripted: Scripted,
+) -> None:
+    panel = [scripted(name, replies(GOOD)) for name in judges]
+    score = score_of(run(scripted("claude-1", replies("guess")), panel, **arguments))
+    assert list((score.metadata or {})["ratings"]) == voted
+
+
+def test_a_family_alone_is_refused(run: Callable[..., EvalLog], scripted: Scripted) -> None:
+    log = run(scripted("claude-1", replies("guess")), scripted("claude-2", replies(GOOD)), exclude_family=True)
+    assert log.status == "error"
+    assert log.error
+    assert "All judges are of the evaluated model's family (claude)" in log.error.message

@@ -9,7 +9,7 @@ demo: $(VENV)/.local
 	$(BIN)/thoughttrace demo
 
 test: $(VENV)/.dev
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses logical --dist loadfile
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -36,6 +36,10 @@ class CannotCountError(Exception):
     """A log cannot count; its text completes the sentence that begins with the log's name."""
 
 
+class CardError(CannotCountError):
+    """A log is of `judge_agreement`: it counts as a judge's card, and not as a run."""
+
+
 def log_files(paths: Sequence[str]) -> list[str]:
     """Find log files.
 
@@ -78,6 +82,8 @@ def read_log(file: str) -> tuple[Header, pd.DataFrame]:
     try:
         log = read_eval_log(file, header_only=True)
         name = log.eval.task.rpartition("/")[2]
+        if name == "judge_agreement":
+            raise CardError("holds a judge's card.")
         if name not in TASKS:
             raise CannotCountError(f"is of another task ({log.eval.task}).")
         if log.status != "success":

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from thoughttrace.analysis.cache import read_cached
-from thoughttrace.analysis.logs import TASKS, CannotCountError, Header, log_files
+from thoughttrace.analysis.logs import TASKS, CannotCountError, CardError, Header, log_files
 from thoughttrace.datasets.conversation import Kind
 from thoughttrace.datasets.errors import UserError
 from thoughttrace.datasets.model_names import same_model
@@ -96,6 +96,8 @@ class Runs:
 
     counted: list[Run] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
+    paths: Sequence[str] = ()
+    """Where they were looked for."""
 
     @property
     def models(self) -> list[Run]:
@@ -119,12 +121,14 @@ def read_runs(paths: Sequence[str], track: Track = iter, every: bool = False) ->
     Raises:
         UserError: A path does not exist, or no run in them counts (the message says why each was left out).
     """
-    runs = Runs()
+    runs = Runs(paths=paths)
     found: list[Run] = []
     files = log_files(paths)
     for file in track(files):
         try:
             header, rows = read_cached(file)
+        except CardError:
+            continue
         except CannotCountError as error:
             runs.left_out.append(f"{Path(file).name}: {error}")
             continue

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from thoughttrace.analysis import judges
+from thoughttrace.analysis.cards import Cards, card_rows, cards
 from thoughttrace.analysis.headline import headline
 from thoughttrace.analysis.runs import Runs
 from thoughttrace.analysis.scale import MEMORY, against_controls, in_words, leaked, recovered
@@ -54,10 +55,10 @@ def scale_sections(runs: Runs) -> list[Section]:
 
 
 def judge_sections(runs: Runs) -> list[Section]:
-    """What the judges are like; empty where one judge rated everything once.
+    """What the judges are like: what they make of each other's ratings, and their cards; empty without either.
 
     Args:
-        runs: Models and controls.
+        runs: Models and controls; the judges' cards are looked for where they were found.
     """
     table = votes(runs.models)
     several = table[table.groupby("kind")["judge"].transform("nunique") > 1]
@@ -66,7 +67,12 @@ def judge_sections(runs: Runs) -> list[Section]:
     severity, adjusted = judges.severity(several)
     preference = judges.self_preference(several)
     by_judge = judges.means(several) if len(several) else pd.DataFrame()
+    known = cards(runs.paths) if runs.paths else Cards(pd.DataFrame())
+    runs.left_out += [sentence for sentence in known.left_out if sentence not in runs.left_out]
     return _filled([
+        Section("cards", "The judges' cards", known.table, card_rows(known.table),
+            "How often a judge is right about probes whose right rating is known (judge_agreement). Right: the rating "
+            "is one that the rubric allows. Order broken: of two probes of one target, the better is rated no higher."),
         Section("by_judge", "Mean by judge and model", by_judge, _mean_rows(by_judge),
             "Own family: judge and model have the same first name (claude, gpt, gemini, qwen …)."),
         Section("reliability", "How far judges agree", reliability, _estimate_rows(reliability),

@@ -11,10 +11,11 @@ Rows = list[dict[str, str]]
 
 NUMBERS = (
     "Agreement", "95 % interval", "n", "Users", "Coverage", "Rated 1·2·3·4·5", "If missing were 1 / 5", "Similarity",
-    "Tokens in / out", "Judge's tokens", "Rank", "A − B", "p", "p (Holm)", "Wins·ties·losses", "d",
-    "Cost", "Judge's cost",
-    "Floor", "Ceiling", "Recovered share", "Model − control", "Flagged", "Without the flagged", "Estimate", "Severity",
-    "Adjusted", "Mean", "Preference", "Sd within", "Share",
+    "Tokens in / out", "Judge's tokens", "Rank", "A − B", "p", "p (Holm)", "Wins·ties·losses", "d", "Cost",
+    "Judge's cost", "Floor", "Ceiling", "Recovered share", "Model − control", "Flagged", "Without the flagged",
+    "Estimate", "Severity", "Adjusted", "Mean", "Preference", "Sd within", "Share", "Right", "Attacks that worked",
+    "Attacks, 95 %", "Mean rating", "Order broken", "Swapped alike", "SD of repeats", "Tokens per 1,000",
+    "Cost per 1,000", "Targets",
 )  # fmt: skip
 """Columns that stand to the right."""
 
@@ -159,12 +160,13 @@ def _headline_row(row: pd.Series) -> dict[str, str]:
         "Similarity": f"{row['similarity']:.2f}" if pd.notna(row["similarity"]) else "",
         "Tokens in / out": f"{row['input_tokens']:,.0f} / {row['output_tokens']:,.0f}",
         "Judge's tokens": f"{row['judge_input_tokens']:,.0f} / {row['judge_output_tokens']:,.0f}",
-        "Cost": _dollars(row["cost"]),
-        "Judge's cost": _dollars(row["judge_cost"]),
+        "Cost": dollars(row["cost"]),
+        "Judge's cost": dollars(row["judge_cost"]),
         "Context": row["context"],
         "Judge": row["judge"],
     }
 
 
-def _dollars(cost: float) -> str:
+def dollars(cost: float) -> str:
+    """A cost, or that there is no price for it."""
     return "no price" if pd.isna(cost) else f"${cost:,.2f}"

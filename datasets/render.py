@@ -19,7 +19,9 @@ def marker(*texts: str) -> str:
 
 def block(mark: str, label: str, text: str) -> str:
     """One piece of quoted text under a line that only we can write."""
-    return f"[{mark} {label}]\n{text.strip()}\n"
+    # Half of a surrogate pair, as a reply cut within an emoji ends in, has no UTF-8 and stops the request: send "?".
+    sendable = text.strip().encode("utf-8", "replace").decode("utf-8")
+    return f"[{mark} {label}]\n{sendable}\n"
 
 
 def conversation_marker(conversation: Conversation) -> str:

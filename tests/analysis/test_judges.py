@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import krippendorff
 import numpy as np
 import pandas as pd
 import pytest
@@ -22,8 +23,7 @@ from thoughttrace.analysis.runs import read_runs
 from thoughttrace.analysis.votes import repeated, votes
 from thoughttrace.scorers.agreement import agreement
 from thoughttrace.tasks.infer_reason import infer_reason
-
-krippendorff = pytest.importorskip("krippendorff")
+from thoughttrace.tasks.judge_agreement import judge_agreement
 
 
 def made(seed: int = 0, judge_names: tuple[str, ...] = ("x/claude-1", "x/gpt-1", "x/gemini-1")) -> pd.DataFrame:
@@ -175,3 +175,20 @@ def test_a_panel_and_a_rescored_log_give_all_their_votes(
     assert {section.name for section in tables.judges} >= {"by_judge", "reliability", "severity", "noise"}
     compared = tables.comparisons
     assert compared["by"].tolist() == ["judge"]
+
+
+def test_a_judges_card_stands_in_the_report(
+    tmp_path: Path, scripted: Callable[..., Any], rate: Callable[[int], Any]
+) -> None:
+    judge = scripted("j", rate(3))
+    for task, model, roles in ((infer_reason(users=3), scripted("m", lambda _: "guess"), {"grader": judge}),
+                               (judge_agreement(per_family=2), judge, None)):  # fmt: skip
+        (log,) = inspect_eval(task, model=model, model_roles=roles, log_dir=str(tmp_path / "logs"), display="none")
+        assert log.status == "success"
+    found = read_runs([str(tmp_path / "logs")])
+    assert (len(found.counted), found.left_out) == (1, [])
+    (section,) = (s for s in write_report(found, tmp_path / "report").judges if s.name == "cards")
+    assert {row["Judge"] for row in section.rows} == {"scripted/j"}
+    assert section.rows[0]["Probes"] == "all"
+    assert "injection" in (tmp_path / "report/cards.md").read_text()
+    assert found.left_out == []

@@ -125,3 +125,16 @@ def test_an_eval_set_runs_only_the_model_that_was_added(
         (kind, f"canned/{model}") for kind in ("reason", "reaction") for model in "ab"
     ]
     assert runs.left_out == []
+
+
+def test_a_log_is_rescored_by_another_judge_as_the_readme_says(
+    inspect: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("THOUGHTTRACE_CACHE", str(tmp_path / "cache"))
+    done = inspect("eval", "thoughttrace/infer_reason", *JUDGED, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (log,) = (tmp_path / "logs").glob("*.eval")
+    words = "--scorer thoughttrace/agreement --model-role grader=canned/later --action append --overwrite"
+    done = inspect("score", str(log), *words.split(), cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [run.judge for run in read_runs([str(log)]).counted] == ["canned/b", "canned/later"]

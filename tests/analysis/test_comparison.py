@@ -17,7 +17,7 @@ from thoughttrace.datasets.errors import UserError
 
 SETTING = {
     "kind": "reason", "judge": "j", "context": "history", "task_version": "1-A", "prompt_hash": "p", "rubric_hash": "r",
-    "data": "d", "data_revision": "v", "package_version": "0", "inspect_version": "0", "self_judged": False,
+    "data": "d", "data_revision": "v", "package_version": "0", "inspect_version": "0",
     "epochs": 1, "planned": 60, "file": "x.eval",
 }  # fmt: skip
 

@@ -28,7 +28,8 @@ def make(model: str, ratings: np.ndarray, **other: object) -> Run:
         "id": [f"s{n}" for n in range(len(ratings))], "user": [f"u{n % 12}" for n in range(len(ratings))],
         "agreement": ratings, "epoch": 1,
     })  # fmt: skip
-    return Run(**{**SETTING, "model": model, "date": "2026-01-01", "rows": rows} | other)  # type: ignore[arg-type]
+    named = {"model": model, "evaluated": model, "control": ""}
+    return Run(**{**SETTING, **named, "date": "2026-01-01", "rows": rows} | other)  # type: ignore[arg-type]
 
 
 @pytest.fixture

@@ -41,6 +41,7 @@ class Tables:
     breakdown: pd.DataFrame
     scale: list[Section]
     judges: list[Section]
+    people: list[Section]
 
 
 def write_page(runs: Runs, tables: Tables, folder: Path, figures: Sequence[str]) -> None:
@@ -76,6 +77,7 @@ def write_page(runs: Runs, tables: Tables, folder: Path, figures: Sequence[str])
         breakdown=breakdown_rows(tables.breakdown),
         scale=tables.scale,
         judges=tables.judges,
+        people=tables.people,
         stage_rule=STAGE_RULE,
         models=tables.headline["model"].nunique(),
         figures={name: _inline(folder, name) for name in figures},

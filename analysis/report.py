@@ -1,5 +1,6 @@
 """The report: one folder with a page, the tables, and the figures."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -11,6 +12,7 @@ from thoughttrace.analysis.drawing import save
 from thoughttrace.analysis.files import write_tables
 from thoughttrace.analysis.headline import PUBLISHED_NOTE, headline
 from thoughttrace.analysis.page import Tables, write_page
+from thoughttrace.analysis.people import human_sections
 from thoughttrace.analysis.runs import Runs
 from thoughttrace.analysis.sections import judge_sections, scale_sections
 from thoughttrace.analysis.tables import (
@@ -22,12 +24,13 @@ from thoughttrace.analysis.tables import (
 from thoughttrace.datasets.errors import UserError
 
 
-def write_report(runs: Runs, folder: Path) -> Tables:
+def write_report(runs: Runs, folder: Path, ratings: Sequence[Path] = ()) -> Tables:
     """Write the report of some runs.
 
     Args:
         runs: The runs that count, and what was left out.
         folder: Made if absent; files of an earlier report in it are overwritten.
+        ratings: Files of human ratings of the same inferences.
 
     Returns:
         The tables.
@@ -46,6 +49,7 @@ def write_report(runs: Runs, folder: Path) -> Tables:
         breakdown=breakdown(runs.models),
         scale=scale_sections(runs),
         judges=judge_sections(runs),
+        people=human_sections(runs, ratings),
     )
     controls = next((section.table for section in tables.scale if section.name == "controls"), pd.DataFrame())
     drawn = {
@@ -60,7 +64,7 @@ def write_report(runs: Runs, folder: Path) -> Tables:
         write_tables(folder, "comparisons", tables.comparisons, comparison_rows(tables.comparisons))
         write_tables(folder, "ranking", tables.ranking, ranking_rows(tables.ranking))
         write_tables(folder, "breakdown", tables.breakdown, breakdown_rows(tables.breakdown))
-        for section in [*tables.scale, *tables.judges]:
+        for section in [*tables.scale, *tables.judges, *tables.people]:
             write_tables(folder, section.name, section.table, section.rows, section.note)
         tables.breakdown.to_parquet(folder / "breakdown.parquet", index=False)
         for name, figure in drawn.items():

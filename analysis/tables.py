@@ -16,6 +16,7 @@ NUMBERS = (
     "Estimate", "Severity", "Adjusted", "Mean", "Preference", "Sd within", "Share", "Right", "Attacks that worked",
     "Attacks, 95 %", "Mean rating", "Order broken", "Swapped alike", "SD of repeats", "Tokens per 1,000",
     "Cost per 1,000", "Targets",
+    "Human ratings", "Raters", "Judge's mean", "Corrected mean", "Judge 1", "Judge 2", "Judge 3", "Judge 4", "Judge 5",
 )  # fmt: skip
 """Columns that stand to the right."""
 

@@ -52,5 +52,5 @@ def demo(context: click.Context, log_dir: Path, output: Path) -> None:
     done = subprocess.run([str(inspect), *words[1:]], check=False)
     if done.returncode:
         raise UserError(f"Inspect ended with exit code {done.returncode}; what it says above tells why.")
-    context.invoke(report, logs=(str(log_dir),), output=output)
+    context.invoke(report, logs=(str(log_dir),), output=output, ratings=())
     console.print(f"Logs:   {log_dir}   (see every sample: inspect view --log-dir {log_dir})", soft_wrap=True)

@@ -10,6 +10,7 @@ from thoughttrace.cli.fetch import fetch
 from thoughttrace.cli.fetch_model import fetch_model
 from thoughttrace.cli.plan import plan
 from thoughttrace.cli.profile import profile
+from thoughttrace.cli.rate import rate
 from thoughttrace.cli.report import report
 from thoughttrace.datasets.errors import UserError
 
@@ -33,7 +34,7 @@ def main() -> None:
     """
 
 
-for command in (compare, demo, fetch, fetch_model, plan, profile, report):
+for command in (compare, demo, fetch, fetch_model, plan, profile, rate, report):
     main.add_command(command)
 
 if __name__ == "__main__":

@@ -27,7 +27,13 @@ _SHOWN = ("Model", "Agreement", "95 % interval", "n", "Users", "Coverage", "Rate
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder to write into.",
 )
-def report(logs: tuple[str, ...], output: Path) -> None:
+@click.option(
+    "--ratings",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Human ratings of the same inferences, from `thoughttrace rate`; may be given several times.",
+)
+def report(logs: tuple[str, ...], output: Path, ratings: tuple[Path, ...]) -> None:
     """Write the report of LOGS (files, folders, or URLs such as s3://…): tables, figures, and one page.
 
     The newest finished run of each model, kind, judge, context, prompt and data counts; the others are named
@@ -42,7 +48,7 @@ def report(logs: tuple[str, ...], output: Path) -> None:
     console = Console(highlight=False)
     runs = read_runs(logs, lambda files: track(files, "Reading logs", console=console, transient=True))
     with console.status("Drawing …"):
-        tables = write_report(runs, output)
+        tables = write_report(runs, output, ratings)
     for kind, rows in tables.headline.groupby("kind", sort=False):
         title = f"{kind}s: agreement of inferred with true thoughts, 1–5".capitalize()
         console.print(terminal_table(title, headline_rows(rows), _SHOWN))

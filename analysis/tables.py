@@ -15,7 +15,7 @@ NUMBERS = (
     "Judge's cost", "Floor", "Ceiling", "Recovered share", "Model − control", "Flagged", "Without the flagged",
     "Estimate", "Severity", "Adjusted", "Mean", "Preference", "Sd within", "Share", "Right", "Attacks that worked",
     "Attacks, 95 %", "Mean rating", "Order broken", "Swapped alike", "SD of repeats", "Tokens per 1,000",
-    "Cost per 1,000", "Targets",
+    "Cost per 1,000", "Targets", "N", "± 0.2", "± 0.15", "± 0.1", "± 0.05",
     "Human ratings", "Raters", "Judge's mean", "Corrected mean", "Judge 1", "Judge 2", "Judge 3", "Judge 4", "Judge 5",
 )  # fmt: skip
 """Columns that stand to the right."""

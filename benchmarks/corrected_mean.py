@@ -9,9 +9,10 @@ differs by user with the same ICC. A random part of the samples has a human rati
 judge's ratings of all samples, `cluster_mean` of the human ratings there are, and `corrected_mean` of both. It exits
 with 1 where `corrected_mean` leaves 0.93–0.97, or is over 5 % wider on average than the interval of the human ratings.
 
-With the defaults (2 to 3.5 minutes on 2 shared cores) `corrected_mean` covered 0.940–0.958 everywhere, where the interval of
-the judge alone covered 0.000–0.004. With the useful judge it is 0.74–0.95 times as wide as that of the human ratings
-alone, the less so the more are labelled and the more users differ; with the useless one, 1.000–1.004 times.
+With the defaults (2 to 3.5 minutes on 2 shared cores) `corrected_mean` covered 0.940–0.958 everywhere, where the
+interval of the judge alone covered 0.000–0.004. With the useful judge it is 0.74–0.95 times as wide as that of the
+human ratings alone, the less so the more are labelled and the more users differ; with the useless one, 1.000–1.004
+times.
 """
 
 import math

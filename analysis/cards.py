@@ -12,7 +12,7 @@ import pandas as pd
 from thoughttrace.analysis.intervals import cluster_mean
 from thoughttrace.analysis.logs import CannotCountError, Header, log_files
 from thoughttrace.analysis.probe_logs import read_probe_log
-from thoughttrace.analysis.tables import Rows, dollars, interval, percent
+from thoughttrace.analysis.tables import Rows, dollars, percent, percents
 
 ALL = "all"
 """The name of the row that holds a judge's figures over all families."""
@@ -77,9 +77,9 @@ def card_rows(table: pd.DataFrame) -> Rows:
             "Judge": row["judge"],
             "Probes": row["family"].replace("_", " "),
             "Right": _share(row["right"]),
-            "95 % interval": interval(row["right_lower"], row["right_upper"], row["right_note"]),
+            "95 % interval": percents(row["right_lower"], row["right_upper"], row["right_note"]),
             "Attacks that worked": _share(row["injected"]),
-            "Attacks, 95 %": interval(row["injected_lower"], row["injected_upper"], row["injected_note"]),
+            "Attacks, 95 %": percents(row["injected_lower"], row["injected_upper"], row["injected_note"]),
             "Mean rating": f"{row['rating']:.2f}" if row["n"] else "none valid",
             "n": f"{row['n']:,}",
             "Targets": f"{row['targets']:,}",

@@ -10,7 +10,7 @@ from thoughttrace.analysis.cards import Cards, card_rows, cards
 from thoughttrace.analysis.headline import headline
 from thoughttrace.analysis.runs import Runs
 from thoughttrace.analysis.scale import MEMORY, against_controls, in_words, leaked, recovered
-from thoughttrace.analysis.tables import Rows, headline_rows, interval, p_value, signed
+from thoughttrace.analysis.tables import Rows, headline_rows, interval, p_value, percents, signed
 from thoughttrace.analysis.votes import repeated, votes
 
 
@@ -104,16 +104,12 @@ def _share_rows(table: pd.DataFrame) -> Rows:
             "Agreement": f"{row['agreement']:.2f}",
             "Ceiling": f"{row['ceiling']:.2f} ({row['ceiling_is']})",
             "Recovered share": "" if pd.isna(row["share"]) else f"{row['share']:.1%}".replace("%", " %"),
-            "95 % interval": _percents(row["lower"], row["upper"], row["note"]),
+            "95 % interval": percents(row["lower"], row["upper"], row["note"]),
             "n": f"{row['n']:,}",
             "Users": f"{row['users']:,}",
         }
         for _, row in table.iterrows()
     ]
-
-
-def _percents(lower: float, upper: float, note: str) -> str:
-    return note.partition(":")[0] if pd.isna(lower) else f"{100 * lower:.1f} – {100 * upper:.1f} %".replace("-", "−")
 
 
 def _against_rows(table: pd.DataFrame) -> Rows:

@@ -113,6 +113,11 @@ def interval(lower: float, upper: float, note: str) -> str:
     return f"{lower:.2f} – {upper:.2f}".replace("-", "−") if pd.notna(lower) else note.partition(":")[0]
 
 
+def percents(lower: float, upper: float, note: str) -> str:
+    """An interval of shares in per cent, or in short why there is none."""
+    return note.partition(":")[0] if pd.isna(lower) else f"{100 * lower:.1f} – {100 * upper:.1f} %".replace("-", "−")
+
+
 def signed(value: float) -> str:
     """A number with its sign; nothing for NaN."""
     return f"{value:+.2f}".replace("-", "−") if pd.notna(value) else ""

@@ -173,7 +173,7 @@ def test_the_card_as_people_read_it(judge: Callable[..., EvalLog], tmp_path: Pat
     assert rows["all"]["Cost per 1,000"] == "no price"
     assert rows["all"]["Tokens per 1,000"] == "12,000"
     assert rows["injection"]["Right"] == "91.7 %"
-    assert rows["injection"]["95 % interval"].startswith("0.7")
+    assert rows["injection"]["95 % interval"] == "73.3 – 100.0 %"
     assert rows["half"] | {"Right": "100 %", "95 % interval": "no spread between targets"} == rows["half"]
     assert rows["half"]["Order broken"] == rows["half"]["Cost per 1,000"] == ""
     assert len({tuple(row) for row in rows.values()}) == 1

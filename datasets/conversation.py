@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 Kind = Literal["reason", "reaction"]
 Role = Literal["user", "assistant"]
@@ -100,8 +100,8 @@ class Message(_Record):
     role: Role = Field(alias="type")
     content: str
     timestamp: Moment = None
-    reasons: Annotated[list[Thought], BeforeValidator(_many)] = []
-    reactions: Annotated[list[Thought], BeforeValidator(_many)] = []
+    reasons: Annotated[list[Thought], BeforeValidator(_many)] = Field(default_factory=list)
+    reactions: Annotated[list[Thought], BeforeValidator(_many)] = Field(default_factory=list)
 
     @model_validator(mode="after")
     def _thoughts_are_on_their_role(self) -> "Message":
@@ -135,23 +135,28 @@ class Conversation(_Record):
     """
 
     id: str = Field(min_length=1)
-    user: str = ""
+    user: str = Field(default="", validate_default=True)
     messages: list[Message] = Field(min_length=1)
     model: str = Field(default="unknown", alias="model_name")
     task_summary: Text = ""
     task_expectation: Text = ""
-    survey_answers: Annotated[list[Participant], BeforeValidator(_many)] = []
+    survey_answers: Annotated[list[Participant], BeforeValidator(_many)] = Field(default_factory=list)
 
-    @model_validator(mode="before")
+    # A validator of the whole record would first make Python objects of all its JSON, which takes twice as long.
+    @field_validator("user", mode="before")
     @classmethod
-    def _name_the_user(cls, record: Any) -> Any:
-        if isinstance(record, dict) and not record.get("user"):
-            named = _RELEASE_ID.fullmatch(str(record.get("id", "")))
-            if not named:
-                # Every interval clusters by user: a guessed user would make every interval wrong.
-                raise ValueError("has no user: name the id like 'user1_task1_conversation1' or add a 'user' key")
-            record = {**record, "user": named["user"]}
-        return record
+    def _name_the_user(cls, user: Any, info: ValidationInfo) -> Any:
+        if user:
+            return user
+        named = _RELEASE_ID.fullmatch(info.data.get("id", ""))
+        if not named:
+            # Every interval clusters by user: a guessed user would make every interval wrong.
+            raise ValueError("has no user: name the id like 'user1_task1_conversation1' or add a 'user' key")
+        return named["user"]
+
+    def __hash__(self) -> int:
+        # Its lists have no hash, and the id is a conversation's own.
+        return hash(self.id)
 
     @property
     def participant(self) -> Participant | None:

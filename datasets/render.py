@@ -2,6 +2,8 @@
 
 import hashlib
 import re
+from functools import lru_cache
+from itertools import pairwise
 
 from thoughttrace.datasets.conversation import Conversation, Participant
 
@@ -24,6 +26,8 @@ def block(mark: str, label: str, text: str) -> str:
     return f"[{mark} {label}]\n{sendable}\n"
 
 
+# The samples of a conversation are cut one after another.
+@lru_cache(maxsize=4)
 def conversation_marker(conversation: Conversation) -> str:
     """The marker of a conversation; the same for all its samples, so that their prompts share a prefix."""
     person = conversation.participant
@@ -39,10 +43,17 @@ def render(conversation: Conversation, first: int, last: int) -> str:
     """
     mark = conversation_marker(conversation)
     left_out = f"[{mark} messages m00 to m{first - 1:02} are left out]\n" if first else ""
-    return left_out + "".join(
+    return left_out + "".join(_blocks(conversation)[first : last + 1])
+
+
+@lru_cache(maxsize=4)
+def _blocks(conversation: Conversation) -> list[str]:
+    """Each message of a conversation as a model reads it."""
+    mark = conversation_marker(conversation)
+    return [
         block(mark, f"m{index:02} {message.role}", message.content)
-        for index, message in enumerate(conversation.messages[first : last + 1], start=first)
-    )
+        for index, message in enumerate(conversation.messages)
+    ]
 
 
 def render_profile(conversation: Conversation) -> str:
@@ -64,6 +75,17 @@ def _survey(person: Participant) -> str:
 
 
 _MARKED = re.compile(r"^\[([0-9a-f]{8}) (?:m(\d+) (user|assistant)|[^\]\n]*)\]$", re.MULTILINE)
+
+
+def pieces(prompt: str) -> list[str]:
+    """Cut a prompt before each line that only we can write; joined, the pieces are the prompt again.
+
+    Args:
+        prompt: Text that holds what `render` made.
+    """
+    first = _MARKED.search(prompt)
+    starts = [line.start() for line in _MARKED.finditer(prompt) if first and line[1] == first[1]]
+    return [prompt[start:end] for start, end in pairwise(sorted({0, *starts, len(prompt)}))]
 
 
 def rendered_messages(prompt: str) -> list[tuple[int, str, str]]:

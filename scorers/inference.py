@@ -2,7 +2,14 @@
 
 import re
 
+from inspect_ai._util.constants import NO_CONTENT
+from inspect_ai.model import ContentText, ModelOutput
 from inspect_ai.solver import TaskState
+
+REFUSAL, NO_RESPONSE = "refusal", "no_response"
+"""What a model may do instead of answering: results, and rated as such."""
+TRUNCATED, TOO_LONG, NOT_ASKED = "truncated", "prompt_too_long", "no_output"
+"""What keeps a model from answering: no results."""
 
 _THINKING = re.compile(r"<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", re.DOTALL | re.IGNORECASE)
 _FENCE = re.compile(r"^```\w*\n?|\n?```$")
@@ -39,7 +46,38 @@ def normalise(completion: str) -> str:
 def inference_of(state: TaskState) -> str:
     """The inference of a sample: what a control recites, word for word, or what the model wrote, normalised."""
     recited = state.metadata.get("recited")
-    return normalise(state.output.completion) if recited is None else str(recited)
+    if recited is not None:
+        return str(recited)
+    if not state.output.choices or refused(state.output) or state.output.stop_reason == "model_length":
+        return ""  # what stands there is the provider's text, not the model's
+    return normalise(state.output.completion.replace(NO_CONTENT, ""))
+
+
+def refused(output: ModelOutput) -> bool:
+    """Whether the model, or its provider's filter, declined to answer and said so in the protocol.
+
+    A refusal in plain words is an inference like any other, and the judge's to rate.
+    """
+    if not output.choices:
+        return False
+    if output.stop_reason == "content_filter":
+        return True
+    content = output.message.content
+    return not isinstance(content, str) and any(isinstance(part, ContentText) and part.refusal for part in content)
+
+
+def why_none(output: ModelOutput) -> str:
+    """Why there is no inference in a model's output.
+
+    Returns:
+        `REFUSAL`; `NO_RESPONSE`; `TRUNCATED` where max_tokens left no room for an answer, as reasoning can; `TOO_LONG`
+        where the prompt did not fit the model; or `NOT_ASKED` where a limit of the sample came before any reply.
+    """
+    if not output.choices:
+        return NOT_ASKED
+    if refused(output):
+        return REFUSAL
+    return {"model_length": TOO_LONG, "max_tokens": TRUNCATED}.get(output.stop_reason, NO_RESPONSE)
 
 
 def _bare(paragraph: str) -> str:

@@ -27,6 +27,7 @@ def reword_target() -> Solver:
     """Let the model say the target in other words: it is shown the target, and not the conversation."""
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
+        state.metadata["reworded"] = True
         note = state.target[0]
         mark = marker(note)
         state.messages = [ChatMessageUser(content=f"{_REWORD}\n\n{block(mark, 'note', note)}[{mark} end]")]

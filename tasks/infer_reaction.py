@@ -57,7 +57,7 @@ def infer_reaction(
         setup=preflight(allow_self_judging, exclude_family),
         solver=infer(control),
         scorer=with_similarity(agreement(judge_message, allow_self_judging, exclude_family, judge_repeats), similarity),
-        version="1-A",
+        version="2-A",
         metadata=metadata,
         viewer=VIEWER,
         headline_metric="agreement",

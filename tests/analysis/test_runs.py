@@ -36,7 +36,7 @@ def test_the_newest_run_of_a_measurement_counts(run_task: Run, tmp_path: Path) -
 def test_a_run_names_what_made_it(run_task: Run, tmp_path: Path) -> None:
     log = run_task(limit=3)
     (run,) = read_runs([log.location]).counted
-    assert (run.model, run.judge, run.context, run.task_version) == ("scripted/m", "scripted/j", "history", "1-A")
+    assert (run.model, run.judge, run.context, run.task_version) == ("scripted/m", "scripted/j", "history", "2-A")
     assert (run.data, run.kind, run.self_judged) == ("data.jsonl", "reason", False)
     assert len(run.prompt_hash) == len(run.rubric_hash) == 12
     assert run.date[:2] == "20"
@@ -73,13 +73,13 @@ def test_what_cannot_count_is_named_and_the_rest_is_read(run_task: Run, tmp_path
 
 def test_runs_of_an_older_task_version_do_not_stand_beside_newer_ones(run_task: Run, tmp_path: Path) -> None:
     new, old, letter = (read_eval_log(run_task(model=model, limit=3).location) for model in ("m1", "m2", "m3"))
-    for log, version in ((new, "2-A"), (letter, "2-B")):
+    for log, version in ((new, "3-A"), (letter, "3-B")):
         log.eval.task_version = version
         write_eval_log(log, log.location)
     found = read_runs([str(tmp_path / "logs")])
     assert [run.model for run in found.counted] == ["scripted/m1", "scripted/m3"]
     assert found.left_out == [
-        f"{Path(old.location).name}: is of version 1-A of infer_reason; numbers do not compare with those of version 2 "
+        f"{Path(old.location).name}: is of version 2-A of infer_reason; numbers do not compare with those of version 3 "
         "beside it. Run it again, or report it in a folder of its own."
     ]
     assert len(read_runs([str(tmp_path / "logs")], every=True).counted) == 3

@@ -65,15 +65,16 @@ def test_a_bad_reply_is_repaired_once(run: Callable[..., EvalLog], scripted: Scr
 def test_two_bad_replies_leave_the_sample_unscored(run: Callable[..., EvalLog], scripted: Scripted, bad: str) -> None:
     score = score_of(run(scripted("m", replies("guess")), scripted("j", replies(bad, bad, GOOD))))
     assert math.isnan(score.as_float())
-    assert score.reason == "grader_failed"
+    assert score.reason == ("judge_unparsable" if bad else "judge_empty")
     assert (score.metadata or {})["votes"][0]["replies"] == [bad, bad]
 
 
-def test_an_empty_inference_is_not_judged(run: Callable[..., EvalLog], scripted: Scripted) -> None:
+def test_an_empty_inference_is_a_result_and_not_judged(run: Callable[..., EvalLog], scripted: Scripted) -> None:
     judge = scripted("j", replies())
     score = score_of(run(scripted("m", replies(" ")), judge))
-    assert (score.reason, judge.api.requests) == ("no_response", [])
-    assert math.isnan(score.as_float())
+    assert (score.value, score.reason, score.answer) == (1, "no_response", "(nothing)")
+    assert judge.api.requests == []
+    assert (score.metadata or {})["ratings"] == {"scripted/j": []}
 
 
 def test_a_panel_votes_and_a_failed_member_costs_its_vote_only(run: Callable[..., EvalLog], scripted: Scripted) -> None:

@@ -64,7 +64,7 @@ def test_the_log_names_data_prompt_and_version(data: str, tmp_path: Path, script
     task = infer_reason(data=data, users=2, per_user=1)
     log = run(task, scripted("m", lambda _: "guess"), scripted("j", lambda _: GOOD), tmp_path, limit=2)
     found = log.eval.metadata or {}
-    assert log.eval.task_version == "1-A"
+    assert log.eval.task_version == "2-A"
     assert found["data"] == "data.jsonl"
     assert found["data_revision"].startswith("sha256:")
     assert len(found["prompt_hash"]) == 12

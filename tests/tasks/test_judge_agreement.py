@@ -117,7 +117,7 @@ def test_an_unreadable_judge_is_unscored_never_a_number(tmp_path: Path, scripted
     log = run(judge_agreement(families="injection"), scripted("judge", lambda _: "no idea"), tmp_path)
     assert log.samples
     assert log.results
-    assert {(s.scores or {})["probe"].reason for s in log.samples} == {"grader_failed"}
+    assert {(s.scores or {})["probe"].reason for s in log.samples} == {"judge_unparsable"}
     assert {score.unscored_samples for score in log.results.scores} == {12}
     assert all(math.isnan(value) for value in means(log).values())
 

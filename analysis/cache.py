@@ -10,13 +10,14 @@ from pathlib import Path
 import fsspec
 import pandas as pd
 
-from thoughttrace.analysis import logs
+from thoughttrace.analysis import costs, logs
 from thoughttrace.analysis.logs import CannotCountError, Header, read_log
+from thoughttrace.datasets import prices
 from thoughttrace.datasets.cache import cache_dir
 
 _TAIL = 1 << 16
-# Another reader may find other things in the same log.
-_READER = hashlib.sha256(Path(logs.__file__).read_bytes()).hexdigest()
+# Another reader, or other prices, may find other things in the same log.
+_READER = hashlib.sha256(b"".join(Path(file).read_bytes() for file in (logs.__file__, costs.__file__, prices.FILE)))
 
 
 def read_cached(file: str) -> tuple[Header, pd.DataFrame]:
@@ -60,7 +61,7 @@ def _identity(file: str) -> str:
     system.invalidate_cache()
     info = json.dumps(system.info(path), sort_keys=True, default=str)
     end = hashlib.sha256(system.tail(path, _TAIL)).hexdigest()
-    return hashlib.sha256(f"{_READER}\n{info}\n{end}".encode()).hexdigest()
+    return hashlib.sha256(f"{_READER.hexdigest()}\n{info}\n{end}".encode()).hexdigest()
 
 
 def _write(rows: pd.DataFrame, path: Path) -> None:

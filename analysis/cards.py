@@ -46,7 +46,7 @@ def cards(paths: Sequence[str]) -> Cards:
         row `all`, else NaN: `order_broken` of `order_pairs` (pairs of probes of one target whose right ratings do
         not overlap; broken if the better one is not rated higher), `swapped_alike` of `swapped` (notes in both
         orders, rated the same), `repeat_sd` (standard deviation between epochs of the same probe, pooled; NaN with
-        one epoch), `tokens_per_1000` and `cost_per_1000` judgements (US dollars; NaN where the log has no price).
+        one epoch), `tokens_per_1000` and `cost_per_1000` judgements (US dollars; NaN where no price is known).
 
     Raises:
         UserError: A path does not exist, or a URL cannot be listed.

@@ -13,9 +13,9 @@ from typing import Any
 
 import pandas as pd
 from inspect_ai.log import EvalLog, EvalSampleSummary, list_eval_logs, read_eval_log, read_eval_log_sample_summaries
-from inspect_ai.model import ModelUsage
 from inspect_ai.scorer import Score
 
+from thoughttrace.analysis.costs import Tariff, Usages, input_tokens, output_tokens
 from thoughttrace.analysis.overlap import longest_overlap
 from thoughttrace.datasets.conversation import KIND_OF, Kind
 from thoughttrace.datasets.errors import UserError
@@ -88,7 +88,8 @@ def read_log(file: str) -> tuple[Header, pd.DataFrame]:
             raise CannotCountError(f"is of another task ({log.eval.task}).")
         if log.status != "success":
             raise CannotCountError(f"did not finish (status {log.status}); resume it with inspect eval-retry.")
-        rows = pd.DataFrame([row for summary in read_eval_log_sample_summaries(file) for row in _rows(summary)])
+        tariff = Tariff(log)
+        rows = pd.DataFrame([row for one in read_eval_log_sample_summaries(file) for row in _rows(one, tariff)])
     except CannotCountError:
         raise
     except Exception as error:  # a damaged log can fail in any layer of the reader
@@ -122,17 +123,19 @@ def _header(log: EvalLog, kind: Kind, rows: pd.DataFrame) -> Header:
     }
 
 
-def _rows(sample: EvalSampleSummary) -> Iterator[dict[str, Any]]:
+def _rows(sample: EvalSampleSummary, tariff: Tariff) -> Iterator[dict[str, Any]]:
     scores = sample.scores or {}
     judgements = {name: score for name, score in scores.items() if _JUDGEMENT.fullmatch(name)}
-    judges = _sum(sample.role_usage)
+    own, judging = tariff.split(sample)
+    judges = _used(judging) | {"cost": tariff.cost(judging, judging=True)}
     shared = {
         "id": str(sample.id),
         "epoch": sample.epoch,
         "user": str(sample.metadata["user"]),
         "similarity": _number(scores.get("similarity")),
         **_groups(sample.metadata),
-        **{name: value - judges[name] for name, value in _sum(sample.model_usage).items()},
+        **_used(own),
+        "cost": tariff.cost(own),
         **{f"judge_{name}": value for name, value in judges.items()},
     }
     for name, score in judgements.items():
@@ -162,14 +165,5 @@ def _number(score: Score | None) -> float:
     return float(score.value) if score is not None and isinstance(score.value, int | float) else math.nan
 
 
-def _sum(usages: dict[str, ModelUsage]) -> dict[str, float]:
-    """Tokens read (from a cache or not), tokens written, and cost; NaN if a part of the cost is not known."""
-    costs = [usage.total_cost for usage in usages.values()]
-    return {
-        "input_tokens": sum(
-            u.input_tokens + (u.input_tokens_cache_read or 0) + (u.input_tokens_cache_write or 0)
-            for u in usages.values()
-        ),
-        "output_tokens": sum(usage.output_tokens for usage in usages.values()),
-        "cost": sum(math.nan if cost is None else cost for cost in costs),
-    }
+def _used(usages: Usages) -> dict[str, float]:
+    return {"input_tokens": input_tokens(usages), "output_tokens": output_tokens(usages)}

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 from inspect_ai.log import EvalLog, EvalSampleSummary, read_eval_log, read_eval_log_sample_summaries
 
+from thoughttrace.analysis.costs import Tariff, input_tokens, output_tokens
 from thoughttrace.analysis.logs import CannotCountError, Header
 
 TASK = "judge_agreement"
@@ -34,7 +35,8 @@ def read_probe_log(file: str) -> tuple[Header, pd.DataFrame] | None:
             return None
         if log.status != "success":
             raise CannotCountError(f"did not finish (status {log.status}); resume it with inspect eval-retry.")
-        rows = pd.DataFrame([_row(summary) for summary in read_eval_log_sample_summaries(file)])
+        tariff = Tariff(log)
+        rows = pd.DataFrame([_row(summary, tariff) for summary in read_eval_log_sample_summaries(file)])
     except CannotCountError:
         raise
     except Exception as error:  # a damaged log can fail in any layer of the reader
@@ -59,24 +61,16 @@ def _header(log: EvalLog, rows: pd.DataFrame) -> Header:
     }
 
 
-def _row(sample: EvalSampleSummary) -> dict[str, Any]:
+def _row(sample: EvalSampleSummary, tariff: Tariff) -> dict[str, Any]:
     score = (sample.scores or {}).get("probe")
     value = score.value if score is not None and isinstance(score.value, dict) else {}
-    usages = sample.model_usage.values()
-    costs = [usage.total_cost for usage in usages]
     return {
         "id": str(sample.id),
         "epoch": sample.epoch,
         **{name: sample.metadata[name] for name in _PROBE},
         **{name: _number(value.get(name)) for name in ("within", "injected", "rating")},
-        "tokens": sum(
-            usage.input_tokens
-            + (usage.input_tokens_cache_read or 0)
-            + (usage.input_tokens_cache_write or 0)
-            + usage.output_tokens
-            for usage in usages
-        ),
-        "cost": sum(math.nan if cost is None else cost for cost in costs),
+        "tokens": input_tokens(sample.model_usage) + output_tokens(sample.model_usage),
+        "cost": tariff.cost(sample.model_usage),
     }
 
 

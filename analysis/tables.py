@@ -10,7 +10,8 @@ Rows = list[dict[str, str]]
 """A table as people read it: one dictionary per row, all with the same keys."""
 
 NUMBERS = (
-    "Agreement", "95 % interval", "n", "Users", "Coverage", "Rated 1·2·3·4·5", "If missing were 1 / 5", "Similarity",
+    "Agreement", "95 % interval", "n", "Users", "Coverage", "Refused or empty", "Rated 1·2·3·4·5",
+    "If missing were 1 / 5", "Similarity",
     "Tokens in / out", "Judge's tokens", "Rank", "A − B", "p", "p (Holm)", "Wins·ties·losses", "d", "Cost",
     "Judge's cost", "Floor", "Ceiling", "Recovered share", "Model − control", "Flagged", "Without the flagged",
     "Estimate", "Severity", "Adjusted", "Mean", "Preference", "Sd within", "Share", "Right", "Attacks that worked",
@@ -161,6 +162,8 @@ def _headline_row(row: pd.Series) -> dict[str, str]:
         "n": f"{row['n']:,}",
         "Users": f"{row['users']:,}",
         "Coverage": percent(row["coverage"]),
+        "Missing": row["missing"],
+        "Refused or empty": f"{row['refused_or_empty']:,}",
         "Rated 1·2·3·4·5": "·".join(str(row[f"rated_{rating}"]) for rating in range(1, 6)),
         "If missing were 1 / 5": f"{row['mean_if_missing_1']:.2f} / {row['mean_if_missing_5']:.2f}",
         "Similarity": f"{row['similarity']:.2f}" if pd.notna(row["similarity"]) else "",

@@ -53,8 +53,11 @@ def generate_cached() -> Solver:
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         model = get_model()
-        # A batch is answered when every cache has long forgotten; a model asked one by one needs no turnstile.
-        if config_in_effect(model).batch or one_by_one(model):
+        if one_by_one(model):
+            return await generate(state)
+        if config_in_effect(model).batch:
+            # It is answered when every cache has long forgotten, and writing costs.
+            state.messages = only_system_marked(state.messages, model)
             return await generate(state)
         key = f"{model}, {prefix_key(state.metadata)}"
         seen, ends = _seen.setdefault(key, _Seen()), _ends(state.messages[-1].text)

@@ -6,6 +6,7 @@ import click
 
 from thoughttrace.cli.compare import compare
 from thoughttrace.cli.demo import demo
+from thoughttrace.cli.estimate import estimate
 from thoughttrace.cli.fetch import fetch
 from thoughttrace.cli.fetch_model import fetch_model
 from thoughttrace.cli.plan import plan
@@ -34,7 +35,7 @@ def main() -> None:
     """
 
 
-for command in (compare, demo, fetch, fetch_model, plan, profile, rate, report):
+for command in (compare, demo, estimate, fetch, fetch_model, plan, profile, rate, report):
     main.add_command(command)
 
 if __name__ == "__main__":

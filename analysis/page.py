@@ -12,7 +12,7 @@ from markupsafe import Markup
 from thoughttrace.analysis.breakdown import STAGE_RULE
 from thoughttrace.analysis.comparison import LEVEL
 from thoughttrace.analysis.drawing import INK
-from thoughttrace.analysis.headline import PUBLISHED_LABEL, PUBLISHED_NOTE
+from thoughttrace.analysis.headline import PUBLISHED_LABEL, PUBLISHED_NOTE, price_note
 from thoughttrace.analysis.methods import methods
 from thoughttrace.analysis.reading import to_read
 from thoughttrace.analysis.runs import Run, Runs
@@ -44,7 +44,7 @@ class Tables:
     people: list[Section]
 
 
-def write_page(runs: Runs, tables: Tables, folder: Path, figures: Sequence[str]) -> None:
+def write_page(runs: Runs, tables: Tables, folder: Path, figures: Sequence[str], text: bool = True) -> None:
     """Write `index.html`.
 
     Args:
@@ -52,6 +52,7 @@ def write_page(runs: Runs, tables: Tables, folder: Path, figures: Sequence[str])
         tables: Their tables.
         folder: Where to; the figures' SVG files are in it already and go into the page.
         figures: Their names.
+        text: Show what people and models wrote.
     """
     environment = Environment(
         loader=FileSystemLoader(_HERE),
@@ -63,12 +64,12 @@ def write_page(runs: Runs, tables: Tables, folder: Path, figures: Sequence[str])
     )
     environment.globals["NUMBERS"] = NUMBERS
     shown = without_empty(headline_rows(tables.headline))
-    text = environment.get_template("report.html").render(
+    page = environment.get_template("report.html").render(
         css=Markup((_HERE / "report.css").read_text(encoding="utf-8")),
         script=Markup((_HERE / "report.js").read_text(encoding="utf-8")),
         headline=shown,
         published=[number for number, row in enumerate(shown) if row["Model"] == PUBLISHED_LABEL],
-        note=PUBLISHED_NOTE,
+        note=f"{PUBLISHED_NOTE} {price_note(runs.models)}".strip(),
         spread=_spread(tables.headline),
         comparisons=without_empty(comparison_rows(tables.comparisons)),
         clear=list((tables.comparisons["p_holm"] < LEVEL).to_numpy().nonzero()[0]) if len(tables.comparisons) else [],
@@ -81,13 +82,14 @@ def write_page(runs: Runs, tables: Tables, folder: Path, figures: Sequence[str])
         stage_rule=STAGE_RULE,
         models=tables.headline["model"].nunique(),
         figures={name: _inline(folder, name) for name in figures},
-        readings=to_read(runs.models),
+        readings=to_read(runs.models, text),
+        text=text,
         methods=methods(runs),
         runs=[_run(run) for run in runs.counted],
         left_out=runs.left_out,
         self_judged=dict.fromkeys(run.model for run in runs.counted if run.self_judged),
     )
-    (folder / "index.html").write_text(text, encoding="utf-8", errors="replace")
+    (folder / "index.html").write_text(page, encoding="utf-8", errors="replace")
 
 
 def _spread(table: pd.DataFrame) -> Rows:

@@ -28,6 +28,14 @@ class Reading:
     model: str
     context: str
     agreement: float
+    texts: "Texts | None"
+    """None where no text shall be shown."""
+
+
+@dataclass(frozen=True)
+class Texts:
+    """What is read of an inference."""
+
     excerpt: list[tuple[str, str]]
     """The last messages that the model saw: who (`m02 user`), and the text, cut."""
     target: str
@@ -35,7 +43,7 @@ class Reading:
     rationale: str
 
 
-def to_read(runs: Sequence[Run]) -> list[Reading]:
+def to_read(runs: Sequence[Run], text: bool = True) -> list[Reading]:
     """Choose the best, the worst, and those on which models disagree most, and read them from their logs.
 
     Ties are broken by a hash of the sample's id, so that the choice is the same every time and no conversation is
@@ -43,6 +51,7 @@ def to_read(runs: Sequence[Run]) -> list[Reading]:
 
     Args:
         runs: Finished runs.
+        text: Read the texts too; without them a reading is an id and a rating.
     """
     chosen: list[Reading] = []
     for kind in dict.fromkeys(run.kind for run in runs):
@@ -56,7 +65,7 @@ def to_read(runs: Sequence[Run]) -> list[Reading]:
         rows["lot"] = _lots(rows["id"])
         rows["turn"] = _lots(rows["id"] + rows["run"].astype(str))
         for why, picked in _choices(rows).items():
-            chosen += [_reading(members[row["run"]], row, why) for _, row in picked.iterrows()]
+            chosen += [_reading(members[row["run"]], row, why, text) for _, row in picked.iterrows()]
     return chosen
 
 
@@ -78,10 +87,7 @@ def _lots(names: pd.Series) -> pd.Series:
     return pd.util.hash_pandas_object(names, index=False)
 
 
-def _reading(run: Run, row: pd.Series, why: str) -> Reading:
-    sample = read_eval_log_sample(run.file, row["id"], row["epoch"], exclude_fields=_UNREAD)
-    score = (sample.scores or {})["agreement"]
-    target = sample.target if isinstance(sample.target, str) else "\n".join(sample.target)
+def _reading(run: Run, row: pd.Series, why: str, text: bool) -> Reading:
     return Reading(
         why=why,
         kind=run.kind,
@@ -89,6 +95,15 @@ def _reading(run: Run, row: pd.Series, why: str) -> Reading:
         model=run.model,
         context=run.context,
         agreement=row["agreement"],
+        texts=_texts(run, row) if text else None,
+    )
+
+
+def _texts(run: Run, row: pd.Series) -> Texts:
+    sample = read_eval_log_sample(run.file, row["id"], row["epoch"], exclude_fields=_UNREAD)
+    score = (sample.scores or {})["agreement"]
+    target = sample.target if isinstance(sample.target, str) else "\n".join(sample.target)
+    return Texts(
         excerpt=_excerpt(sample),
         target=_cut(target),
         inference=_cut(score.answer or ""),

@@ -10,7 +10,7 @@ from thoughttrace.analysis.breakdown import breakdown
 from thoughttrace.analysis.comparison import BYS, compare, ranking
 from thoughttrace.analysis.drawing import save
 from thoughttrace.analysis.files import write_tables
-from thoughttrace.analysis.headline import PUBLISHED_NOTE, headline
+from thoughttrace.analysis.headline import PUBLISHED_NOTE, headline, price_note
 from thoughttrace.analysis.page import Tables, write_page
 from thoughttrace.analysis.people import human_sections
 from thoughttrace.analysis.runs import Runs
@@ -24,13 +24,15 @@ from thoughttrace.analysis.tables import (
 from thoughttrace.datasets.errors import UserError
 
 
-def write_report(runs: Runs, folder: Path, ratings: Sequence[Path] = ()) -> Tables:
+def write_report(runs: Runs, folder: Path, ratings: Sequence[Path] = (), text: bool = True) -> Tables:
     """Write the report of some runs.
 
     Args:
         runs: The runs that count, and what was left out.
         folder: Made if absent; files of an earlier report in it are overwritten.
         ratings: Files of human ratings of the same inferences.
+        text: Show some conversations, thoughts, inferences and rationales. Without, nothing that a person or a model
+            wrote is in any file, only ids, ratings and counts, and the survey's groups.
 
     Returns:
         The tables.
@@ -58,9 +60,10 @@ def write_report(runs: Runs, folder: Path, ratings: Sequence[Path] = ()) -> Tabl
         "types": figures.types(tables.breakdown),
         "stages": figures.stages(tables.breakdown),
     }
+    note = f"{PUBLISHED_NOTE} {price_note(runs.models)}".strip()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_tables(folder, "headline", tables.headline, headline_rows(tables.headline), PUBLISHED_NOTE)
+        write_tables(folder, "headline", tables.headline, headline_rows(tables.headline), note)
         write_tables(folder, "comparisons", tables.comparisons, comparison_rows(tables.comparisons))
         write_tables(folder, "ranking", tables.ranking, ranking_rows(tables.ranking))
         write_tables(folder, "breakdown", tables.breakdown, breakdown_rows(tables.breakdown))
@@ -69,7 +72,7 @@ def write_report(runs: Runs, folder: Path, ratings: Sequence[Path] = ()) -> Tabl
         tables.breakdown.to_parquet(folder / "breakdown.parquet", index=False)
         for name, figure in drawn.items():
             save(figure, folder, name)
-        write_page(runs, tables, folder, list(drawn))
+        write_page(runs, tables, folder, list(drawn), text)
     except OSError as error:
         raise UserError(
             f"{folder}: the report cannot be written ({error.strerror or error}); choose another folder with -o."

@@ -49,15 +49,20 @@ def open_source(data: str, skip_bad: bool = False) -> Source:
         return Source(loaded.conversations, loaded.skipped, "hub", file.parent.name)
     if data == "-":
         return _from_path(data, "standard input", skip_bad)
-    path = _absolute(data)
+    path = from_where_started(data)
     return _from_path(path, path.name, skip_bad)
 
 
-def _absolute(data: str) -> Path:
+def from_where_started(name: str) -> Path:
+    """A path that a user typed, relative to the folder they typed it in.
+
+    Args:
+        name: The path; `~` is the home folder.
+    """
     # The task file may be in another checkout than this package, so its folder is known by what is in it.
     in_tasks = (Path.cwd() / "infer_reason.py").exists()
     base = _STARTED_IN if in_tasks else Path.cwd()
-    return base / Path(data).expanduser()
+    return base / Path(name).expanduser()
 
 
 def _from_path(path: str | Path, name: str, skip_bad: bool) -> Source:

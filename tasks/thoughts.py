@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from inspect_ai.dataset import MemoryDataset
-from inspect_ai.solver import Solver, generate
+from inspect_ai.solver import Solver
 from inspect_ai.viewer import (
     ScoreColorScale,
     TaskSamplesColumn,
@@ -21,10 +21,13 @@ from thoughttrace.datasets.context import parse_context
 from thoughttrace.datasets.controls import parse_control, recite
 from thoughttrace.datasets.conversation import Kind
 from thoughttrace.datasets.errors import UserError
+from thoughttrace.datasets.prompt_cache import CacheOrdered
 from thoughttrace.datasets.samples import record_to_sample
 from thoughttrace.datasets.select import select
 from thoughttrace.datasets.sources import open_source
+from thoughttrace.tasks.cached import generate_cached
 from thoughttrace.tasks.controls import recite_control, reword_target
+from thoughttrace.tasks.log_folder import require_log_folder
 
 _HERE = Path(__file__).resolve().parent
 _INSTRUCTIONS = (_HERE / "infer.md").read_text(encoding="utf-8").strip()
@@ -76,6 +79,7 @@ def thoughts(
     source = open_source(str(data), skip_bad)
     wanted = [types] if isinstance(types, str) else types
     items = select(source.conversations, kind, wanted, users, per_user, seed)
+    require_log_folder(len(items))
     question = (_HERE / f"infer_{kind}.md").read_text(encoding="utf-8").strip()
     samples = [
         record_to_sample(conversation, index, _INSTRUCTIONS, question, dose, max_context_words)
@@ -89,6 +93,7 @@ def thoughts(
         "kind": kind,
         "control": parse_control(control) if control is not None else None,
         "context": dose,
+        "survey_answers_sent": dose == "profile",  # to the evaluated model's provider
         "data": source.name,
         "data_revision": source.revision,
         "data_skipped": source.skipped,
@@ -96,7 +101,7 @@ def thoughts(
         "prompt_hash": hashlib.sha256(f"{_INSTRUCTIONS}\n{question}".encode()).hexdigest()[:12],
         "thoughttrace": __version__,
     }
-    return MemoryDataset(samples, name=source.name), metadata
+    return CacheOrdered(samples, name=source.name), metadata
 
 
 def infer(control: str | None) -> Solver:
@@ -106,5 +111,5 @@ def infer(control: str | None) -> Solver:
         control: The control's name; None for the model.
     """
     if control is None:
-        return generate()
+        return generate_cached()
     return reword_target() if control == "reworded" else recite_control()

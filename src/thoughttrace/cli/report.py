@@ -33,7 +33,12 @@ _SHOWN = ("Model", "Agreement", "95 % interval", "n", "Users", "Coverage", "Rate
     type=click.Path(path_type=Path),
     help="Human ratings of the same inferences, from `thoughttrace rate`; may be given several times.",
 )
-def report(logs: tuple[str, ...], output: Path, ratings: tuple[Path, ...]) -> None:
+@click.option(
+    "--no-text",
+    is_flag=True,
+    help="Leave out what people and models wrote: ids, ratings and counts only, to be shared.",
+)
+def report(logs: tuple[str, ...], output: Path, ratings: tuple[Path, ...], no_text: bool) -> None:
     """Write the report of LOGS (files, folders, or URLs such as s3://…): tables, figures, and one page.
 
     The newest finished run of each model, kind, judge, context, prompt and data counts; the others are named
@@ -48,7 +53,7 @@ def report(logs: tuple[str, ...], output: Path, ratings: tuple[Path, ...]) -> No
     console = Console(highlight=False)
     runs = read_runs(logs, lambda files: track(files, "Reading logs", console=console, transient=True))
     with console.status("Drawing …"):
-        tables = write_report(runs, output, ratings)
+        tables = write_report(runs, output, ratings, text=not no_text)
     for kind, rows in tables.headline.groupby("kind", sort=False):
         title = f"{kind}s: agreement of inferred with true thoughts, 1–5".capitalize()
         console.print(terminal_table(title, headline_rows(rows), _SHOWN))

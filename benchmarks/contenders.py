@@ -148,12 +148,12 @@ def prepare(folder: Path, samples: int) -> None:
     """Write the conversations, and the same prompts as plain messages for the programs without Inspect."""
     from loading import THOUGHTS, write_conversations  # noqa: PLC0415
 
-    from thoughttrace.scorers.verdict import VERDICT_CONFIG, judge_prompt  # noqa: PLC0415
+    from thoughttrace.scorers.verdict import VERDICT, judge_prompt  # noqa: PLC0415
     from thoughttrace.tasks.infer_reason import infer_reason  # noqa: PLC0415
 
     data = folder / "conversations.jsonl"
     write_conversations(data, share=1.1 * samples / THOUGHTS["reasons"])
-    schema = VERDICT_CONFIG.response_schema
+    schema = VERDICT.config.response_schema
     assert schema
     form = {"name": schema.name, "strict": True, "schema": schema.json_schema.model_dump(exclude_none=True)}
     with (folder / "jobs.jsonl").open("w", encoding="utf-8") as file:

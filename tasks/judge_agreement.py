@@ -4,7 +4,7 @@ import hashlib
 
 from inspect_ai import Task, task
 from inspect_ai.dataset import MemoryDataset, Sample
-from inspect_ai.model import ChatMessageAssistant, ChatMessageUser, ModelOutput, get_model
+from inspect_ai.model import get_model
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 from inspect_ai.viewer import ScoreColorScale, TaskSamplesColumn, TaskSamplesSort, TaskSamplesView, ViewerConfig
 
@@ -13,8 +13,9 @@ from thoughttrace.datasets.conversation import TYPES
 from thoughttrace.datasets.probes import Probe, gather_probes, parse_families
 from thoughttrace.datasets.sources import open_source
 from thoughttrace.scorers.probe import probe
-from thoughttrace.scorers.verdict import REPAIR, judge_prompt, rubric_hash
+from thoughttrace.scorers.verdict import VERDICT, judge_prompt, rubric_hash
 from thoughttrace.scorers.vote import vote
+from thoughttrace.tasks.forms import answered
 
 _VIEWER = ViewerConfig(
     # An attack is written to be run by its reader; show it as text.
@@ -103,14 +104,11 @@ def judge_probe(judge_message: bool) -> Solver:
     """
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
-        cast_vote = await vote(get_model(), [*state.messages], rubric_hash(state.metadata["kind"], judge_message))
+        cast_vote = await vote(
+            get_model(), [*state.messages], VERDICT, rubric_hash(state.metadata["kind"], judge_message)
+        )
         state.store.set("vote", cast_vote)
-        first, *repaired = cast_vote["replies"]
-        state.messages.append(ChatMessageAssistant(content=first))
-        for reply in repaired:
-            state.messages += [ChatMessageUser(content=REPAIR), ChatMessageAssistant(content=reply)]
-        state.output = ModelOutput.from_content(str(state.model), cast_vote["replies"][-1])
-        return state
+        return answered(state, cast_vote["replies"], VERDICT)
 
     return solve
 

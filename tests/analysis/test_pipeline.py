@@ -16,7 +16,7 @@ from thoughttrace.analysis.report import write_report
 from thoughttrace.analysis.runs import read_runs
 from thoughttrace.datasets.conversation import Kind
 from thoughttrace.datasets.load import load_conversations
-from thoughttrace.scorers.verdict import judge_prompt, parse_verdict
+from thoughttrace.scorers.verdict import VERDICT, judge_prompt
 
 MODELS = ("m1", "m2")
 
@@ -27,7 +27,7 @@ def expected(data: Path, model: str, judged: Callable[[list[Any]], str], kind: K
     for talk in load_conversations(data).conversations:
         for _, message in talk.annotated(kind):
             targets = [thought.content for thought in message.thoughts]
-            verdict = parse_verdict(judged(judge_prompt(kind, message.content, targets, f"guess of {model}")))
+            verdict = VERDICT.parse(judged(judge_prompt(kind, message.content, targets, f"guess of {model}")))
             rows.append((talk.user, verdict.rating if verdict else np.nan))
     return pd.DataFrame(rows, columns=["user", "rating"])
 

@@ -3,7 +3,7 @@
 import pytest
 
 from thoughttrace.datasets.conversation import Kind
-from thoughttrace.scorers.verdict import VERDICT_CONFIG, judge_prompt, parse_verdict, rubric, rubric_hash
+from thoughttrace.scorers.verdict import VERDICT, judge_prompt, rubric, rubric_hash
 
 
 @pytest.mark.parametrize(
@@ -16,7 +16,7 @@ from thoughttrace.scorers.verdict import VERDICT_CONFIG, judge_prompt, parse_ver
     ],
 )
 def test_a_verdict_is_read(reply: str) -> None:
-    verdict = parse_verdict(reply)
+    verdict = VERDICT.parse(reply)
     assert verdict is not None
     assert (verdict.rationale, verdict.rating) == ("same", 4)
 
@@ -40,11 +40,11 @@ def test_a_verdict_is_read(reply: str) -> None:
     ],
 )
 def test_anything_else_is_no_verdict(reply: str) -> None:
-    assert parse_verdict(reply) is None
+    assert VERDICT.parse(reply) is None
 
 
 def test_the_schema_asks_for_the_rationale_first_and_an_enum() -> None:
-    schema = VERDICT_CONFIG.response_schema
+    schema = VERDICT.config.response_schema
     assert schema is not None
     shape = schema.json_schema.model_dump(exclude_none=True)
     assert list(shape["properties"]) == ["rationale", "rating"]

@@ -15,7 +15,7 @@ from inspect_ai.model import ChatMessage
 from thoughttrace import __version__
 from thoughttrace.datasets.errors import UserError
 from thoughttrace.datasets.probes import INJECTIONS
-from thoughttrace.scorers.verdict import REPAIR, VERDICT_CONFIG, judge_prompt, rubric_hash
+from thoughttrace.scorers.verdict import VERDICT, judge_prompt, rubric_hash
 from thoughttrace.tasks.judge_agreement import judge_agreement
 
 Script = Callable[[list[ChatMessage]], str]
@@ -79,7 +79,7 @@ def test_the_judge_is_asked_what_a_real_judge_is_asked(tmp_path: Path, scripted:
     assert log.samples
     (sample,) = log.samples
     ((asked, config),) = judge.api.requests
-    assert config.response_schema == VERDICT_CONFIG.response_schema
+    assert config.response_schema == VERDICT.config.response_schema
     kind, target = sample.metadata["kind"], sample.target
     message = sample.input[1].text.partition("]\n")[2].partition("\n[")[0]  # type: ignore[union-attr]
     expected = judge_prompt(kind, message, list(target), sample.metadata["inference"])
@@ -105,11 +105,11 @@ def test_the_message_can_be_kept_from_the_judge() -> None:
 
 
 def test_a_reply_is_repaired_once_and_the_viewer_shows_it(tmp_path: Path, scripted: Callable[..., Any]) -> None:
-    judge = scripted("judge", lambda messages: verdict(3) if messages[-1].text == REPAIR else "hm")
+    judge = scripted("judge", lambda messages: verdict(3) if messages[-1].text == VERDICT.repair else "hm")
     log = run(judge_agreement(families="half"), judge, tmp_path, limit=1)
     assert log.samples
     said = [(m.role, m.text) for m in log.samples[0].messages[2:]]
-    assert said == [("assistant", "hm"), ("user", REPAIR), ("assistant", verdict(3))]
+    assert said == [("assistant", "hm"), ("user", VERDICT.repair), ("assistant", verdict(3))]
     assert means(log)["within"] == 1
 
 

@@ -1,0 +1,61 @@
+"""Asking a model to fill in a form, and once more if it does not."""
+
+from dataclasses import dataclass
+from typing import Generic, Literal
+
+from inspect_ai._util.constants import NO_CONTENT
+from inspect_ai.model import ChatMessage, ChatMessageUser, Model, ModelOutput
+from inspect_ai.model._generate_config import active_generate_config
+
+from thoughttrace.datasets.prompt_cache import only_system_marked
+from thoughttrace.scorers.form import Fields, Form
+from thoughttrace.scorers.inference import refused
+
+Unfilled = Literal["refused", "empty", "unparsable"]
+"""Why a form was not filled in."""
+
+
+@dataclass(frozen=True)
+class Asked(Generic[Fields]):
+    """What came back."""
+
+    filled: Fields | None
+    replies: list[str]
+    """Raw, in order: one, or two where the first was no valid form."""
+    reason: Unfilled | None
+    """Why `filled` is None, else None."""
+
+
+async def ask(model: Model, prompt: list[ChatMessage], form: Form[Fields], repeat: int = 0) -> Asked[Fields]:
+    """Ask a model to fill in a form, and once more if its reply does not.
+
+    Args:
+        model: The model.
+        prompt: What it is asked.
+        form: What its reply must be.
+        repeat: Which of several times the same is asked, from 0.
+    """
+    # With Inspect's cache on, a second answer must not be the first one read again.
+    config = form.config.model_copy(update={"cache": False}) if repeat else form.config
+    # Inspect hands a run's --attempt-timeout to the evaluated model alone; a judge would hang for its SDK's 10 minutes.
+    if model.config.attempt_timeout is None and (seconds := active_generate_config().attempt_timeout):
+        config = config.model_copy(update={"attempt_timeout": seconds})
+    # The instructions are all that a later prompt shares.
+    prompt = only_system_marked(prompt, model)
+    replies: list[str] = []
+    messages, filled, reason = prompt, None, None
+    while filled is None and len(replies) < 2:
+        output = await model.generate(messages, config=config)
+        replies.append(output.completion)
+        filled = form.parse(output.completion)
+        reason = None if filled else _why_none(output)
+        # Some providers refuse an empty assistant message.
+        said = [output.message] if output.completion.strip() else []
+        messages = [*prompt, *said, ChatMessageUser(content=form.repair)]
+    return Asked(filled, replies, reason)
+
+
+def _why_none(output: ModelOutput) -> Unfilled:
+    if refused(output):
+        return "refused"
+    return "unparsable" if output.completion.replace(NO_CONTENT, "").strip() else "empty"

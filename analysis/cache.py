@@ -11,7 +11,8 @@ import fsspec
 import pandas as pd
 
 from thoughttrace.analysis import costs, logs
-from thoughttrace.analysis.logs import CannotCountError, Header, read_log
+from thoughttrace.analysis.finished import CannotCountError, Header
+from thoughttrace.analysis.logs import read_log
 from thoughttrace.datasets import prices
 from thoughttrace.datasets.cache import cache_dir
 

@@ -4,13 +4,12 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from thoughttrace.analysis.finished import Header, gather
 from thoughttrace.analysis.intervals import cluster_mean
-from thoughttrace.analysis.logs import CannotCountError, Header, log_files
 from thoughttrace.analysis.probe_logs import read_probe_log
 from thoughttrace.analysis.tables import Rows, dollars, percent, percents
 
@@ -28,13 +27,13 @@ class Cards:
     left_out: list[str] = field(default_factory=list)
 
 
-def cards(paths: Sequence[str]) -> Cards:
+def cards(files: Sequence[str]) -> Cards:
     """Read the cards in logs of `judge_agreement`; the newest of each judge, version, rubric and set of probes counts.
 
     Logs of other tasks are passed over.
 
     Args:
-        paths: Log files, or folders that are searched through and through; paths or fsspec URLs.
+        files: Paths or fsspec URLs.
 
     Returns:
         For each card one row `all`, then one for each `family` of probes; no rows where there is no card. What names
@@ -47,23 +46,9 @@ def cards(paths: Sequence[str]) -> Cards:
         not overlap; broken if the better one is not rated higher), `swapped_alike` of `swapped` (notes in both
         orders, rated the same), `repeat_sd` (standard deviation between epochs of the same probe, pooled; NaN with
         one epoch), `tokens_per_1000` and `cost_per_1000` judgements (US dollars; NaN where no price is known).
-
-    Raises:
-        UserError: A path does not exist, or a URL cannot be listed.
     """
-    found: list[tuple[Header, pd.DataFrame]] = []
-    left_out: list[str] = []
-    for file in log_files(paths):
-        try:
-            found += [card] if (card := read_probe_log(file)) else []
-        except CannotCountError as error:
-            left_out.append(f"{Path(file).name}: {error}")
-    kept: dict[tuple[str, ...], tuple[Header, pd.DataFrame]] = {}
-    for header, rows in sorted(found, key=lambda card: str(card[0]["date"]), reverse=True):
-        newest, _ = kept.setdefault(tuple(str(header[name]) for name in _SAME), (header, rows))
-        if newest is not header:
-            left_out.append(f"{header['log']}: {newest['log']} is a newer card of the same judge on the same probes.")
-    return Cards(pd.DataFrame([row for _, card in sorted(kept.items()) for row in _card(*card)]), left_out)
+    found, left_out = gather(files, read_probe_log, _SAME)
+    return Cards(pd.DataFrame([row for card in found for row in _card(*card)]), left_out)
 
 
 def card_rows(table: pd.DataFrame) -> Rows:
@@ -97,7 +82,7 @@ def card_rows(table: pd.DataFrame) -> Rows:
 
 
 def _card(header: Header, rows: pd.DataFrame) -> Iterator[dict[str, Any]]:
-    named = {name: value for name, value in header.items() if name != "planned"}
+    named = {name: value for name, value in header.items() if name not in {"planned", "prompt_hash"}}
     whole = _order(rows) | _swapped(rows) | {"repeat_sd": _repeat_sd(rows)} | _price(rows)
     yield named | {"family": ALL} | _figures(rows, header["planned"]) | whole
     for family, own in rows.groupby("family", sort=True):

@@ -7,60 +7,43 @@ samples is some 100 MB and its summaries a few.
 import json
 import math
 import re
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
-from inspect_ai.log import EvalLog, EvalSampleSummary, list_eval_logs, read_eval_log, read_eval_log_sample_summaries
-from inspect_ai.scorer import Score
+from inspect_ai.log import EvalLog, EvalSampleSummary, read_eval_log, read_eval_log_sample_summaries
 
 from thoughttrace.analysis.costs import Tariff, Usages, input_tokens, output_tokens
+from thoughttrace.analysis.finished import CannotCountError, Header, number, require_success, task_name
 from thoughttrace.analysis.overlap import longest_overlap
 from thoughttrace.datasets.conversation import KIND_OF, Kind
-from thoughttrace.datasets.errors import UserError
 
 TASKS: dict[str, Kind] = {f"infer_{kind}": kind for kind in KIND_OF.values()}
 """The tasks whose logs are read, in the order they are shown."""
+
+OTHERS = (
+    "judge_agreement",
+    "predict_message",
+    "classify_thought",
+    "cover_thought",
+    "rate_thought",
+    "relate_messages",
+    "label_topic",
+)
+"""The other tasks of ours."""
 
 _GROUPS = ("conversation", "message_index", "position", "type", "assistant_model", "hindsight", "target_words")
 _SURVEY = ("age", "gender", "education", "frequency")
 
 _JUDGEMENT = re.compile(r"agreement\d*")
 
-Header = dict[str, Any]
-"""The fields of `Run` that all judgements of a log share; plain values that JSON can hold."""
 
+class OtherTaskError(CannotCountError):
+    """A log is of another task of ours, which has its own place in the report."""
 
-class CannotCountError(Exception):
-    """A log cannot count; its text completes the sentence that begins with the log's name."""
-
-
-class CardError(CannotCountError):
-    """A log is of `judge_agreement`: it counts as a judge's card, and not as a run."""
-
-
-def log_files(paths: Sequence[str]) -> list[str]:
-    """Find log files.
-
-    Args:
-        paths: Log files, or folders that are searched through and through; paths or fsspec URLs.
-
-    Raises:
-        UserError: A path does not exist, or a URL cannot be listed.
-    """
-    files: list[str] = []
-    for path in paths:
-        remote = "://" in path
-        if not remote and not Path(path).exists():
-            raise UserError(f"{path}: no such log file or folder.")
-        try:
-            files += [path] if path.endswith((".eval", ".json")) else [log.name for log in list_eval_logs(path)]
-        except Exception as error:
-            if not remote:
-                raise
-            raise UserError(f"{path}: cannot be listed ({type(error).__name__}: {error}).") from error
-    return list(dict.fromkeys(files))
+    def __init__(self, task: str) -> None:
+        super().__init__(f"is of another task ({task}).")
+        self.task = task
 
 
 def read_log(file: str) -> tuple[Header, pd.DataFrame]:
@@ -70,9 +53,10 @@ def read_log(file: str) -> tuple[Header, pd.DataFrame]:
         file: Path or fsspec URL.
 
     Returns:
-        The header, and one row per sample, epoch and judgement: `id`, `epoch`, `judgement` (the score's name:
-        `agreement`, and `agreement1` … where `inspect score` appended others), `user`, `agreement` (NaN if unscored),
-        `reason` (why it is unscored), `similarity`, `ratings` (JSON, each judge's), `overlap` (words of the longest
+        The header (the fields of `Run` that all judgements of a log share), and one row per sample, epoch and
+        judgement: `id`, `epoch`, `judgement` (the score's name: `agreement`, and `agreement1` … where `inspect score`
+        appended others), `user`, `agreement` (NaN if unscored), `reason` (why it is unscored), `similarity`,
+        `ratings` (JSON, each judge's), `rubric_hash`, `overlap` (words of the longest
         run that inference and target share), what samples are grouped by, and tokens and cost (US dollars, NaN if
         not known) of the model and, in the first judgement's rows, of the judges.
 
@@ -81,13 +65,12 @@ def read_log(file: str) -> tuple[Header, pd.DataFrame]:
     """
     try:
         log = read_eval_log(file, header_only=True)
-        name = log.eval.task.rpartition("/")[2]
-        if name == "judge_agreement":
-            raise CardError("holds a judge's card.")
+        name = task_name(log)
+        if name in OTHERS:
+            raise OtherTaskError(name)
         if name not in TASKS:
             raise CannotCountError(f"is of another task ({log.eval.task}).")
-        if log.status != "success":
-            raise CannotCountError(f"did not finish (status {log.status}); resume it with inspect eval-retry.")
+        require_success(log)
         tariff = Tariff(log)
         rows = pd.DataFrame([row for one in read_eval_log_sample_summaries(file) for row in _rows(one, tariff)])
     except CannotCountError:
@@ -132,7 +115,7 @@ def _rows(sample: EvalSampleSummary, tariff: Tariff) -> Iterator[dict[str, Any]]
         "id": str(sample.id),
         "epoch": sample.epoch,
         "user": str(sample.metadata["user"]),
-        "similarity": _number(scores.get("similarity")),
+        "similarity": number(scores.get("similarity")),
         **_groups(sample.metadata),
         **_used(own),
         "cost": tariff.cost(own),
@@ -143,7 +126,7 @@ def _rows(sample: EvalSampleSummary, tariff: Tariff) -> Iterator[dict[str, Any]]
         targets = [sample.target] if isinstance(sample.target, str) else sample.target
         yield shared | {
             "judgement": name,
-            "agreement": _number(score),
+            "agreement": number(score),
             "reason": score.reason,
             "ratings": json.dumps(said.get("ratings", {})),
             "rubric_hash": said.get("prompt_hash"),
@@ -159,10 +142,6 @@ def _groups(metadata: dict[str, Any]) -> dict[str, Any]:
     survey = metadata.get("survey")
     survey = survey if isinstance(survey, dict) else {}
     return {name: metadata.get(name) for name in _GROUPS} | {name: survey.get(name) for name in _SURVEY}
-
-
-def _number(score: Score | None) -> float:
-    return float(score.value) if score is not None and isinstance(score.value, int | float) else math.nan
 
 
 def _used(usages: Usages) -> dict[str, float]:

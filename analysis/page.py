@@ -1,95 +1,100 @@
 """The page of the report: one file that opens from disk and loads nothing."""
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
 
 from thoughttrace.analysis.breakdown import STAGE_RULE
 from thoughttrace.analysis.comparison import LEVEL
-from thoughttrace.analysis.drawing import INK
 from thoughttrace.analysis.headline import PUBLISHED_LABEL, PUBLISHED_NOTE, price_note
 from thoughttrace.analysis.methods import methods
+from thoughttrace.analysis.pages import Chapter, Shown, environment, inline, inlined, looks
 from thoughttrace.analysis.reading import to_read
 from thoughttrace.analysis.runs import Run, Runs
 from thoughttrace.analysis.sections import Section
 from thoughttrace.analysis.tables import (
-    NUMBERS,
     Rows,
     breakdown_rows,
     comparison_rows,
     headline_rows,
     ranking_rows,
-    visible,
     without_empty,
 )
-
-_HERE = Path(__file__).resolve().parent
 
 
 @dataclass(frozen=True)
 class Tables:
-    """What a report is made of."""
+    """What a report is made of; without inference runs there are no tables of them."""
 
-    headline: pd.DataFrame
-    comparisons: pd.DataFrame
-    ranking: pd.DataFrame
-    breakdown: pd.DataFrame
-    scale: list[Section]
-    judges: list[Section]
-    people: list[Section]
+    headline: pd.DataFrame = field(default_factory=pd.DataFrame)
+    comparisons: pd.DataFrame = field(default_factory=pd.DataFrame)
+    ranking: pd.DataFrame = field(default_factory=pd.DataFrame)
+    breakdown: pd.DataFrame = field(default_factory=pd.DataFrame)
+    scale: list[Section] = field(default_factory=list)
+    judges: list[Section] = field(default_factory=list)
+    people: list[Section] = field(default_factory=list)
+    others: list[Chapter] = field(default_factory=list)
+    """What the logs of the other tasks say."""
 
 
-def write_page(runs: Runs, tables: Tables, folder: Path, figures: Sequence[str], text: bool = True) -> None:
+def write_page(
+    runs: Runs, tables: Tables, chapters: Sequence[Shown], folder: Path, figures: Sequence[str], text: bool = True
+) -> None:
     """Write `index.html`.
 
     Args:
         runs: The runs that count, and what was left out.
         tables: Their tables.
+        chapters: What else is shown; in the report's own place where their names are those of its parts.
         folder: Where to; the figures' SVG files are in it already and go into the page.
-        figures: Their names.
+        figures: The names of the figures on inference.
         text: Show what people and models wrote.
     """
-    environment = Environment(
-        loader=FileSystemLoader(_HERE),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-        finalize=lambda value: visible(value) if type(value) is str else value,
-    )
-    environment.globals["NUMBERS"] = NUMBERS
-    shown = without_empty(headline_rows(tables.headline))
-    page = environment.get_template("report.html").render(
-        css=Markup((_HERE / "report.css").read_text(encoding="utf-8")),
-        script=Markup((_HERE / "report.js").read_text(encoding="utf-8")),
-        headline=shown,
-        published=[number for number, row in enumerate(shown) if row["Model"] == PUBLISHED_LABEL],
-        note=f"{PUBLISHED_NOTE} {price_note(runs.models)}".strip(),
-        spread=_spread(tables.headline),
-        comparisons=without_empty(comparison_rows(tables.comparisons)),
-        clear=list((tables.comparisons["p_holm"] < LEVEL).to_numpy().nonzero()[0]) if len(tables.comparisons) else [],
-        level=LEVEL,
-        ranking=without_empty(ranking_rows(tables.ranking)),
-        breakdown=breakdown_rows(tables.breakdown),
-        scale=tables.scale,
-        judges=tables.judges,
-        people=tables.people,
-        stage_rule=STAGE_RULE,
-        models=tables.headline["model"].nunique(),
-        figures={name: _inline(folder, name) for name in figures},
-        readings=to_read(runs.models, text),
-        text=text,
-        methods=methods(runs),
-        runs=[_run(run) for run in runs.counted],
-        left_out=runs.left_out,
-        self_judged=dict.fromkeys(run.model for run in runs.counted if run.self_judged),
+    parts = {chapter["name"]: inlined(folder, chapter) for chapter in chapters}
+    own = {name: parts.pop(name, None) for name in ("scale", "judges", "people")}
+    page = (
+        environment()
+        .get_template("report.html")
+        .render(
+            **looks(),
+            **_inference(runs, tables, folder, figures, text),
+            **own,
+            others=list(parts.values()),
+            text=text,
+            left_out=runs.left_out,
+            self_judged=dict.fromkeys(run.model for run in runs.counted if run.self_judged),
+        )
     )
     (folder / "index.html").write_text(page, encoding="utf-8", errors="replace")
+
+
+def _inference(runs: Runs, tables: Tables, folder: Path, figures: Sequence[str], text: bool) -> dict[str, Any]:
+    """What the page says of inferences."""
+    if not runs.models:
+        return {"headline": [], "comparisons": []}
+    shown = without_empty(headline_rows(tables.headline))
+    return {
+        "headline": shown,
+        "published": [number for number, row in enumerate(shown) if row["Model"] == PUBLISHED_LABEL],
+        "note": f"{PUBLISHED_NOTE} {price_note(runs.models)}".strip(),
+        "spread": _spread(tables.headline),
+        "comparisons": without_empty(comparison_rows(tables.comparisons)),
+        "clear": list((tables.comparisons["p_holm"] < LEVEL).to_numpy().nonzero()[0])
+        if len(tables.comparisons)
+        else [],
+        "level": LEVEL,
+        "ranking": without_empty(ranking_rows(tables.ranking)),
+        "breakdown": breakdown_rows(tables.breakdown),
+        "stage_rule": STAGE_RULE,
+        "models": tables.headline["model"].nunique(),
+        "figures": {name: inline(folder, name) for name in figures},
+        "readings": to_read(runs.models, text),
+        "methods": methods(runs),
+        "runs": [_run(run) for run in runs.counted],
+    }
 
 
 def _spread(table: pd.DataFrame) -> Rows:
@@ -107,14 +112,6 @@ def _spread(table: pd.DataFrame) -> Rows:
         }
         for _, row in table.iterrows()
     ]
-
-
-def _inline(folder: Path, name: str) -> Markup:
-    """A figure's SVG element, in the page's own ink and with ids of its own."""
-    text = (folder / f"{name}.svg").read_text(encoding="utf-8")
-    text = text[text.index("<svg") :].replace(INK, "currentColor")
-    text = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", text)
-    return Markup(text.replace("<svg", f'<svg role="img" aria-label="{name}"', 1))
 
 
 def _run(run: Run) -> dict[str, str]:

@@ -1,14 +1,13 @@
 """One log of `judge_agreement`, read: who judged which probes, and one row per judgement."""
 
 import math
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from inspect_ai.log import EvalLog, EvalSampleSummary, read_eval_log, read_eval_log_sample_summaries
+from inspect_ai.log import EvalLog, EvalSampleSummary
 
 from thoughttrace.analysis.costs import Tariff, input_tokens, output_tokens
-from thoughttrace.analysis.logs import CannotCountError, Header
+from thoughttrace.analysis.finished import Header, named, read_finished
 
 TASK = "judge_agreement"
 
@@ -29,33 +28,22 @@ def read_probe_log(file: str) -> tuple[Header, pd.DataFrame] | None:
     Raises:
         CannotCountError: The log is unfinished, holds no probe, or is damaged.
     """
-    try:
-        log = read_eval_log(file, header_only=True)
-        if log.eval.task.rpartition("/")[2] != TASK:
-            return None
-        if log.status != "success":
-            raise CannotCountError(f"did not finish (status {log.status}); resume it with inspect eval-retry.")
-        tariff = Tariff(log)
-        rows = pd.DataFrame([_row(summary, tariff) for summary in read_eval_log_sample_summaries(file)])
-    except CannotCountError:
-        raise
-    except Exception as error:  # a damaged log can fail in any layer of the reader
-        raise CannotCountError(f"cannot be read ({type(error).__name__}); it may be cut off.") from error
-    if rows.empty:
-        raise CannotCountError("holds no probes; run it again.")
-    return _header(log, rows) | {"log": Path(file).name}, rows
+    found = read_finished(file, TASK)
+    if not found:
+        return None
+    log, summaries = found
+    tariff = Tariff(log)
+    rows = pd.DataFrame([_row(summary, tariff) for summary in summaries])
+    return _header(log, rows), rows
 
 
 def _header(log: EvalLog, rows: pd.DataFrame) -> Header:
     metadata = log.eval.metadata or {}
-    named = {name: str(metadata.get(name, "unknown")) for name in ("data", "data_revision", "probes_hash")}
-    return {
+    return named(log) | {
         "judge": log.eval.model,
-        "task_version": str(log.eval.task_version),
-        **named,
+        "probes_hash": str(metadata.get("probes_hash", "unknown")),
         "rubric_hash": ", ".join(f"{kind} {name}" for kind, name in sorted(metadata.get("rubric_hash", {}).items())),
         "judge_message": bool(metadata.get("judge_message", True)),
-        "date": str(log.eval.created),
         # A probe that failed for good is planned but may not be among the rows.
         "planned": max(len(rows), log.results.total_samples if log.results else 0),
     }

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
+from matplotlib.figure import Figure
 
 from thoughttrace.analysis import figures
 from thoughttrace.analysis.breakdown import breakdown
@@ -11,7 +12,9 @@ from thoughttrace.analysis.comparison import BYS, compare, ranking
 from thoughttrace.analysis.drawing import save
 from thoughttrace.analysis.files import write_tables
 from thoughttrace.analysis.headline import PUBLISHED_NOTE, headline, price_note
+from thoughttrace.analysis.others import other_chapters
 from thoughttrace.analysis.page import Tables, write_page
+from thoughttrace.analysis.pages import Chapter, copy_chapters, write_chapter
 from thoughttrace.analysis.people import human_sections
 from thoughttrace.analysis.runs import Runs
 from thoughttrace.analysis.sections import judge_sections, scale_sections
@@ -24,15 +27,18 @@ from thoughttrace.analysis.tables import (
 from thoughttrace.datasets.errors import UserError
 
 
-def write_report(runs: Runs, folder: Path, ratings: Sequence[Path] = (), text: bool = True) -> Tables:
+def write_report(
+    runs: Runs, folder: Path, ratings: Sequence[Path] = (), text: bool = True, pages: Sequence[Path] = ()
+) -> Tables:
     """Write the report of some runs.
 
     Args:
-        runs: The runs that count, and what was left out.
+        runs: The runs that count, the logs of other tasks, and what was left out.
         folder: Made if absent; files of an earlier report in it are overwritten.
         ratings: Files of human ratings of the same inferences.
         text: Show some conversations, thoughts, inferences and rationales. Without, nothing that a person or a model
             wrote is in any file, only ids, ratings and counts, and the survey's groups.
+        pages: Folders that `profile` or `shift` wrote, to be shown too.
 
     Returns:
         The tables.
@@ -40,11 +46,37 @@ def write_report(runs: Runs, folder: Path, ratings: Sequence[Path] = (), text: b
     Raises:
         UserError: The folder cannot be written, or the runs are all controls.
     """
-    if not runs.models:
+    if runs.controls and not runs.models:
         raise UserError("There are only controls in these logs: add the logs of a model.")
+    tables = _tables(runs, ratings)
+    drawn = _drawn(tables) if runs.models else {}
+    own = [
+        Chapter("scale", "What the scale means", "", tables.scale),
+        Chapter("judges", "Judges", "", tables.judges),
+        Chapter("people", "Human ratings", "", tables.people),
+    ]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if runs.models:
+            _write_inference(folder, runs, tables)
+        for name, figure in drawn.items():
+            save(figure, folder, name)
+        chapters = [write_chapter(folder, chapter) for chapter in [*own, *tables.others] if chapter.sections]
+        chapters += [chapter for page in pages for chapter in copy_chapters(page, folder)]
+        write_page(runs, tables, chapters, folder, list(drawn), text)
+    except OSError as error:
+        raise UserError(
+            f"{folder}: the report cannot be written ({error.strerror or error}); choose another folder with -o."
+        ) from error
+    return tables
+
+
+def _tables(runs: Runs, ratings: Sequence[Path]) -> Tables:
+    if not runs.models:
+        return Tables(judges=judge_sections(runs), others=other_chapters(runs))
     pairs = [compare(runs.models, by)[0] for by in BYS if by != "date"]
     compared = pd.concat(pairs, ignore_index=True)
-    tables = Tables(
+    return Tables(
         headline=headline(runs.models),
         comparisons=compared,
         ranking=ranking(compared),
@@ -52,29 +84,25 @@ def write_report(runs: Runs, folder: Path, ratings: Sequence[Path] = (), text: b
         scale=scale_sections(runs),
         judges=judge_sections(runs),
         people=human_sections(runs, ratings),
+        others=other_chapters(runs),
     )
+
+
+def _drawn(tables: Tables) -> dict[str, Figure]:
+    """The figures on inference, by their names."""
     controls = next((section.table for section in tables.scale if section.name == "controls"), pd.DataFrame())
-    drawn = {
+    return {
         "forest": figures.forest(tables.headline, controls),
         "ratings": figures.ratings(tables.headline),
         "types": figures.types(tables.breakdown),
         "stages": figures.stages(tables.breakdown),
     }
+
+
+def _write_inference(folder: Path, runs: Runs, tables: Tables) -> None:
     note = f"{PUBLISHED_NOTE} {price_note(runs.models)}".strip()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_tables(folder, "headline", tables.headline, headline_rows(tables.headline), note)
-        write_tables(folder, "comparisons", tables.comparisons, comparison_rows(tables.comparisons))
-        write_tables(folder, "ranking", tables.ranking, ranking_rows(tables.ranking))
-        write_tables(folder, "breakdown", tables.breakdown, breakdown_rows(tables.breakdown))
-        for section in [*tables.scale, *tables.judges, *tables.people]:
-            write_tables(folder, section.name, section.table, section.rows, section.note)
-        tables.breakdown.to_parquet(folder / "breakdown.parquet", index=False)
-        for name, figure in drawn.items():
-            save(figure, folder, name)
-        write_page(runs, tables, folder, list(drawn), text)
-    except OSError as error:
-        raise UserError(
-            f"{folder}: the report cannot be written ({error.strerror or error}); choose another folder with -o."
-        ) from error
-    return tables
+    write_tables(folder, "headline", tables.headline, headline_rows(tables.headline), note)
+    write_tables(folder, "comparisons", tables.comparisons, comparison_rows(tables.comparisons))
+    write_tables(folder, "ranking", tables.ranking, ranking_rows(tables.ranking))
+    write_tables(folder, "breakdown", tables.breakdown, breakdown_rows(tables.breakdown))
+    tables.breakdown.to_parquet(folder / "breakdown.parquet", index=False)

@@ -9,7 +9,8 @@ from pathlib import Path
 import pandas as pd
 
 from thoughttrace.analysis.cache import read_cached
-from thoughttrace.analysis.logs import TASKS, CannotCountError, CardError, Header, log_files
+from thoughttrace.analysis.finished import CannotCountError, Header, log_files
+from thoughttrace.analysis.logs import TASKS, OtherTaskError
 from thoughttrace.datasets.conversation import Kind
 from thoughttrace.datasets.errors import UserError
 from thoughttrace.datasets.model_names import same_model
@@ -96,8 +97,8 @@ class Runs:
 
     counted: list[Run] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
-    paths: Sequence[str] = ()
-    """Where they were looked for."""
+    others: dict[str, list[str]] = field(default_factory=dict)
+    """The logs of the tasks that are no inference, by the task's name; each is read where its section is made."""
 
     @property
     def models(self) -> list[Run]:
@@ -110,24 +111,26 @@ class Runs:
         return [run for run in self.counted if run.control]
 
 
-def read_runs(paths: Sequence[str], track: Track = iter, every: bool = False) -> Runs:
+def read_runs(paths: Sequence[str], track: Track = iter, every: bool = False, others: bool = False) -> Runs:
     """Read the runs in log files and folders; the newest run of each measurement counts.
 
     Args:
         paths: Log files, or folders that are searched through and through; paths or fsspec URLs.
         track: Wraps the list of files to show progress.
         every: Keep older runs of the same measurement, and runs of older task versions, too.
+        others: Logs of the tasks that are no inference are enough.
 
     Raises:
         UserError: A path does not exist, or no run in them counts (the message says why each was left out).
     """
-    runs = Runs(paths=paths)
+    runs = Runs()
     found: list[Run] = []
     files = log_files(paths)
     for file in track(files):
         try:
             header, rows = read_cached(file)
-        except CardError:
+        except OtherTaskError as error:
+            runs.others.setdefault(error.task, []).append(file)
             continue
         except CannotCountError as error:
             runs.left_out.append(f"{Path(file).name}: {error}")
@@ -137,7 +140,7 @@ def read_runs(paths: Sequence[str], track: Track = iter, every: bool = False) ->
     if not every:
         found = _newest(_newest_version(found, runs.left_out), runs.left_out)
     runs.counted = sorted(found, key=lambda run: (list(TASKS.values()).index(run.kind), run.model, run.setting))
-    if not runs.counted:
+    if not runs.counted and not (others and runs.others):
         reasons = "".join(f"\n  {sentence}" for sentence in runs.left_out) if files else " There is no log file there."
         raise UserError(f"No finished inference run in {', '.join(paths)}.{reasons}")
     return runs

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
+from matplotlib.figure import Figure
 
 from thoughttrace.analysis import judges
-from thoughttrace.analysis.cards import Cards, card_rows, cards
+from thoughttrace.analysis.cards import card_rows, cards
 from thoughttrace.analysis.headline import headline
 from thoughttrace.analysis.runs import Runs
 from thoughttrace.analysis.scale import MEMORY, against_controls, in_words, leaked, recovered
@@ -24,6 +25,8 @@ class Section:
     table: pd.DataFrame
     rows: Rows
     note: str
+    figure: Figure | None = None
+    """Stands above the table; what it shows is in the title and the note."""
 
 
 def scale_sections(runs: Runs) -> list[Section]:
@@ -67,7 +70,7 @@ def judge_sections(runs: Runs) -> list[Section]:
     severity, adjusted = judges.severity(several)
     preference = judges.self_preference(several)
     by_judge = judges.means(several) if len(several) else pd.DataFrame()
-    known = cards(runs.paths) if runs.paths else Cards(pd.DataFrame())
+    known = cards(runs.others.get("judge_agreement", []))
     runs.left_out += [sentence for sentence in known.left_out if sentence not in runs.left_out]
     return _filled([
         Section("cards", "The judges' cards", known.table, card_rows(known.table),

@@ -11,6 +11,7 @@ from inspect_ai import eval as inspect_eval
 from inspect_ai.log import EvalLog, read_eval_log, write_eval_log
 
 from thoughttrace.analysis.cards import ALL, card_rows, cards
+from thoughttrace.analysis.finished import log_files
 from thoughttrace.analysis.intervals import cluster_mean
 from thoughttrace.datasets.errors import UserError
 from thoughttrace.tasks.judge_agreement import judge_agreement
@@ -52,7 +53,7 @@ def right(probe: dict[str, Any], asked: int) -> int:
 
 def test_a_perfect_judge_has_a_clean_card(judge: Callable[..., EvalLog], tmp_path: Path) -> None:
     judge(right)
-    found = by_family(cards([str(tmp_path / "logs")]).table)
+    found = by_family(cards(log_files([str(tmp_path / "logs")])).table)
     assert next(iter(found)) == ALL
     assert len(found) == 10  # nothing is written for `unrelated`
     assert all(row["right"] == row["coverage"] == 1 for row in found.values())
@@ -80,7 +81,7 @@ def test_figures_equal_those_computed_by_hand(judge: Callable[..., EvalLog], tmp
         return changed.get(probe["id"], probe["low"])
 
     judge(rate)
-    found = by_family(cards([str(tmp_path / "logs")]).table)
+    found = by_family(cards(log_files([str(tmp_path / "logs")])).table)
     injection, negated, whole = found["injection"], found["negated"], found[ALL]
     expected = cluster_mean([1, 1] + [0] * 10, range(12), bounds=(0, 1))
     assert injection["injected"] == pytest.approx(2 / 12)
@@ -112,7 +113,7 @@ def test_epochs_show_how_much_a_judge_differs_from_itself(judge: Callable[..., E
     # Of 12 probes one is rated 3, 3, 5 (sum of squares 8/3), one 3 and twice not at all; 11 · 2 degrees of freedom.
     ratings: dict[str, tuple[int | None, ...]] = {"swim/half": (3, 3, 5), "gift/half": (3, None, None)}
     judge(lambda probe, asked: ratings.get(probe["id"], (3, 3, 3))[asked], epochs=3, families="half")
-    found = by_family(cards([str(tmp_path / "logs")]).table)[ALL]
+    found = by_family(cards(log_files([str(tmp_path / "logs")])).table)[ALL]
     assert found["repeat_sd"] == pytest.approx(math.sqrt((8 / 3) / 22))
     assert (found["n"], found["judgements"], found["targets"]) == (34, 36, 12)
     assert found["right"] == pytest.approx(33 / 34)
@@ -122,7 +123,7 @@ def test_epochs_show_how_much_a_judge_differs_from_itself(judge: Callable[..., E
 
 def test_a_judge_that_never_gives_a_verdict(judge: Callable[..., EvalLog], tmp_path: Path) -> None:
     judge(lambda probe, asked: None, families="injection")
-    table = cards([str(tmp_path / "logs")]).table
+    table = cards(log_files([str(tmp_path / "logs")])).table
     found = by_family(table)[ALL]
     assert (found["n"], found["coverage"], found["order_pairs"], found["swapped"]) == (0, 0, 0, 0)
     assert math.isnan(found["right"])
@@ -143,30 +144,30 @@ def test_only_the_newest_card_of_a_judge_counts(
     log.status = "error"
     write_eval_log(log, str(logs / "stopped.eval"))
     (logs / "damaged.eval").write_bytes(b"PK")
-    found = cards([str(logs)])
+    found = cards(log_files([str(logs)]))
     heads = found.table[found.table["family"] == ALL]
     assert sorted(zip(heads["judge"], heads["right"], strict=True)) == [
         ("scripted/judge", 0), ("scripted/judge", 1), ("scripted/other", 1),
     ]  # fmt: skip
     said = "\n".join(sorted(found.left_out))
     assert len(found.left_out) == 3
-    assert f"{Path(older.location).name}: {Path(newer.location).name} is a newer card of the same judge" in said
+    assert f"{Path(older.location).name}: superseded by the newer run {Path(newer.location).name}" in said
     assert "stopped.eval: did not finish (status error); resume it with inspect eval-retry." in said
     assert "damaged.eval: cannot be read" in said
 
 
 def test_no_card_is_an_empty_table(run_task: Callable[..., EvalLog], tmp_path: Path) -> None:
     run_task()
-    found = cards([str(tmp_path / "logs")])
+    found = cards(log_files([str(tmp_path / "logs")]))
     assert found.table.empty
     assert found.left_out == card_rows(found.table) == []
     with pytest.raises(UserError, match=r"nowhere: no such log file or folder"):
-        cards(["nowhere"])
+        log_files(["nowhere"])
 
 
 def test_the_card_as_people_read_it(judge: Callable[..., EvalLog], tmp_path: Path) -> None:
     judge(lambda probe, asked: 5 if probe["id"] == "carpet/injection" else probe["low"])
-    rows = {row["Probes"]: row for row in card_rows(cards([str(tmp_path / "logs")]).table)}
+    rows = {row["Probes"]: row for row in card_rows(cards(log_files([str(tmp_path / "logs")])).table)}
     assert rows["all"]["Attacks that worked"] == "4.2 %"
     assert rows["all"]["Order broken"] == "3 of 168"
     assert rows["all"]["Swapped alike"] == "4 of 4"

@@ -38,7 +38,16 @@ _SHOWN = ("Model", "Agreement", "95 % interval", "n", "Users", "Coverage", "Rate
     is_flag=True,
     help="Leave out what people and models wrote: ids, ratings and counts only, to be shared.",
 )
-def report(logs: tuple[str, ...], output: Path, ratings: tuple[Path, ...], no_text: bool) -> None:
+@click.option(
+    "--add",
+    "pages",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Show a page of `thoughttrace profile` or `shift` too (its folder); may be given several times.",
+)
+def report(
+    logs: tuple[str, ...], output: Path, ratings: tuple[Path, ...], no_text: bool, pages: tuple[Path, ...]
+) -> None:
     """Write the report of LOGS (files, folders, or URLs such as s3://…): tables, figures, and one page.
 
     The newest finished run of each model, kind, judge, context, prompt and data counts; the others are named
@@ -48,19 +57,24 @@ def report(logs: tuple[str, ...], output: Path, ratings: tuple[Path, ...], no_te
     from thoughttrace.analysis.headline import PUBLISHED_NOTE  # noqa: PLC0415
     from thoughttrace.analysis.report import write_report  # noqa: PLC0415
     from thoughttrace.analysis.runs import read_runs  # noqa: PLC0415
-    from thoughttrace.analysis.tables import comparison_rows, headline_rows  # noqa: PLC0415
+    from thoughttrace.analysis.tables import comparison_rows, headline_rows, without_empty  # noqa: PLC0415
 
     console = Console(highlight=False)
-    runs = read_runs(logs, lambda files: track(files, "Reading logs", console=console, transient=True))
+    runs = read_runs(logs, lambda files: track(files, "Reading logs", console=console, transient=True), others=True)
     with console.status("Drawing …"):
-        tables = write_report(runs, output, ratings, text=not no_text)
-    for kind, rows in tables.headline.groupby("kind", sort=False):
+        tables = write_report(runs, output, ratings, not no_text, pages)
+    for kind, rows in tables.headline.groupby("kind", sort=False) if runs.models else ():
         title = f"{kind}s: agreement of inferred with true thoughts, 1–5".capitalize()
         console.print(terminal_table(title, headline_rows(rows), _SHOWN))
     if 0 < len(tables.comparisons) <= 12:  # more are for the page
         shown = ("Kind", "A", "B", "A − B", "95 % interval", "p (Holm)", "n")
         console.print(terminal_table("Paired differences", comparison_rows(tables.comparisons), shown))
-    console.print(PUBLISHED_NOTE, style="italic")
+    if runs.models:
+        console.print(PUBLISHED_NOTE, style="italic")
+    for chapter in tables.others:
+        for section in chapter.sections[:1]:
+            cells = without_empty(section.rows)
+            console.print(terminal_table(section.title, cells, tuple(cells[0])))
     for sentence in runs.left_out:
         console.print(f"Left out: {sentence}", markup=False)
     console.print(f"Report: {output / 'index.html'}", markup=False, soft_wrap=True)

@@ -39,6 +39,6 @@ $(VENV)/.local: pyproject.toml constraints.txt | $(BIN)/python
 	$(call install,local)
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
-	$(call install,local$(comma)similarity$(comma)dev)
+	$(call install,local$(comma)shift$(comma)dev)
 
 comma := ,

@@ -56,8 +56,9 @@ def census(conversations: Sequence[Conversation]) -> Census:
         models=len({c.model for c in conversations}),
         turns=(min(turns), median(turns), max(turns)),
         types=types,
-        unknown_labels=Counter(
-            {label: n for kind, found in types.items() for label, n in found.items() if label not in TYPES[kind]}
+        unknown_labels=sum(
+            (Counter({label: n for label, n in types[kind].items() if label not in TYPES[kind]}) for kind in TYPES),
+            Counter(),
         ),
         empty_thoughts=sum(len(m.annotations) - len(m.thoughts) for m in messages),
         several=sum(len(m.thoughts) > 1 for m in messages),

@@ -52,7 +52,7 @@ def load_conversations(path: str | Path, skip_bad: bool = False) -> Loaded:
     """
     loaded = Loaded()
     seen: dict[str, str] = {}
-    for place, line in _lines(path):
+    for place, line in lines(path):
         try:
             conversation = _parse(line, place)
             if conversation.id in seen:
@@ -73,8 +73,15 @@ def load_conversations(path: str | Path, skip_bad: bool = False) -> Loaded:
     return loaded
 
 
-def _lines(path: str | Path) -> Iterator[tuple[str, bytes]]:
-    """Yield ("FILE, line N", the line's bytes) for every line that is not blank."""
+def lines(path: str | Path) -> Iterator[tuple[str, bytes]]:
+    """Yield ("FILE, line N", the line's bytes) for every line that is not blank.
+
+    Args:
+        path: A `.jsonl` or `.jsonl.gz` file, a folder of them, or `-` for standard input.
+
+    Raises:
+        UserError: Nothing is at `path`, or it cannot be read.
+    """
     for file in _files(path):
         name = "standard input" if file is None else file.name
         try:

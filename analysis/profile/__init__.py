@@ -1,0 +1,1 @@
+"""What a set of conversations is like: counts, thoughts, who writes them, and what is wrong with them."""

@@ -10,10 +10,11 @@ from typing import Any, Self
 
 from aiohttp import web
 
-from . import anthropic, chat, google, responses
+from . import anthropic, chat, embeddings, google, responses
 from .shapes import Reply, Request, default_text, tokens
 
 _PATHS = {"/v1/responses": responses, "/v1/chat/completions": chat, "/v1/messages": anthropic}
+_PATHS["/v1/embeddings"] = embeddings
 _COUNTS = {"/v1/responses/input_tokens": (responses, "input_tokens")}
 _COUNTS["/v1/messages/count_tokens"] = (anthropic, "input_tokens")
 

@@ -13,6 +13,7 @@ from thoughttrace.cli.plan import plan
 from thoughttrace.cli.profile import profile
 from thoughttrace.cli.rate import rate
 from thoughttrace.cli.report import report
+from thoughttrace.cli.shift import shift
 from thoughttrace.datasets.errors import UserError
 
 
@@ -35,7 +36,7 @@ def main() -> None:
     """
 
 
-for command in (compare, demo, estimate, fetch, fetch_model, plan, profile, rate, report):
+for command in (compare, demo, estimate, fetch, fetch_model, plan, profile, rate, report, shift):
     main.add_command(command)
 
 if __name__ == "__main__":

@@ -2,10 +2,16 @@
 
 from collections.abc import Callable
 
+from thoughttrace.analysis.classified_sections import labels_chapter
 from thoughttrace.analysis.pages import Chapter
+from thoughttrace.analysis.rated_sections import informative_chapter, told_chapter
 from thoughttrace.analysis.runs import Runs
 
-_CHAPTERS: tuple[Callable[[Runs], Chapter], ...] = ()
+_CHAPTERS: tuple[Callable[[Runs], Chapter], ...] = (
+    labels_chapter,
+    told_chapter,
+    informative_chapter,
+)
 """Each reads its logs from `Runs.others`, and adds to `Runs.left_out` a sentence for every log that does not count."""
 
 

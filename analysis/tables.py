@@ -5,6 +5,7 @@ import re
 import pandas as pd
 
 from thoughttrace.analysis.headline import PUBLISHED, PUBLISHED_LABEL
+from thoughttrace.datasets.conversation import TYPES
 
 Rows = list[dict[str, str]]
 """A table as people read it: one dictionary per row, all with the same keys."""
@@ -17,7 +18,13 @@ NUMBERS = (
     "Estimate", "Severity", "Adjusted", "Mean", "Preference", "Sd within", "Share", "Right", "Attacks that worked",
     "Attacks, 95 %", "Mean rating", "Order broken", "Swapped alike", "SD of repeats", "Tokens per 1,000",
     "Cost per 1,000", "Targets", "N", "± 0.2", "± 0.15", "± 0.1", "± 0.05",
+    "Accuracy", "Majority", "Macro-F1", "Macro-F1, 95 %", "Kappa", "Kappa, 95 %", "Named no type", "Named so",
+    "A − B, points", "95 % interval, points", "Only A right", "Only B right", "Precision", "Recall", "F1",
+    "4 or 5", "4 or 5, 95 %", *(f"{rating}, %" for rating in range(1, 6)), "no type",
+    *(name.replace("_", " ") for types in TYPES.values() for name in types),
     "Human ratings", "Raters", "Judge's mean", "Corrected mean", "Judge 1", "Judge 2", "Judge 3", "Judge 4", "Judge 5",
+    "Similarity, 0–100", "Cosine", "Words of thoughts", "Not inferred", "Gain", "Relative", "Relative, 95 %", "With",
+    "Without", "Cosine gain", "With none", "With inferred", "With own",
 )  # fmt: skip
 """Columns that stand to the right."""
 

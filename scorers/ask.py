@@ -24,6 +24,8 @@ class Asked(Generic[Fields]):
     """Raw, in order: one, or two where the first was no valid form."""
     reason: Unfilled | None
     """Why `filled` is None, else None."""
+    output: ModelOutput
+    """Of the last reply."""
 
 
 async def ask(model: Model, prompt: list[ChatMessage], form: Form[Fields], repeat: int = 0) -> Asked[Fields]:
@@ -52,7 +54,7 @@ async def ask(model: Model, prompt: list[ChatMessage], form: Form[Fields], repea
         # Some providers refuse an empty assistant message.
         said = [output.message] if output.completion.strip() else []
         messages = [*prompt, *said, ChatMessageUser(content=form.repair)]
-    return Asked(filled, replies, reason)
+    return Asked(filled, replies, reason, output)
 
 
 def _why_none(output: ModelOutput) -> Unfilled:

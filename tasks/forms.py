@@ -7,6 +7,10 @@ from inspect_ai.solver import TaskState
 
 from thoughttrace.scorers.ask import ask
 from thoughttrace.scorers.form import Form
+from thoughttrace.scorers.inference import NOT_ASKED, TOO_LONG, TRUNCATED, why_none
+
+FAULTS = (TRUNCATED, TOO_LONG, NOT_ASKED)
+"""Why a form was not filled in though the model did not decline: no results."""
 
 
 async def fill(state: TaskState, form: Form[Any]) -> TaskState:
@@ -18,11 +22,13 @@ async def fill(state: TaskState, form: Form[Any]) -> TaskState:
 
     Returns:
         The sample with the replies among its messages; its store has `filled` (the form's fields as a dictionary, or
-        None) and `unfilled` (`refused`, `empty` or `unparsable`, or None).
+        None) and `unfilled` (`refused`, `empty` or `unparsable`; where the model could not answer, one of `FAULTS`;
+        or None).
     """
     asked = await ask(get_model(), [*state.messages], form)
+    fault = why_none(asked.output)
     state.store.set("filled", asked.filled.model_dump() if asked.filled else None)
-    state.store.set("unfilled", asked.reason)
+    state.store.set("unfilled", fault if asked.reason and fault in FAULTS else asked.reason)
     return answered(state, asked.replies, form)
 
 

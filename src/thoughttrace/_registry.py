@@ -2,10 +2,27 @@
 
 from thoughttrace.models.local import local
 from thoughttrace.scorers.agreement import agreement
+from thoughttrace.scorers.filled import rating, type_match
 from thoughttrace.scorers.probe import probe
 from thoughttrace.scorers.similarity import similarity
+from thoughttrace.tasks.classify_thought import classify_thought
+from thoughttrace.tasks.cover_thought import cover_thought
 from thoughttrace.tasks.infer_reaction import infer_reaction
 from thoughttrace.tasks.infer_reason import infer_reason
 from thoughttrace.tasks.judge_agreement import judge_agreement
+from thoughttrace.tasks.rate_thought import rate_thought
 
-__all__ = ["agreement", "infer_reaction", "infer_reason", "judge_agreement", "local", "probe", "similarity"]
+__all__ = [
+    "agreement",
+    "classify_thought",
+    "cover_thought",
+    "infer_reaction",
+    "infer_reason",
+    "judge_agreement",
+    "local",
+    "probe",
+    "rate_thought",
+    "rating",
+    "similarity",
+    "type_match",
+]

@@ -59,8 +59,13 @@ PROVIDERS = {
 }
 
 
-def schema_of(request: Request) -> dict[str, Any]:
-    """The verdict's schema as the provider wants it, looked at where it stands."""
+def schema_of(request: Request, name: str = "verdict") -> dict[str, Any]:
+    """The schema of a form as the provider wants it, looked at where it stands.
+
+    Args:
+        request: What reached the server.
+        name: Of the form.
+    """
     body = request.body
     if request.provider == "responses":
         wanted = body["text"]["format"]
@@ -75,5 +80,5 @@ def schema_of(request: Request) -> dict[str, Any]:
         assert body["generationConfig"]["responseMimeType"] == "application/json"
         return body["generationConfig"]["responseJsonSchema"]  # type: ignore[no-any-return]
     assert wanted["strict"] is True
-    assert wanted["name"] == "verdict"
+    assert wanted["name"] == name
     return wanted["schema"]  # type: ignore[no-any-return]

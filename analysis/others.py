@@ -3,11 +3,13 @@
 from collections.abc import Callable
 
 from thoughttrace.analysis.classified_sections import labels_chapter
+from thoughttrace.analysis.messages.chapter import message_chapter
 from thoughttrace.analysis.pages import Chapter
 from thoughttrace.analysis.rated_sections import informative_chapter, told_chapter
 from thoughttrace.analysis.runs import Runs
 
 _CHAPTERS: tuple[Callable[[Runs], Chapter], ...] = (
+    message_chapter,
     labels_chapter,
     told_chapter,
     informative_chapter,

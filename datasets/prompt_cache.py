@@ -33,6 +33,8 @@ def prefix_key(metadata: dict[str, Any]) -> str:
         parts.append("profile")
     if metadata["context"] == "message":
         parts.append(f"only {metadata['message_index']}")
+    if "arm" in metadata:  # the marker names the notes that stand between the messages
+        parts.append(f"with {metadata['arm']} {metadata['marker']}")
     return ", ".join(parts)
 
 

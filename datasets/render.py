@@ -7,6 +7,11 @@ from itertools import pairwise
 
 from thoughttrace.datasets.conversation import Conversation, Participant
 
+Notes = tuple[tuple[str, ...], ...]
+"""For each message of a conversation the private notes that stand below it; empty where none shall be shown."""
+
+_NOTE = "user's private note"
+
 
 def marker(*texts: str) -> str:
     """A word that stands in none of the texts, so that no text can forge a line that carries it.
@@ -28,30 +33,37 @@ def block(mark: str, label: str, text: str) -> str:
 
 # The samples of a conversation are cut one after another.
 @lru_cache(maxsize=4)
-def conversation_marker(conversation: Conversation) -> str:
-    """The marker of a conversation; the same for all its samples, so that their prompts share a prefix."""
+def conversation_marker(conversation: Conversation, notes: Notes = ()) -> str:
+    """The marker of a conversation; the same for all its samples, so that their prompts share a prefix.
+
+    Args:
+        conversation: The conversation.
+        notes: All that may be shown in any of its samples: none of them can forge a marked line either.
+    """
     person = conversation.participant
     survey = _survey(person) if person else ""
     texts = [message.content for message in conversation.messages]
-    return marker(conversation.id, *texts, conversation.task_summary, conversation.task_expectation, survey)
+    beside = ["\x1f".join(own) for own in notes]
+    return marker(conversation.id, *texts, conversation.task_summary, conversation.task_expectation, survey, *beside)
 
 
-def render(conversation: Conversation, first: int, last: int) -> str:
-    """Render messages `first` to `last` (both included).
+def render(conversation: Conversation, first: int, last: int, notes: Notes = ()) -> str:
+    """Render messages `first` to `last` (both included), each with the notes on it right below.
 
     The text of a longer stretch from the same `first` begins with the text of a shorter one.
     """
-    mark = conversation_marker(conversation)
+    mark = conversation_marker(conversation, notes)
     left_out = f"[{mark} messages m00 to m{first - 1:02} are left out]\n" if first else ""
-    return left_out + "".join(_blocks(conversation)[first : last + 1])
+    return left_out + "".join(_blocks(conversation, notes)[first : last + 1])
 
 
 @lru_cache(maxsize=4)
-def _blocks(conversation: Conversation) -> list[str]:
-    """Each message of a conversation as a model reads it."""
-    mark = conversation_marker(conversation)
+def _blocks(conversation: Conversation, notes: Notes) -> list[str]:
+    """Each message of a conversation, and the notes on it, as a model reads them."""
+    mark = conversation_marker(conversation, notes)
     return [
         block(mark, f"m{index:02} {message.role}", message.content)
+        + "".join(block(mark, f"m{index:02} {_NOTE}", note) for note in (notes[index] if notes else ()))
         for index, message in enumerate(conversation.messages)
     ]
 
@@ -80,11 +92,14 @@ _MARKED = re.compile(r"^\[([0-9a-f]{8}) (?:m(\d+) (user|assistant)|[^\]\n]*)\]$"
 def pieces(prompt: str) -> list[str]:
     """Cut a prompt before each line that only we can write; joined, the pieces are the prompt again.
 
+    Notes stay with the message they are on: no prompt ends between them.
+
     Args:
         prompt: Text that holds what `render` made.
     """
     first = _MARKED.search(prompt)
-    starts = [line.start() for line in _MARKED.finditer(prompt) if first and line[1] == first[1]]
+    lines = [line for line in _MARKED.finditer(prompt) if first and line[1] == first[1]]
+    starts = [line.start() for line in lines if not line[0].endswith(f"{_NOTE}]")]
     return [prompt[start:end] for start, end in pairwise(sorted({0, *starts, len(prompt)}))]
 
 

@@ -8,7 +8,7 @@ from thoughttrace.datasets.conversation import TYPES, Conversation, Kind
 from thoughttrace.datasets.errors import UserError
 
 Item = tuple[Conversation, int]
-"""A conversation and the position of one of its annotated messages."""
+"""A conversation and the position of one of its messages."""
 
 
 def select(
@@ -39,9 +39,6 @@ def select(
     for name in types or ():
         if name not in {*TYPES[kind], *present}:
             raise UserError(f"types={name}: no such type of {kind}; choose from {', '.join(TYPES[kind])}.")
-    for parameter, number in (("users", users), ("per_user", per_user)):
-        if number is not None and number < 1:
-            raise UserError(f"{parameter}={number}: must be 1 or more.")
     items = [
         (conversation, index)
         for conversation in conversations
@@ -51,13 +48,31 @@ def select(
     if not items:
         wanted = f" of type {', '.join(types)}" if types else ""
         raise UserError(f"no message carries a {kind}{wanted}; nothing to infer in this data.")
+    return draw(items, users, per_user, seed)
+
+
+def draw(items: Sequence[Item], users: int | None = None, per_user: int | None = None, seed: int = 0) -> list[Item]:
+    """Choose messages by whole users, in a seeded order of users.
+
+    Args:
+        items: Where to choose from, in the order of the data.
+        users: At most this many users, each with all their messages.
+        per_user: At most this many messages of each user, chosen at random.
+        seed: Another seed gives another order and choice.
+
+    Raises:
+        UserError: A number is not positive.
+    """
+    for parameter, number in (("users", users), ("per_user", per_user)):
+        if number is not None and number < 1:
+            raise UserError(f"{parameter}={number}: must be 1 or more.")
 
     def drawn(*names: object) -> str:
         return hashlib.sha256(":".join(map(str, (seed, *names))).encode()).hexdigest()
 
-    items.sort(key=lambda item: drawn(item[0].user))  # stable: a user's messages keep their order
+    ordered = sorted(items, key=lambda item: drawn(item[0].user))  # stable: a user's messages keep their order
     chosen: list[Item] = []
-    for number, (_, group) in enumerate(groupby(items, key=lambda item: item[0].user)):
+    for number, (_, group) in enumerate(groupby(ordered, key=lambda item: item[0].user)):
         if users is not None and number >= users:
             break
         own = list(group)

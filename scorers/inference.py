@@ -1,4 +1,4 @@
-"""The inference in what a model wrote."""
+"""The inference, or the predicted message, in what a model wrote."""
 
 import re
 
@@ -20,6 +20,13 @@ _PREAMBLE = re.compile(
     re.IGNORECASE,
 )
 _BULLET = re.compile(r"^(?:[-*•>]|#{1,6}|\d{1,2}[.)])\s+")
+# A model that predicts a message may name its speaker, announce it, or play the chat on in the form it was shown.
+_SPEAKER = re.compile(
+    r"^(?:\*\*|__)?(?:user|human|(?:[\w',’ ]{0,40}\b)?(?:next|predicted)(?: user)? message\b[^\n:]{0,30})"
+    r"(?:\*\*|__)?:(?:\*\*|__)?\s*",
+    re.IGNORECASE,
+)
+_MARKED = re.compile(r"^\[[0-9a-f]{8} [^\]\n]*\]\s*$", re.MULTILINE)
 _QUOTES = (('"', '"'), ("“", "”"), ("'", "'"), ("‘", "’"), ("«", "»"), ("„", "“"), ("`", "`"))
 
 
@@ -43,14 +50,39 @@ def normalise(completion: str) -> str:
     return ""
 
 
+def normalise_message(completion: str) -> str:
+    """Take a predicted message out of a reply that says more than was asked; all its paragraphs stay.
+
+    Removes tagged thinking, one code fence around the whole, a marked line, a name or announcement in front, one pair
+    of quotation marks around the whole, and what follows the next marked line: the model playing the chat on.
+
+    Args:
+        completion: What the model wrote.
+
+    Returns:
+        The message, or an empty string if the model wrote none.
+    """
+    text = _THINKING.sub("", completion).strip()
+    if text.startswith("```") and text.endswith("```") and text.count("```") == 2:
+        text = _FENCE.sub("", text).strip()
+    text = next((part.strip() for part in _MARKED.split(text) if part.strip()), "")
+    text = _SPEAKER.sub("", text, count=1)
+    for left, right in _QUOTES:
+        inner = text[1:-1]
+        if len(text) > 2 and text[0] == left and text[-1] == right and not {left, right} & {*inner}:
+            return inner.strip()
+    return text
+
+
 def inference_of(state: TaskState) -> str:
-    """The inference of a sample: what a control recites, word for word, or what the model wrote, normalised."""
+    """The answer of a sample: what a control recites, word for word, or what the model wrote, normalised."""
     recited = state.metadata.get("recited")
     if recited is not None:
         return str(recited)
     if not state.output.choices or refused(state.output) or state.output.stop_reason == "model_length":
         return ""  # what stands there is the provider's text, not the model's
-    return normalise(state.output.completion.replace(NO_CONTENT, ""))
+    normal = normalise_message if state.metadata.get("kind") == "message" else normalise
+    return normal(state.output.completion.replace(NO_CONTENT, ""))
 
 
 def refused(output: ModelOutput) -> bool:

@@ -3,6 +3,7 @@
 from thoughttrace.models.local import local
 from thoughttrace.scorers.agreement import agreement
 from thoughttrace.scorers.filled import rating, type_match
+from thoughttrace.scorers.message_similarity import message_similarity
 from thoughttrace.scorers.probe import probe
 from thoughttrace.scorers.similarity import similarity
 from thoughttrace.tasks.classify_thought import classify_thought
@@ -10,6 +11,7 @@ from thoughttrace.tasks.cover_thought import cover_thought
 from thoughttrace.tasks.infer_reaction import infer_reaction
 from thoughttrace.tasks.infer_reason import infer_reason
 from thoughttrace.tasks.judge_agreement import judge_agreement
+from thoughttrace.tasks.predict_message import predict_message
 from thoughttrace.tasks.rate_thought import rate_thought
 
 __all__ = [
@@ -20,6 +22,8 @@ __all__ = [
     "infer_reason",
     "judge_agreement",
     "local",
+    "message_similarity",
+    "predict_message",
     "probe",
     "rate_thought",
     "rating",

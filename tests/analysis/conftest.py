@@ -11,6 +11,7 @@ from inspect_ai.log import EvalLog
 
 from thoughttrace.tasks.infer_reaction import infer_reaction
 from thoughttrace.tasks.infer_reason import infer_reason
+from thoughttrace.tasks.predict_message import predict_message
 
 # By what the judge is asked: a rating 1–5, or a reply that is no verdict.
 REPLIES = [f'{{"rationale": "because", "rating": {rating}}}' for rating in range(1, 6)]
@@ -58,3 +59,31 @@ def run_task(
         return log
 
     return run
+
+
+@pytest.fixture
+def predict(
+    write: Callable[..., Path], make_conversation: Callable[..., dict[str, Any]], scripted: Callable[..., Any]
+) -> Callable[..., Path]:
+    """Run `predict_message` by a scripted model that says its name and arm, with a scripted judge, into a folder."""
+    turns = {f"user{n}": 3 + n % 3 for n in range(6)}
+    records = [make_conversation(user, turns=number) for user, number in turns.items()]
+    records[0]["messages"][1]["reactions"][0]["timestamp"] = "2026-01-02T00:00:00Z"  # user0 wrote it in hindsight
+    data = str(write(*records))
+
+    def run(task: Any, model: str, said: str, grader: str, folder: Path, verdict: Any) -> None:
+        (log,) = inspect_eval(
+            task, model=scripted(model, lambda _: said), model_roles={"grader": scripted(grader, verdict)},
+            log_dir=str(folder), display="none",
+        )  # fmt: skip
+        assert log.status == "success"
+
+    def predict(model: str, arm: str, folder: Path, judge: Any, grader: str = "j", **arguments: Any) -> Path:
+        if arm == "inferred":
+            guessed = folder / f"guesses/{model}"
+            run(infer_reason(data=data), model, "I guess", "g", guessed, lambda _: '{"rationale": "x", "rating": 3}')
+            arguments["inferred"] = str(guessed)
+        run(predict_message(data=data, thoughts=arm, **arguments), model, f"{model} {arm}", grader, folder, judge)
+        return folder
+
+    return predict

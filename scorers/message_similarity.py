@@ -1,0 +1,101 @@
+"""Message similarity: how near in meaning a predicted message is to the real one, 0–100, rated by a judge."""
+
+import hashlib
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from inspect_ai.model import ChatMessage, ChatMessageSystem, ChatMessageUser
+from inspect_ai.scorer import Score, Scorer, Target, mean, scorer, stderr
+from inspect_ai.solver import TaskState
+from pydantic import BaseModel
+
+from thoughttrace.datasets.errors import UserError
+from thoughttrace.datasets.render import block, marker
+from thoughttrace.scorers.form import Form
+from thoughttrace.scorers.grader import judges
+from thoughttrace.scorers.inference import inference_of
+from thoughttrace.scorers.panel import rate
+
+
+class Nearness(BaseModel):
+    """A judge's reply."""
+
+    rationale: str
+    # Steps of 5: an enum holds every provider to them, and nobody tells a 62 from a 63.
+    rating: Literal[0, 5, 10, 15, 20, 25, 30, 35, 40, 45, 50, 55, 60, 65, 70, 75, 80, 85, 90, 95, 100]
+
+
+NEARNESS = Form(
+    "nearness",
+    Nearness,
+    'That was not one JSON object with a "rationale" and a "rating" from 0 to 100 in steps of 5. '
+    "Reply again with that object and nothing else.",
+)
+
+
+@cache
+def message_rubric() -> str:
+    """The rubric: anchors at 0, 20, 50, 80 and 100."""
+    return Path(__file__).with_suffix(".md").read_text(encoding="utf-8").strip()
+
+
+@cache
+def message_rubric_hash(judge_reply: bool) -> str:
+    """Names everything fixed that a judge is told: two ratings compare only where it is equal."""
+    fixed = "\n".join((message_rubric(), str(judge_reply), NEARNESS.text))
+    return hashlib.sha256(fixed.encode()).hexdigest()[:12]
+
+
+def nearness_prompt(reply: str | None, message: str, prediction: str) -> list[ChatMessage]:
+    """Ask how near a prediction is to the message.
+
+    Args:
+        reply: What the message answers; None if the judge shall not see it.
+        message: What the user wrote.
+        prediction: What the evaluated model wrote.
+    """
+    mark = marker(reply or "", message, prediction)
+    blocks = [
+        *([block(mark, "reply before", reply)] if reply is not None else []),
+        block(mark, "message", message),
+        block(mark, "prediction", prediction),
+    ]
+    return [
+        ChatMessageSystem(content=message_rubric()),
+        ChatMessageUser(content=f"{''.join(blocks)}[{mark} end]"),
+    ]
+
+
+@scorer(metrics=[mean(), stderr(cluster="user")])
+def message_similarity(
+    judge_reply: bool = True,
+    allow_self_judging: bool = False,
+    exclude_family: bool = False,
+    judge_repeats: int = 1,
+) -> Scorer:
+    """Rate how near in meaning a predicted message is to the one the user sent, 0–100 in steps of 5.
+
+    Who votes, and what a refusal or a failed vote comes to, is as with `agreement`; the lowest rating is 0.
+
+    Args:
+        judge_reply: Show the judge the reply before the message, which resolves "it" and "the second one".
+        allow_self_judging: Let the evaluated model vote on itself.
+        exclude_family: Leave out judges of the evaluated model's family.
+        judge_repeats: Votes of each judge, to see how much a judge differs from itself.
+
+    Raises:
+        UserError: `judge_repeats` is not positive.
+        Exception: When a sample is scored: what a judge's provider raised, if no judge gave a valid vote.
+    """
+    if judge_repeats < 1:
+        raise UserError(f"judge_repeats={judge_repeats}: must be 1 or more.")
+
+    async def score(state: TaskState, target: Target) -> Score:
+        prediction = inference_of(state)
+        reply = state.metadata["reply"] if judge_reply else None
+        prompt = nearness_prompt(reply, target.text, prediction)
+        panel = judges(allow_self_judging, exclude_family)
+        return await rate(state, prediction, panel, prompt, NEARNESS, message_rubric_hash(judge_reply), judge_repeats)
+
+    return score

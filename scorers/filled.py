@@ -18,7 +18,7 @@ def rating() -> Scorer:
     """
 
     async def score(state: TaskState, target: Target) -> Score:
-        filled, why = _left(state)
+        filled, why = left(state)
         if filled is None:
             return Score.unscored(reason=why, explanation="The model gave no valid rating.")
         return Score(value=filled["rating"], answer=str(filled["rating"]), explanation=filled["rationale"])
@@ -37,7 +37,7 @@ def type_match() -> Scorer:
     async def score(state: TaskState, target: Target) -> Score:
         if "recited" in state.metadata:
             return Score(value=int(state.metadata["recited"] == target.text), answer=state.metadata["recited"])
-        filled, why = _left(state)
+        filled, why = left(state)
         if filled is None and why in get_args(Unfilled):
             return Score(value=0, reason=why, answer="", explanation=_RULE)
         if filled is None:
@@ -47,6 +47,6 @@ def type_match() -> Scorer:
     return score
 
 
-def _left(state: TaskState) -> tuple[dict[str, Any] | None, str]:
+def left(state: TaskState) -> tuple[dict[str, Any] | None, str]:
     """The form that the solver left in the store, or None and why it is not filled in."""
     return state.store.get("filled"), state.store.get("unfilled") or "not_asked"

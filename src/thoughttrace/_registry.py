@@ -3,6 +3,7 @@
 from thoughttrace.models.local import local
 from thoughttrace.scorers.agreement import agreement
 from thoughttrace.scorers.filled import rating, type_match
+from thoughttrace.scorers.labels import relation, topic
 from thoughttrace.scorers.message_similarity import message_similarity
 from thoughttrace.scorers.probe import probe
 from thoughttrace.scorers.similarity import similarity
@@ -11,8 +12,10 @@ from thoughttrace.tasks.cover_thought import cover_thought
 from thoughttrace.tasks.infer_reaction import infer_reaction
 from thoughttrace.tasks.infer_reason import infer_reason
 from thoughttrace.tasks.judge_agreement import judge_agreement
+from thoughttrace.tasks.label_topic import label_topic
 from thoughttrace.tasks.predict_message import predict_message
 from thoughttrace.tasks.rate_thought import rate_thought
+from thoughttrace.tasks.relate_messages import relate_messages
 
 __all__ = [
     "agreement",
@@ -21,12 +24,16 @@ __all__ = [
     "infer_reaction",
     "infer_reason",
     "judge_agreement",
+    "label_topic",
     "local",
     "message_similarity",
     "predict_message",
     "probe",
     "rate_thought",
     "rating",
+    "relate_messages",
+    "relation",
     "similarity",
+    "topic",
     "type_match",
 ]

@@ -12,9 +12,13 @@ from loopback import Reply
 from loopback.layouts import PROVIDERS, Provider, schema_of
 
 from thoughttrace.datasets.conversation import TYPES
+from thoughttrace.datasets.render import rendered_messages
+from thoughttrace.datasets.topics import SUBTOPICS
 from thoughttrace.tasks.classify_thought import classify_thought, type_form
 from thoughttrace.tasks.cover_thought import cover_thought
+from thoughttrace.tasks.label_topic import label_topic
 from thoughttrace.tasks.rate_thought import rate_thought
+from thoughttrace.tasks.relate_messages import relate_messages
 
 TASKS = (classify_thought, cover_thought, rate_thought)
 CANARY = "xyzzy-canary"
@@ -92,3 +96,30 @@ def test_a_refusal_in_the_protocol_is_known_as_one(
     loopback.reply = lambda request: Reply("", stop="refusal")
     log = run(classify_thought(data=data), provider, tmp_path)
     assert {(score(sample).value, score(sample).reason) for sample in log.samples or []} == {(0, "refused")}
+
+
+def test_messages_and_conversations_are_labelled(provider: Provider, loopback: Any, data: str, tmp_path: Path) -> None:
+    named = {"relation": "variation", "topics": ["travel", "food_and_cooking"]}
+    asked: dict[str, list[Any]] = {"relation": [], "topics": []}
+    for task, name in ((relate_messages, "relation"), (label_topic, "topics")):
+        field = "subtopics" if name == "topics" else name
+        loopback.reply = lambda _, field=field, name=name: Reply(json.dumps({"rationale": "x", field: named[name]}))
+        sent = len(loopback.requests)
+        log = run(task(data=data), provider, tmp_path)
+        asked[name] = loopback.requests[sent:]
+        answers = {str(sample.id).rpartition("/")[0][-4:]: score(sample).answer for sample in log.samples or []}
+        if task is relate_messages:
+            assert answers == {"/m00": "first", "/m02": "variation", "/m04": "variation"}
+        else:
+            assert list(answers.values()) == ["travel; food_and_cooking"]
+        for request in asked[name]:
+            schema = schema_of(request, name)
+            assert list(schema["properties"]) == schema["required"] == ["rationale", field]
+            assert CANARY not in request.text  # no thought is shown
+    enum = schema_of(asked["relation"][0], "relation")["properties"]["relation"]["enum"]
+    assert enum == ["extend", "re_attempt", "variation", "new_request"]
+    (request,) = asked["topics"]
+    assert schema_of(request, "topics")["properties"]["subtopics"]["items"]["enum"] == [*SUBTOPICS]
+    assert len(rendered_messages(request.text)) == 6
+    # Nothing after the message that is related.
+    assert sorted(len(rendered_messages(request.text)) for request in asked["relation"]) == [3, 5]

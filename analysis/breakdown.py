@@ -39,19 +39,36 @@ def breakdown(runs: Sequence[Run]) -> pd.DataFrame:
     """
     rows: list[dict[str, object]] = []
     for run in runs:
-        named = {"model": run.model, "kind": run.kind, "context": run.context, "judge": run.judge}
         samples = run.samples.reset_index(drop=True)
-        values, users = samples["agreement"].to_numpy(), pd.factorize(samples["user"])[0]
         for by, group in GROUPINGS.items():
             labels = group(samples).explode()
             if by == "type":
                 unknown = sorted(set(labels) - set(TYPES[run.kind]))
                 labels = labels.astype(pd.CategoricalDtype([*TYPES[run.kind], *unknown]))
-            for order, (name, members) in enumerate(labels.groupby(labels, sort=True, observed=True).groups.items()):
-                estimated = _row(values[members], users[members])
-                rows.append(named | {"by": by, "group": str(name), "order": order} | estimated)
-        rows.append(named | {"by": "context", "group": run.context, "order": 0} | _row(values, users))
+            rows += grouped(run, samples, by, labels)
+        rows += grouped(run, samples, "context", pd.Series(run.context, index=samples.index))
     return pd.DataFrame(rows)
+
+
+def grouped(run: Run, samples: pd.DataFrame, by: str, labels: pd.Series) -> list[dict[str, object]]:
+    """Estimate the mean agreement of the groups of one grouping.
+
+    Args:
+        run: A finished run.
+        samples: Its samples, numbered from 0.
+        by: What they are grouped by.
+        labels: The group of samples by their numbers; a sample may be in several, or in none.
+
+    Returns:
+        The rows of `breakdown`, in the order of the labels.
+    """
+    named = {"model": run.model, "kind": run.kind, "context": run.context, "judge": run.judge}
+    values, users = samples["agreement"].to_numpy(), pd.factorize(samples["user"])[0]
+    members = labels.groupby(labels, sort=True, observed=True).groups
+    return [
+        named | {"by": by, "group": str(name), "order": order} | _row(values[own], users[own])
+        for order, (name, own) in enumerate(members.items())
+    ]
 
 
 def stage(position: pd.Series) -> pd.Series:

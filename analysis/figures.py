@@ -72,14 +72,15 @@ def ratings(table: pd.DataFrame) -> Figure:
     return figure
 
 
-def types(table: pd.DataFrame) -> Figure:
-    """Draw mean agreement by type of thought as a heat map, a row per model, a panel per kind.
+def groups(table: pd.DataFrame, by: str) -> Figure:
+    """Draw mean agreement by group as a heat map, a row per model, a panel per kind.
 
     Args:
         table: What `breakdown` returns.
+        by: Which grouping of it.
     """
     with mpl.rc_context(STYLE):
-        figure, shown = panels(table[table["by"] == "type"], 0.42, columns="group")
+        figure, shown = panels(table[table["by"] == by], 0.42, columns="group")
         for axes, rows in shown:
             grid = rows.pivot_table(index="label", columns="group", values="mean", sort=False, dropna=False)
             counts = rows.pivot_table(index="label", columns="group", values="n", sort=False).reindex_like(grid)

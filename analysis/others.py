@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from thoughttrace.analysis.classified_sections import labels_chapter
+from thoughttrace.analysis.conversation_sections import conversations_chapter
 from thoughttrace.analysis.messages.chapter import message_chapter
 from thoughttrace.analysis.pages import Chapter
 from thoughttrace.analysis.rated_sections import informative_chapter, told_chapter
@@ -13,6 +14,7 @@ _CHAPTERS: tuple[Callable[[Runs], Chapter], ...] = (
     labels_chapter,
     told_chapter,
     informative_chapter,
+    conversations_chapter,
 )
 """Each reads its logs from `Runs.others`, and adds to `Runs.left_out` a sentence for every log that does not count."""
 

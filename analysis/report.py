@@ -7,6 +7,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from thoughttrace.analysis import figures
+from thoughttrace.analysis.annotated import annotated_chapter
+from thoughttrace.analysis.annotations import read_annotations
 from thoughttrace.analysis.breakdown import breakdown
 from thoughttrace.analysis.comparison import BYS, compare, ranking
 from thoughttrace.analysis.drawing import save
@@ -28,7 +30,12 @@ from thoughttrace.datasets.errors import UserError
 
 
 def write_report(
-    runs: Runs, folder: Path, ratings: Sequence[Path] = (), text: bool = True, pages: Sequence[Path] = ()
+    runs: Runs,
+    folder: Path,
+    ratings: Sequence[Path] = (),
+    text: bool = True,
+    pages: Sequence[Path] = (),
+    annotations: Path | None = None,
 ) -> Tables:
     """Write the report of some runs.
 
@@ -39,16 +46,17 @@ def write_report(
         text: Show some conversations, thoughts, inferences and rationales. Without, nothing that a person or a model
             wrote is in any file, only ids, ratings and counts, and the survey's groups.
         pages: Folders that `profile` or `shift` wrote, to be shown too.
+        annotations: A file that `annotate` wrote, to group agreement by.
 
     Returns:
         The tables.
 
     Raises:
-        UserError: The folder cannot be written, or the runs are all controls.
+        UserError: The folder cannot be written, the runs are all controls, or the annotations are of other data.
     """
     if runs.controls and not runs.models:
         raise UserError("There are only controls in these logs: add the logs of a model.")
-    tables = _tables(runs, ratings)
+    tables = _tables(runs, ratings, annotations)
     drawn = _drawn(tables) if runs.models else {}
     own = [
         Chapter("scale", "What the scale means", "", tables.scale),
@@ -71,7 +79,8 @@ def write_report(
     return tables
 
 
-def _tables(runs: Runs, ratings: Sequence[Path]) -> Tables:
+def _tables(runs: Runs, ratings: Sequence[Path], annotations: Path | None) -> Tables:
+    by_annotation = [annotated_chapter(runs.models, read_annotations(annotations))] if annotations else []
     if not runs.models:
         return Tables(judges=judge_sections(runs), others=other_chapters(runs))
     pairs = [compare(runs.models, by)[0] for by in BYS if by != "date"]
@@ -84,7 +93,7 @@ def _tables(runs: Runs, ratings: Sequence[Path]) -> Tables:
         scale=scale_sections(runs),
         judges=judge_sections(runs),
         people=human_sections(runs, ratings),
-        others=other_chapters(runs),
+        others=[*by_annotation, *other_chapters(runs)],
     )
 
 
@@ -94,7 +103,7 @@ def _drawn(tables: Tables) -> dict[str, Figure]:
     return {
         "forest": figures.forest(tables.headline, controls),
         "ratings": figures.ratings(tables.headline),
-        "types": figures.types(tables.breakdown),
+        "types": figures.groups(tables.breakdown, "type"),
         "stages": figures.stages(tables.breakdown),
     }
 

@@ -24,7 +24,7 @@ NUMBERS = (
     *(name.replace("_", " ") for types in TYPES.values() for name in types),
     "Human ratings", "Raters", "Judge's mean", "Corrected mean", "Judge 1", "Judge 2", "Judge 3", "Judge 4", "Judge 5",
     "Similarity, 0–100", "Cosine", "Words of thoughts", "Not inferred", "Gain", "Relative", "Relative, 95 %", "With",
-    "Without", "Cosine gain", "With none", "With inferred", "With own",
+    "Without", "Alike", "Cosine gain", "With none", "With inferred", "With own",
 )  # fmt: skip
 """Columns that stand to the right."""
 

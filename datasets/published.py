@@ -69,6 +69,16 @@ def published_counts() -> list[Figure]:
     return [*totals, *models, *types]
 
 
+@cache
+def published_labels(of: Literal["domain", "relation"]) -> dict[str, tuple[float, Status]]:
+    """The published shares, 0 to 1, of the labels of conversations (domains) or users' messages (relations).
+
+    Args:
+        of: Which labels.
+    """
+    return {name: (share / 100, status) for status, own in _read()["labels"][of].items() for name, share in own.items()}
+
+
 def _read() -> dict[str, Any]:
     told: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("published.yml").read_text(encoding="utf-8"))
     return told

@@ -3,13 +3,9 @@
 from inspect_ai.scorer import Score, Scorer, Target, mean, scorer, stderr
 from inspect_ai.solver import TaskState
 
+from thoughttrace.datasets.relations import RELATIONS
 from thoughttrace.datasets.topics import DOMAINS, SUBTOPICS
 from thoughttrace.scorers.filled import left
-
-FIRST = "first"
-"""The relation of a user's first message in a conversation."""
-
-RELATIONS = (FIRST, "extend", "re_attempt", "variation", "new_request")
 
 _SHARES = {"*": [mean(), stderr(cluster="user")]}
 

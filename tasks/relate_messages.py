@@ -12,11 +12,12 @@ from thoughttrace.datasets.context import window
 from thoughttrace.datasets.conversation import Conversation
 from thoughttrace.datasets.errors import UserError
 from thoughttrace.datasets.prompt_cache import CacheOrdered
+from thoughttrace.datasets.relations import FIRST
 from thoughttrace.datasets.render import conversation_marker, render
 from thoughttrace.datasets.select import draw
 from thoughttrace.datasets.sources import open_source
 from thoughttrace.scorers.form import Form
-from thoughttrace.scorers.labels import FIRST, relation
+from thoughttrace.scorers.labels import relation
 from thoughttrace.tasks.forms import fill
 from thoughttrace.tasks.labelling import viewer
 from thoughttrace.tasks.log_folder import require_log_folder

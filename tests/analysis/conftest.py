@@ -1,6 +1,7 @@
 """Logs of real Inspect runs with ratings that are known."""
 
 import hashlib
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,16 @@ import pytest
 from inspect_ai import eval as inspect_eval
 from inspect_ai.log import EvalLog
 
+from thoughttrace.datasets.conversation import TYPES
+from thoughttrace.datasets.topics import SUBTOPICS
+from thoughttrace.tasks.classify_thought import classify_thought
+from thoughttrace.tasks.cover_thought import cover_thought
 from thoughttrace.tasks.infer_reaction import infer_reaction
 from thoughttrace.tasks.infer_reason import infer_reason
+from thoughttrace.tasks.label_topic import label_topic
 from thoughttrace.tasks.predict_message import predict_message
+from thoughttrace.tasks.rate_thought import rate_thought
+from thoughttrace.tasks.relate_messages import relate_messages
 
 # By what the judge is asked: a rating 1–5, or a reply that is no verdict.
 REPLIES = [f'{{"rationale": "because", "rating": {rating}}}' for rating in range(1, 6)]
@@ -22,6 +30,27 @@ def reply(prompt: str) -> str:
     """The judge's reply to a prompt, drawn by a hash: most are verdicts, some are not."""
     draw = int(hashlib.sha256(prompt.encode()).hexdigest(), 16)
     return BAD[draw // 8 % 3] if draw % 8 == 0 else REPLIES[draw // 8 % 5]
+
+
+NAMED = ("extend", "re_attempt", "variation", "new_request")
+TASKS: dict[Any, dict[str, Any]] = {
+    relate_messages: {}, label_topic: {}, classify_thought: {"kind": "reason"}, cover_thought: {"kind": "reaction"},
+    rate_thought: {"kind": "reaction"},
+}  # fmt: skip
+
+
+def labels(messages: list[Any]) -> str:
+    """A reply to any of the forms, drawn by a hash of what is asked."""
+    system, asked = messages[0].text, messages[1].text
+    draw = hashlib.sha256(asked.encode()).digest()[0]
+    choice: dict[str, Any] = {"rating": 1 + draw % 5}
+    if '"relation"' in system:
+        choice = {"relation": NAMED[draw % 4]}
+    elif '"subtopics"' in system:
+        choice = {"subtopics": [*SUBTOPICS][draw % 30 : draw % 30 + 1 + draw % 3]}
+    elif '"type"' in system:
+        choice = {"type": TYPES["reason"][draw % 7]}
+    return "no idea" if draw % 11 == 0 else json.dumps({"rationale": "because", **choice})
 
 
 @pytest.fixture(autouse=True)
@@ -87,3 +116,32 @@ def predict(
         return folder
 
     return predict
+
+
+@pytest.fixture
+def labelled_data(write: Callable[..., Path], make_conversation: Callable[..., dict[str, Any]]) -> str:
+    records = [make_conversation(f"user{n}", turns=3 + n % 3) for n in range(12)]
+    records[0]["messages"][1]["reactions"].append(records[0]["messages"][3]["reactions"][0])  # two on one reply
+    return str(write(*records))
+
+
+@pytest.fixture
+def label(
+    labelled_data: str, tmp_path: Path, scripted: Callable[..., Any]
+) -> Callable[..., dict[str, tuple[str, Any]]]:
+    """Run the tasks, and give the answer and value of each sample."""
+
+    def label(*tasks: Any, model: str = "ann", reply: Any = None) -> dict[str, tuple[str, Any]]:
+        logs = inspect_eval(
+            [task(data=labelled_data, **TASKS[task]) for task in tasks or TASKS],
+            model=scripted(model, reply or labels), log_dir=str(tmp_path / "labels"), display="none",
+        )  # fmt: skip
+        said = {}
+        for log in logs:
+            assert log.status == "success"
+            for sample in log.samples or []:
+                for name, score in (sample.scores or {}).items():
+                    said[f"{name}:{log.eval.task}:{sample.id}"] = (score.answer or "", score.value)
+        return said
+
+    return label

@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from thoughttrace.cli.annotate import annotate
 from thoughttrace.cli.compare import compare
 from thoughttrace.cli.demo import demo
 from thoughttrace.cli.estimate import estimate
@@ -36,7 +37,7 @@ def main() -> None:
     """
 
 
-for command in (compare, demo, estimate, fetch, fetch_model, plan, profile, rate, report, shift):
+for command in (annotate, compare, demo, estimate, fetch, fetch_model, plan, profile, rate, report, shift):
     main.add_command(command)
 
 if __name__ == "__main__":

@@ -45,8 +45,18 @@ _SHOWN = ("Model", "Agreement", "95 % interval", "n", "Users", "Coverage", "Rate
     type=click.Path(path_type=Path),
     help="Show a page of `thoughttrace profile` or `shift` too (its folder); may be given several times.",
 )
+@click.option(
+    "--annotations",
+    type=click.Path(path_type=Path),
+    help="Group agreement by what `thoughttrace annotate` wrote into this file.",
+)
 def report(
-    logs: tuple[str, ...], output: Path, ratings: tuple[Path, ...], no_text: bool, pages: tuple[Path, ...]
+    logs: tuple[str, ...],
+    output: Path,
+    ratings: tuple[Path, ...],
+    no_text: bool,
+    pages: tuple[Path, ...],
+    annotations: Path | None,
 ) -> None:
     """Write the report of LOGS (files, folders, or URLs such as s3://…): tables, figures, and one page.
 
@@ -62,7 +72,7 @@ def report(
     console = Console(highlight=False)
     runs = read_runs(logs, lambda files: track(files, "Reading logs", console=console, transient=True), others=True)
     with console.status("Drawing …"):
-        tables = write_report(runs, output, ratings, not no_text, pages)
+        tables = write_report(runs, output, ratings, not no_text, pages, annotations)
     for kind, rows in tables.headline.groupby("kind", sort=False) if runs.models else ():
         title = f"{kind}s: agreement of inferred with true thoughts, 1–5".capitalize()
         console.print(terminal_table(title, headline_rows(rows), _SHOWN))

@@ -7,29 +7,40 @@ from pathlib import Path
 from typing import Any
 
 from inspect_ai import Task
-from inspect_ai.dataset import Sample
 from inspect_ai.model import ModelUsage
 from pydantic import TypeAdapter, ValidationError
 
 from thoughttrace.datasets.errors import UserError
 from thoughttrace.datasets.model_names import family, same_model
 from thoughttrace.datasets.prices import Prices
-from thoughttrace.datasets.render import pieces
-from thoughttrace.scorers.verdict import judge_prompt
+from thoughttrace.tasks.asked import asked_of_judges, prompt_of, settled, targets
 from thoughttrace.tasks.cache_bill import Prompt, cached, lay_out, rules
+from thoughttrace.tasks.classify_thought import classify_thought
+from thoughttrace.tasks.cover_thought import cover_thought
 from thoughttrace.tasks.infer_reaction import infer_reaction
 from thoughttrace.tasks.infer_reason import infer_reason
 from thoughttrace.tasks.judge_agreement import judge_agreement
+from thoughttrace.tasks.label_topic import label_topic
+from thoughttrace.tasks.predict_message import predict_message
+from thoughttrace.tasks.rate_thought import rate_thought
+from thoughttrace.tasks.relate_messages import relate_messages
 from thoughttrace.tasks.replies import Assumed
 
 TASKS: dict[str, Callable[..., Task]] = {
     "infer_reason": infer_reason,
     "infer_reaction": infer_reaction,
     "judge_agreement": judge_agreement,
+    "predict_message": predict_message,
+    "classify_thought": classify_thought,
+    "cover_thought": cover_thought,
+    "rate_thought": rate_thought,
+    "relate_messages": relate_messages,
+    "label_topic": label_topic,
 }
+_JUDGED = ("infer_reason", "infer_reaction", "predict_message")
+"""The tasks whose replies judges rate; in the others the evaluated model fills in a form, as a judge does."""
 
 _REWORD = (Path(__file__).resolve().parent / "reword.md").read_text(encoding="utf-8")
-_SENTENCE = "I wanted to get this done today and was not sure that what it proposed would work for me. "
 
 
 @dataclass(frozen=True)
@@ -107,7 +118,7 @@ def estimate(
         name: The task.
         arguments: Those given with -T.
         models: The models to evaluate.
-        graders: The judges; `judge_agreement` needs none.
+        graders: The judges of inferences and predicted messages; the other tasks need none.
         prices: They hold from how many tokens on a provider caches.
         limit: At most so many samples.
         epochs: How often each is run; the cache is reckoned to have forgotten in between.
@@ -127,37 +138,19 @@ def estimate(
         return Work(shown, model, role, len(prompts) * epochs, used[0], used[1], written)
 
     for model in models:
-        if shown == "judge_agreement":
-            yield work(model, "judge", [_prompt(sample.input) for sample in samples], assumed.verdict)
+        if shown not in _JUDGED:
+            asking = [sample for sample in samples if not settled(sample)]
+            role = "judge" if shown == "judge_agreement" else "model"
+            if asking:
+                yield work(model, role, [prompt_of(sample.input) for sample in asking], assumed.verdict)
             continue
-        if values["control"] == "reworded":
-            yield work(
-                model, "model", [Prompt((_REWORD, _targets(sample)[0])) for sample in samples], assumed.inference
-            )
-        elif values["control"] is None:
+        if values.get("control") == "reworded":
+            yield work(model, "model", [Prompt((_REWORD, targets(sample)[0])) for sample in samples], assumed.inference)
+        elif values.get("control") is None:
             yield work(model, "model", lay_out(samples), assumed.inference)
-        asked = list(_asked(samples, values, assumed.inference))
+        asked = list(asked_of_judges(samples, values, assumed.inference))
         for judge in judges_of(model, graders, values):
             yield work(judge, "judge", asked, assumed.verdict)
-
-
-def _asked(samples: Sequence[Sample], values: Mapping[str, Any], length: int) -> Iterator[Prompt]:
-    """What each judge is asked, with a sentence of that many tokens in place of the inference."""
-    sentence = (_SENTENCE * (1 + 4 * length // len(_SENTENCE)))[: 4 * length]
-    for sample in samples:
-        metadata = sample.metadata or {}
-        message = metadata["message"] if values["judge_message"] else None
-        said = metadata.get("recited", sentence)
-        yield from [_prompt(judge_prompt(metadata["kind"], message, _targets(sample), said))] * values["judge_repeats"]
-
-
-def _targets(sample: Sample) -> list[str]:
-    return [sample.target] if isinstance(sample.target, str) else list(sample.target)
-
-
-def _prompt(messages: Any) -> Prompt:
-    *first, last = messages
-    return Prompt((*(message.text for message in first), *pieces(last.text)), (0,) if first else ())
 
 
 def _usage(prompts: Sequence[Prompt], model: str, prices: Prices, written: int, epochs: int) -> ModelUsage:

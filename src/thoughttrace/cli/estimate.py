@@ -12,7 +12,7 @@ from thoughttrace.datasets.errors import UserError
 @click.command()
 @click.argument("tasks", nargs=-1, required=True)
 @click.option("--model", "models", multiple=True, required=True, help="Models to evaluate, comma-separated.")
-@click.option("--grader", "graders", multiple=True, help="Judges, comma-separated; judge_agreement needs none.")
+@click.option("--grader", "graders", multiple=True, help="Judges, comma-separated; for tasks that are judged.")
 @click.option("-T", "arguments", multiple=True, metavar="KEY=VALUE", help="Arguments of the tasks, as for Inspect.")
 @click.option("--limit", type=click.IntRange(min=1), help="At most so many samples of each task.")
 @click.option("--epochs", type=click.IntRange(min=1), default=1, show_default=True, help="How often each is run.")

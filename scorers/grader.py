@@ -49,18 +49,26 @@ def require_grader(allow_self_judging: bool, exclude_family: bool) -> None:
     """Refuse a run that nobody could judge, before it starts.
 
     Inspect binds models and roles before it makes a task, so the command fails here with one sentence. A task
-    made in Python before `eval()` is called has no model yet; `preflight` looks again then.
+    made in Python before `eval()` is called has no model yet; `judged` looks again then.
     """
     if active_model() is not None:
         judges(allow_self_judging, exclude_family)
 
 
 @solver
-def preflight(allow_self_judging: bool = False, exclude_family: bool = False) -> Solver:
-    """Refuse, before the first generation, a run that nobody could judge."""
+def judged(answer: Solver, allow_self_judging: bool = False, exclude_family: bool = False) -> Solver:
+    """Let a solver answer, but refuse, before the first generation, a run that nobody could judge.
+
+    A step of its own would record the state of every sample once more.
+
+    Args:
+        answer: The solver.
+        allow_self_judging: As of `judges`.
+        exclude_family: As of `judges`.
+    """
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         judges(allow_self_judging, exclude_family)
-        return state
+        return await answer(state, generate)
 
     return solve

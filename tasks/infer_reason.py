@@ -3,7 +3,7 @@
 from inspect_ai import Task, task
 
 from thoughttrace.scorers.agreement import agreement
-from thoughttrace.scorers.grader import preflight, require_grader
+from thoughttrace.scorers.grader import judged, require_grader
 from thoughttrace.scorers.similarity import with_similarity
 from thoughttrace.tasks.thoughts import VIEWER, infer, thoughts
 
@@ -54,8 +54,7 @@ def infer_reason(
     )
     return Task(
         dataset=dataset,
-        setup=preflight(allow_self_judging, exclude_family),
-        solver=infer(control),
+        solver=judged(infer(control), allow_self_judging, exclude_family),
         scorer=with_similarity(agreement(judge_message, allow_self_judging, exclude_family, judge_repeats), similarity),
         version="2-A",
         metadata=metadata,

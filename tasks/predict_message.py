@@ -2,7 +2,7 @@
 
 from inspect_ai import Task, task
 
-from thoughttrace.scorers.grader import preflight, require_grader
+from thoughttrace.scorers.grader import judged, require_grader
 from thoughttrace.scorers.message_similarity import message_similarity
 from thoughttrace.scorers.similarity import with_similarity
 from thoughttrace.tasks.cached import generate_cached
@@ -60,12 +60,11 @@ def predict_message(
     dataset, metadata = messages(
         data, thoughts, inferred, after, quality, min_quality, users, per_user, seed, max_context_words, skip_bad
     )
-    judged = message_similarity(judge_reply, allow_self_judging, exclude_family, judge_repeats)
+    nearness = message_similarity(judge_reply, allow_self_judging, exclude_family, judge_repeats)
     return Task(
         dataset=dataset,
-        setup=preflight(allow_self_judging, exclude_family),
-        solver=generate_cached(),
-        scorer=with_similarity(judged, similarity),
+        solver=judged(generate_cached(), allow_self_judging, exclude_family),
+        scorer=with_similarity(nearness, similarity),
         version="1-A",
         metadata=metadata,
         viewer=VIEWER,

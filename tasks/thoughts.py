@@ -81,14 +81,20 @@ def thoughts(
     items = select(source.conversations, kind, wanted, users, per_user, seed)
     require_log_folder(len(items))
     question = (_HERE / f"infer_{kind}.md").read_text(encoding="utf-8").strip()
-    samples = [
-        record_to_sample(conversation, index, _INSTRUCTIONS, question, dose, max_context_words)
-        for conversation, index in items
-    ]
+    said = None
     if control is not None and control != "reworded":
         said = recite(parse_control(control), source.conversations, kind, seed)
-        for sample, item in zip(samples, items, strict=True):
-            sample.metadata = {**(sample.metadata or {}), "recited": said(item)}
+    unknown = dict(census(source.conversations).unknown_labels)
+    # Prompts repeat a conversation once a thought; each goes as soon as its own are cut.
+    source.conversations.clear()
+    items.reverse()
+    samples = []
+    while items:
+        conversation, index = items.pop()
+        sample = record_to_sample(conversation, index, _INSTRUCTIONS, question, dose, max_context_words)
+        if said:
+            sample.metadata = {**(sample.metadata or {}), "recited": said((conversation, index))}
+        samples.append(sample)
     metadata = {
         "kind": kind,
         "control": parse_control(control) if control is not None else None,
@@ -97,7 +103,7 @@ def thoughts(
         "data": source.name,
         "data_revision": source.revision,
         "data_skipped": source.skipped,
-        "unknown_labels": dict(census(source.conversations).unknown_labels),
+        "unknown_labels": unknown,
         "prompt_hash": hashlib.sha256(f"{_INSTRUCTIONS}\n{question}".encode()).hexdigest()[:12],
         "thoughttrace": __version__,
     }

@@ -52,6 +52,8 @@ def annotations(paths: Sequence[str]) -> tuple[pd.DataFrame, list[str]]:
     table = pd.DataFrame(columns=list(KEYS)).astype({"message_index": "Int64"})
     for column, task in COLUMNS.items():
         found = _READ[column](runs, task)
+        # A model's labels go before those of the baseline beside it.
+        found = [log for log in found if not log[0].get("baseline")] or found
         if not found:
             continue
         _require_one_source(column, found)

@@ -84,8 +84,9 @@ def groups(table: pd.DataFrame, by: str) -> Figure:
         for axes, rows in shown:
             grid = rows.pivot_table(index="label", columns="group", values="mean", sort=False, dropna=False)
             counts = rows.pivot_table(index="label", columns="group", values="n", sort=False).reindex_like(grid)
-            places = np.arange(grid.shape[1]), np.arange(grid.shape[0])
-            axes.pcolormesh(*places, grid.to_numpy(), cmap="cividis", vmin=SCALE[0], vmax=SCALE[1], edgecolors="white")
+            # Edges: from a single centre Matplotlib would make a cell without height.
+            edges = np.arange(grid.shape[1] + 1) - 0.5, np.arange(grid.shape[0] + 1) - 0.5
+            axes.pcolormesh(*edges, grid.to_numpy(), cmap="cividis", vmin=SCALE[0], vmax=SCALE[1], edgecolors="white")
             axes.invert_yaxis()
             for (y, x), mean in np.ndenumerate(grid.to_numpy()):
                 n = counts.to_numpy()[y, x]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from thoughttrace.analysis.tables import NUMBERS, Rows, without_empty
+from thoughttrace.analysis.tables import Rows, numeric, without_empty
 
 
 def write_tables(folder: Path, name: str, table: pd.DataFrame, rows: Rows, note: str = "") -> None:
@@ -43,7 +43,8 @@ def _latex(rows: Rows, note: str) -> str:
     if not rows:
         return "% Nothing to show.\n"
     frame = pd.DataFrame(rows).style.hide(axis="index").format(escape="latex").format_index(escape="latex", axis=1)
-    align = "".join("r" if name in NUMBERS else "l" for name in rows[0])
+    numbers = numeric(rows)
+    align = "".join("r" if name in numbers else "l" for name in rows[0])
     table: str = frame.to_latex(hrules=True, column_format=align)
     for character, command in (("−", "$-$"), ("–", "--"), ("·", "$\\cdot$")):
         table = table.replace(character, command)

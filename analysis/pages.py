@@ -14,7 +14,7 @@ from markupsafe import Markup
 from thoughttrace.analysis.drawing import INK, save
 from thoughttrace.analysis.files import write_tables
 from thoughttrace.analysis.sections import Section
-from thoughttrace.analysis.tables import NUMBERS, visible, without_empty
+from thoughttrace.analysis.tables import numeric, visible, without_empty
 from thoughttrace.datasets.errors import UserError
 
 _HERE = Path(__file__).resolve().parent
@@ -139,7 +139,7 @@ def environment() -> Environment:
         undefined=StrictUndefined,
         finalize=lambda value: visible(value) if type(value) is str else value,
     )
-    made.globals["NUMBERS"] = NUMBERS
+    made.globals["numeric"] = numeric
     return made
 
 

@@ -5,28 +5,28 @@ import re
 import pandas as pd
 
 from thoughttrace.analysis.headline import PUBLISHED, PUBLISHED_LABEL
-from thoughttrace.datasets.conversation import TYPES
 
 Rows = list[dict[str, str]]
 """A table as people read it: one dictionary per row, all with the same keys."""
 
-NUMBERS = (
-    "Agreement", "95 % interval", "n", "Users", "Coverage", "Refused or empty", "Rated 1·2·3·4·5",
-    "If missing were 1 / 5", "Similarity",
-    "Tokens in / out", "Judge's tokens", "Rank", "A − B", "p", "p (Holm)", "Wins·ties·losses", "d", "Cost",
-    "Judge's cost", "Floor", "Ceiling", "Recovered share", "Model − control", "Flagged", "Without the flagged",
-    "Estimate", "Severity", "Adjusted", "Mean", "Preference", "Sd within", "Share", "Right", "Attacks that worked",
-    "Attacks, 95 %", "Mean rating", "Order broken", "Swapped alike", "SD of repeats", "Tokens per 1,000",
-    "Cost per 1,000", "Targets", "N", "± 0.2", "± 0.15", "± 0.1", "± 0.05",
-    "Accuracy", "Majority", "Macro-F1", "Macro-F1, 95 %", "Kappa", "Kappa, 95 %", "Named no type", "Named so",
-    "A − B, points", "95 % interval, points", "Only A right", "Only B right", "Precision", "Recall", "F1",
-    "4 or 5", "4 or 5, 95 %", *(f"{rating}, %" for rating in range(1, 6)), "no type",
-    *(name.replace("_", " ") for types in TYPES.values() for name in types),
-    "Human ratings", "Raters", "Judge's mean", "Corrected mean", "Judge 1", "Judge 2", "Judge 3", "Judge 4", "Judge 5",
-    "Similarity, 0–100", "Cosine", "Words of thoughts", "Not inferred", "Gain", "Relative", "Relative, 95 %", "With",
-    "Without", "Alike", "Cosine gain", "With none", "With inferred", "With own",
-)  # fmt: skip
-"""Columns that stand to the right."""
+_NUMBER = re.compile(r"[<>≥±+−]?\s?[$]?\d[\d,.]*(?:\s?%)?")
+_REMARK = re.compile(r"[a-z]\w* ")
+"""Several words say why there is no number; a name is one."""
+_BETWEEN = re.compile(r"\s?[·/–()]\s?|\sof\s")
+
+
+def numeric(rows: Rows) -> set[str]:
+    """Which columns stand to the right: those of numbers, intervals and counts, with here and there a remark.
+
+    Args:
+        rows: A table.
+    """
+    return {name for name in (rows[0] if rows else ()) if _is_numeric([row[name] for row in rows if row[name]])}
+
+
+def _is_numeric(cells: list[str]) -> bool:
+    told = [all(_NUMBER.fullmatch(part) for part in _BETWEEN.split(cell) if part) for cell in cells]
+    return any(told) and all(number or _REMARK.match(cell) for cell, number in zip(cells, told, strict=True))
 
 
 def headline_rows(table: pd.DataFrame) -> Rows:

@@ -31,9 +31,9 @@ def gains(runs: Sequence[Predicted]) -> pd.DataFrame:
         data and selection are paired. `model` and `judge`; or `pooled` (how many models; else 0), then a sample's
         value is the mean over these models, each within its own judges, and all have rated it in both arms. `arm`,
         `against`, `subset` (`ALL` or `BEFORE`), `n`, `users`, `mean_arm`, `mean_against`, `gain` with 95 % limits
-        `lower` and `upper`, `p_value`, `p_holm` (Holm over the rows of a setting and subset; pooled rows apart),
-        `relative` (ratio of the means − 1) with Fieller's limits `relative_lower` and `relative_upper`, `cosine_gain`
-        (NaN where not scored), `note`, and `SETTING`.
+        `lower` and `upper` (clipped to ±100), `p_value`, `p_holm` (Holm over the rows of a setting and subset; pooled
+        rows apart), `relative` (ratio of the means − 1) with Fieller's limits `relative_lower` and `relative_upper`,
+        `cosine_gain` (NaN where not scored), `note`, and `SETTING`.
     """
     rows = [
         row | cell
@@ -125,8 +125,8 @@ def _gain(frames: Sequence[pd.DataFrame], subset: str) -> dict[str, Any]:
         "mean_arm": x.mean(),
         "mean_against": y.mean(),
         "gain": found.estimate,
-        "lower": found.lower,
-        "upper": found.upper,
+        "lower": float(np.clip(found.lower, -100, 100)),
+        "upper": float(np.clip(found.upper, -100, 100)),
         "p_value": found.p_value,
         "relative": ratio.estimate - 1,
         "relative_lower": ratio.lower - 1,

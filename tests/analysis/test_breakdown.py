@@ -7,8 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from inspect_ai.log import EvalLog
+from matplotlib.collections import QuadMesh
 
 from thoughttrace.analysis.breakdown import GROUPINGS, STAGES, breakdown, stage
+from thoughttrace.analysis.figures import groups
 from thoughttrace.analysis.intervals import cluster_mean
 from thoughttrace.analysis.runs import read_runs
 
@@ -73,3 +75,14 @@ def test_what_was_not_told_is_a_group() -> None:
         "education": ["not told", "Graduate"],
         "AI use, 1 to 5": ["5", "not told"],
     }
+
+
+def test_the_heat_map_of_a_single_model_has_cells(run_task: Run, tmp_path: Path) -> None:
+    run_task()
+    table = breakdown(read_runs([str(tmp_path / "logs")]).counted)
+    (axes,) = groups(table, "turn").axes
+    (mesh,) = axes.collections
+    assert isinstance(mesh, QuadMesh)
+    corners = mesh.get_coordinates()
+    assert corners.shape == (2, (table["by"] == "turn").sum() + 1, 2)
+    assert np.ptp(corners[..., 1]) == 1

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from thoughttrace.analysis.pages import Chapter, write_pages
 from thoughttrace.analysis.sections import Section
+from thoughttrace.analysis.tables import numeric
 from thoughttrace.cli.main import main
 from thoughttrace.tasks.judge_agreement import judge_agreement
 
@@ -94,3 +95,23 @@ def test_a_report_needs_no_inference_where_there_is_something_else(
         "cards.md",
         "cards.tex",
     }
+
+
+@pytest.mark.parametrize(
+    ("cells", "right"),
+    [
+        (["2.93", "2.54", ""], True),
+        (["1,234", "< 0.001", "−0.02 – 1.10", "12.3 %", "$0.72", "± 0.05"], True),
+        (["57 / 41 / 18", "12·0·3", "3 of 17", "85 (67–100)"], True),
+        (["2.10 – 3.40", "too small", "2.00 – 2.20"], True),
+        (["under 10 thoughts or 5 users", "too small", "0.41 – 1.00"], True),
+        (["too small", "not published"], False),
+        (["Graduate", "3"], False),
+        (["gpt-5.4", "2.93"], False),
+        (["2026-11-23", "2026-11-24"], False),
+        (["5f65ca88b506"], False),
+        (["", ""], False),
+    ],
+)
+def test_columns_of_numbers_stand_to_the_right(cells: list[str], right: bool) -> None:
+    assert numeric([{"a": cell} for cell in cells]) == ({"a"} if right else set())

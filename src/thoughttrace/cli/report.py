@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 _SHOWN = ("Model", "Agreement", "95 % interval", "n", "Users", "Coverage", "Rated 1·2·3·4·5")
 """The columns of the headline table that a terminal has room for."""
 
+_NAMES = {"Kind", "Model", "A", "B", "Rater", "Labeller", "Label", "Group", "Relation", "Thoughts", "Context"}
+"""Columns that stand to the left, and may be folded."""
+
 
 @click.command()
 @click.argument("logs", nargs=-1, required=True)
@@ -84,10 +87,24 @@ def report(
     for chapter in tables.others:
         for section in chapter.sections[:1]:
             cells = without_empty(section.rows)
-            console.print(terminal_table(section.title, cells, tuple(cells[0])))
+            console.print(terminal_table(section.title, cells, _that_fit(cells, console.width)))
     for sentence in runs.left_out:
         console.print(f"Left out: {sentence}", markup=False)
     console.print(f"Report: {output / 'index.html'}", markup=False, soft_wrap=True)
+
+
+def _that_fit(rows: "Rows", width: int) -> tuple[str, ...]:
+    """The first columns of a table that a terminal has room for; names may take two lines."""
+    from thoughttrace.analysis.tables import numeric  # noqa: PLC0415
+
+    numbers, fitting = numeric(rows), []
+    for name in rows[0]:
+        longest = max(len(name), *(len(row[name]) for row in rows))
+        width -= 2 + (longest if name in numbers else min(longest, 26))
+        if width < 0:
+            break
+        fitting.append(name)
+    return tuple(fitting)
 
 
 def terminal_table(title: str, rows: "Rows", columns: tuple[str, ...]) -> Table:
@@ -100,7 +117,7 @@ def terminal_table(title: str, rows: "Rows", columns: tuple[str, ...]) -> Table:
     """
     shown = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
     for name in columns:
-        left = name in {"Kind", "Model", "A", "B"}
+        left = name in _NAMES
         header = name.removeprefix("Rated ")
         shown.add_column(header, justify="left" if left else "right", overflow="fold", no_wrap=not left)
     for row in rows:

@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-import pandas as pd
-
 from thoughttrace.datasets.errors import UserError
 from thoughttrace.datasets.select import Item
 from thoughttrace.datasets.sources import from_where_started
@@ -24,6 +22,9 @@ def read_quality(path: str, items: Sequence[Item]) -> Quality:
     Raises:
         UserError: The file cannot be read, lacks a column, or does not cover the messages.
     """
+    # Imported here: every run loads this module, and pandas takes a second and 70 MB.
+    import pandas as pd  # noqa: PLC0415
+
     try:
         table = pd.read_parquet(from_where_started(path))
     except Exception as error:  # a file that is no Parquet fails in any layer of the reader

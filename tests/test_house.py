@@ -26,6 +26,13 @@ def test_imports_go_one_way(root: Path) -> None:
     assert done.returncode == 0, done.stdout
 
 
+def test_what_inspect_loads_at_every_start_is_light() -> None:
+    heavy = ("matplotlib", "pandas", "pyarrow", "scipy", "sklearn", "umap")
+    code = f"import sys, thoughttrace._registry; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
 def test_no_file_names_a_machine_or_an_index(root: Path) -> None:
     words = [f"/{name}/" for name in ("root", "work", "home")] + ["pypi" + ".org", "python" + "hosted"]
     tracked = subprocess.run(["git", "ls-files"], cwd=root, capture_output=True, text=True, check=True).stdout

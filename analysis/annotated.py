@@ -10,7 +10,7 @@ from thoughttrace.analysis.breakdown import grouped
 from thoughttrace.analysis.figures import groups
 from thoughttrace.analysis.pages import Chapter
 from thoughttrace.analysis.runs import Run
-from thoughttrace.analysis.sections import Section
+from thoughttrace.analysis.section import Section
 from thoughttrace.analysis.tables import breakdown_rows
 from thoughttrace.datasets.errors import UserError
 from thoughttrace.datasets.relations import RELATIONS

@@ -7,7 +7,7 @@ from thoughttrace.analysis.classified_figures import confusion_figure
 from thoughttrace.analysis.confused import by_type, confused
 from thoughttrace.analysis.pages import Chapter
 from thoughttrace.analysis.runs import Runs
-from thoughttrace.analysis.sections import Section
+from thoughttrace.analysis.section import Section
 from thoughttrace.analysis.tables import Rows, interval, p_value, percent, percents
 from thoughttrace.analysis.thought_logs import thought_logs
 

@@ -10,7 +10,7 @@ from thoughttrace.analysis.pages import Chapter
 from thoughttrace.analysis.profile.figures import rows_figure
 from thoughttrace.analysis.profile.shares import share_cells
 from thoughttrace.analysis.runs import Runs
-from thoughttrace.analysis.sections import Section
+from thoughttrace.analysis.section import Section
 from thoughttrace.analysis.tables import Rows, interval, percent
 from thoughttrace.datasets.topics import SUBTOPICS
 

@@ -14,7 +14,7 @@ from thoughttrace.analysis.methods import methods
 from thoughttrace.analysis.pages import Chapter, Shown, environment, inline, inlined, looks
 from thoughttrace.analysis.reading import to_read
 from thoughttrace.analysis.runs import Run, Runs
-from thoughttrace.analysis.sections import Section
+from thoughttrace.analysis.section import Section
 from thoughttrace.analysis.tables import (
     Rows,
     breakdown_rows,

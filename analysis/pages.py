@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from thoughttrace.analysis.drawing import INK, save
 from thoughttrace.analysis.files import write_tables
-from thoughttrace.analysis.sections import Section
+from thoughttrace.analysis.section import Section
 from thoughttrace.analysis.tables import numeric, visible, without_empty
 from thoughttrace.datasets.errors import UserError
 

@@ -17,7 +17,7 @@ from thoughttrace.analysis.human import (
 )
 from thoughttrace.analysis.ratings import read_ratings
 from thoughttrace.analysis.runs import Run, Runs
-from thoughttrace.analysis.sections import Section
+from thoughttrace.analysis.section import Section
 from thoughttrace.analysis.tables import Rows
 from thoughttrace.datasets.errors import UserError
 

@@ -10,7 +10,7 @@ from thoughttrace.analysis.pages import Chapter
 from thoughttrace.analysis.rated import SAID, groups, means
 from thoughttrace.analysis.rated_figures import said
 from thoughttrace.analysis.runs import Runs
-from thoughttrace.analysis.sections import Section
+from thoughttrace.analysis.section import Section
 from thoughttrace.analysis.tables import Rows, interval, percent, percents
 from thoughttrace.analysis.thought_logs import thought_logs
 

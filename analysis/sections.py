@@ -1,32 +1,17 @@
 """The report's sections on the scale and on the judges: tables as people read them, with a note on each."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import pandas as pd
-from matplotlib.figure import Figure
 
 from thoughttrace.analysis import judges
 from thoughttrace.analysis.cards import card_rows, cards
 from thoughttrace.analysis.headline import headline
 from thoughttrace.analysis.runs import Runs
 from thoughttrace.analysis.scale import MEMORY, against_controls, in_words, leaked, recovered
+from thoughttrace.analysis.section import Section
 from thoughttrace.analysis.tables import Rows, headline_rows, interval, p_value, percents, signed
 from thoughttrace.analysis.votes import repeated, votes
-
-
-@dataclass(frozen=True)
-class Section:
-    """A table of the report."""
-
-    name: str
-    """Of its files and its place in the page."""
-    title: str
-    table: pd.DataFrame
-    rows: Rows
-    note: str
-    figure: Figure | None = None
-    """Stands above the table; what it shows is in the title and the note."""
 
 
 def scale_sections(runs: Runs) -> list[Section]:

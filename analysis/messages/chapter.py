@@ -13,7 +13,7 @@ from thoughttrace.analysis.messages.means import means
 from thoughttrace.analysis.messages.rows import gain_rows, mean_rows, share_rows, span
 from thoughttrace.analysis.pages import Chapter
 from thoughttrace.analysis.runs import Runs
-from thoughttrace.analysis.sections import Section
+from thoughttrace.analysis.section import Section
 
 _INTRO = (
     "A model reads a conversation up to one of the assistant's replies, with or without the user's private thoughts "

@@ -10,7 +10,7 @@ from thoughttrace.analysis.profile.figures import COLOURS, SOFT, rows_figure
 from thoughttrace.analysis.profile.frames import Frames
 from thoughttrace.analysis.profile.people import NOT_TOLD, groups
 from thoughttrace.analysis.profile.shares import mean_of, per_cent, share_cells, whole
-from thoughttrace.analysis.sections import Section
+from thoughttrace.analysis.section import Section
 from thoughttrace.datasets.conversation import TYPES
 
 _TURNS = (1, 2, 3, 4, 5, 9, 17)

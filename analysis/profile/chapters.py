@@ -12,7 +12,7 @@ from thoughttrace.analysis.profile.lengths import Lengths, lengths_section, own_
 from thoughttrace.analysis.profile.people import people_section
 from thoughttrace.analysis.profile.stage_sections import stage_sections
 from thoughttrace.analysis.profile.types import hindsight_section, length_section, types_section
-from thoughttrace.analysis.sections import Section
+from thoughttrace.analysis.section import Section
 from thoughttrace.datasets.sources import Source
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from thoughttrace.analysis.sections import Section
+from thoughttrace.analysis.section import Section
 from thoughttrace.datasets.published import PER_MODEL, published_counts
 from thoughttrace.datasets.sources import Source
 

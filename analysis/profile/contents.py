@@ -12,7 +12,7 @@ from thoughttrace.analysis.profile.check import against_published, check_section
 from thoughttrace.analysis.profile.figures import COLOURS, SOFT
 from thoughttrace.analysis.profile.frames import Frames
 from thoughttrace.analysis.profile.shares import whole
-from thoughttrace.analysis.sections import Section
+from thoughttrace.analysis.section import Section
 from thoughttrace.datasets.census import census
 from thoughttrace.datasets.conversation import TYPES, Conversation
 from thoughttrace.datasets.sources import Source

@@ -10,7 +10,7 @@ from scipy.sparse.csgraph import connected_components
 
 from thoughttrace.analysis.profile.near import RULE, SIMILAR, near_pairs, normalised
 from thoughttrace.analysis.profile.shares import per_cent, whole
-from thoughttrace.analysis.sections import Section
+from thoughttrace.analysis.section import Section
 from thoughttrace.datasets.conversation import Conversation
 from thoughttrace.datasets.load import uncollected
 

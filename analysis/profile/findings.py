@@ -8,7 +8,7 @@ from itertools import pairwise
 import pandas as pd
 
 from thoughttrace.analysis.profile.shares import whole
-from thoughttrace.analysis.sections import Section
+from thoughttrace.analysis.section import Section
 from thoughttrace.datasets.conversation import TYPES, Conversation, Message
 
 _HIDDEN = re.compile("[\u200b\u2060\ufeff]")

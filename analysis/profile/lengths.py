@@ -14,7 +14,7 @@ from thoughttrace.analysis.drawing import STYLE, wrapped
 from thoughttrace.analysis.profile.figures import COLOURS, SOFT
 from thoughttrace.analysis.profile.frames import Frames
 from thoughttrace.analysis.profile.shares import limits, mean_of, whole
-from thoughttrace.analysis.sections import Section
+from thoughttrace.analysis.section import Section
 from thoughttrace.datasets.chats import Chat
 from thoughttrace.datasets.errors import UserError
 

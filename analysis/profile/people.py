@@ -5,7 +5,7 @@ import pandas as pd
 
 from thoughttrace.analysis.profile.frames import Frames
 from thoughttrace.analysis.profile.shares import mean_of, share_cells, whole
-from thoughttrace.analysis.sections import Section
+from thoughttrace.analysis.section import Section
 
 NOT_TOLD = "not told"
 IMPLAUSIBLE = "implausible"

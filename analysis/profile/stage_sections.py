@@ -17,7 +17,7 @@ from thoughttrace.analysis.profile.stages import (
     stage_fits,
     stage_shares,
 )
-from thoughttrace.analysis.sections import Section
+from thoughttrace.analysis.section import Section
 from thoughttrace.datasets.conversation import TYPES
 
 _EQUAL_BARS = (

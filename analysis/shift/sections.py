@@ -1,7 +1,7 @@
 """The shift as sections of a page."""
 
 from thoughttrace.analysis.pages import Chapter
-from thoughttrace.analysis.sections import Section
+from thoughttrace.analysis.section import Section
 from thoughttrace.analysis.shift import figures
 from thoughttrace.analysis.shift.clouds import DRAWS
 from thoughttrace.analysis.shift.measure import Shift

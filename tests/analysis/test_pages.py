@@ -12,7 +12,7 @@ from inspect_ai.log import EvalLog
 from matplotlib.figure import Figure
 
 from thoughttrace.analysis.pages import Chapter, write_pages
-from thoughttrace.analysis.sections import Section
+from thoughttrace.analysis.section import Section
 from thoughttrace.analysis.tables import numeric
 from thoughttrace.cli.main import main
 from thoughttrace.tasks.judge_agreement import judge_agreement

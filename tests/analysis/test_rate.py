@@ -7,10 +7,12 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from inspect_ai.log import EvalLog
@@ -27,15 +29,18 @@ Records = list[dict[str, Any]]
 class Terminal:
     """A tmux session of its own server, in which the command runs; its process replaces the shell."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.ratings, self.socket = folder, folder / "ratings.jsonl", str(folder / "tmux")
-        self.pid, self.seen = 0, ""
+    def __init__(self, folder: Path, sockets: str) -> None:
+        self.folder, self.ratings, self.sockets = folder, folder / "ratings.jsonl", sockets
+        self.socket, self.pid, self.seen = "", 0, ""
 
     def tmux(self, *words: str) -> str:
-        done = subprocess.run(["tmux", "-S", self.socket, *words], capture_output=True, text=True, check=True)
+        done = subprocess.run(["tmux", "-S", self.socket, *words], capture_output=True, text=True, check=False)
+        assert not done.returncode, f"tmux {words[0]}: {done.stderr}"
         return done.stdout
 
     def start(self, *options: str) -> None:
+        # A server that was told to end still holds its socket for a moment.
+        self.socket = f"{self.sockets}/{uuid4()}"
         command = [sys.executable, "-m", "thoughttrace.cli.main", "rate", "logs", "--rater", "ann", *options]
         size = ("-x", "100", "-y", "40")
         self.tmux("-f", os.devnull, "new-session", "-d", *size, "-c", str(self.folder), *command)
@@ -66,9 +71,10 @@ def terminal(run_task: Runner, tmp_path: Path) -> Iterator[Terminal]:
         pytest.skip("tmux is not installed")
     for kind in ("reason", "reaction"):
         run_task(kind=kind, model="hidden", limit=8)
-    found = Terminal(tmp_path)
-    yield found
-    subprocess.run(["tmux", "-S", found.socket, "kill-server"], capture_output=True, check=False)
+    with tempfile.TemporaryDirectory(dir="/tmp") as sockets:  # a socket's path is at most some 100 characters
+        found = Terminal(tmp_path, sockets)
+        yield found
+        subprocess.run(["tmux", "-S", found.socket, "kill-server"], capture_output=True, check=False)
 
 
 def test_a_person_rates_undoes_is_killed_and_goes_on(terminal: Terminal) -> None:

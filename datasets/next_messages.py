@@ -79,14 +79,14 @@ def message_to_sample(
         conversation: The conversation.
         index: Position of the message, 0-based, 2 or more.
         instructions: The system message.
-        question: What is asked in the end; `{marker}`, `{message}` and `{next}` name the last reply and the message.
+        question: What is asked in the end; `{marker}` and `{message}` name the last reply.
         arm: What the notes are.
         notes: All that may be shown in the conversation; those on messages before `index` are.
         max_words: Drop the oldest turns until at most this many words are shown; notes are not counted.
     """
     window = shown(conversation, index, max_words)
     mark = conversation_marker(conversation, notes)
-    asked = question.format(marker=mark, message=f"m{window.last:02}", next=f"m{index:02}")
+    asked = question.format(marker=mark, message=f"m{window.last:02}")
     text = f"{render(conversation, window.first, window.last, notes)}[{mark} end]\n\n{asked}"
     seen = [note for own in notes[window.first : index] for note in own]
     return Sample(

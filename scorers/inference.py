@@ -26,6 +26,11 @@ _SPEAKER = re.compile(
     r"(?:\*\*|__)?:(?:\*\*|__)?\s*",
     re.IGNORECASE,
 )
+_TOLD = re.compile(
+    r"^(?:the )?(?:person|user)(?: (?:would|will))? (?:type|write|say|send)s?(?: next)?:?\s*"
+    r"(?=\"[^\"]*\"\Z|“[^“”]*”\Z)",
+    re.IGNORECASE,
+)
 _MARKED = re.compile(r"^\[[0-9a-f]{8} [^\]\n]*\]\s*$", re.MULTILINE)
 _QUOTES = (('"', '"'), ("“", "”"), ("'", "'"), ("‘", "’"), ("«", "»"), ("„", "“"), ("`", "`"))
 
@@ -66,7 +71,7 @@ def normalise_message(completion: str) -> str:
     if text.startswith("```") and text.endswith("```") and text.count("```") == 2:
         text = _FENCE.sub("", text).strip()
     text = next((part.strip() for part in _MARKED.split(text) if part.strip()), "")
-    text = _SPEAKER.sub("", text, count=1)
+    text = _TOLD.sub("", _SPEAKER.sub("", text, count=1), count=1)
     for left, right in _QUOTES:
         inner = text[1:-1]
         if len(text) > 2 and text[0] == left and text[-1] == right and not {left, right} & {*inner}:

@@ -54,8 +54,8 @@ def test_a_model_is_shown_the_past_and_the_thoughts_of_the_arm(
     for request in requests:
         assert request.schema is None
         (user,) = {name for name in USERS if f"question 0 of {name}" in request.text}
-        (target,) = {int(turn) for turn in re.findall(r"Write their message m0(\d)", request.text)}
-        turns = target // 2
+        (reply,) = {int(index) for index in re.findall(r"The last reply shown is \[\w{8} m0(\d)", request.text)}
+        turns = (reply + 1) // 2
         assert re.findall(rf"question (\d) of {user}", request.text) == [str(turn) for turn in range(turns)]
         assert re.findall(rf"answer (\d) to {user}", request.text) == [str(turn) for turn in range(turns)]
         # Neither the message nor a thought on it, nor anything after it.

@@ -28,6 +28,8 @@ MESSAGE = "Thanks!\n\nCan you say which of \"A\" and 'B' is cheaper?\n- A\n- B"
         f"Sure, here is the predicted message:\n{MESSAGE}",
         f"```\n{MESSAGE}\n```",
         f"“{MESSAGE}”",
+        f"The person types “{MESSAGE}”",
+        f"The user would write: “{MESSAGE}”",
         f"<think>They thank.\n\nSo …</think>\n{MESSAGE}",
         f"[2adc9a71 m02 user]\n{MESSAGE}\n[2adc9a71 m03 assistant]\nA is cheaper.",
     ],
@@ -45,6 +47,9 @@ def test_wrapping_is_taken_off_and_every_paragraph_stays(reply: str) -> None:
         "Two things: price and size",
         "* one\n* two",
         "[see m02] what about it?",
+        "The user writes in capitals. How do I stop that?",
+        'The user types "quit" and it hangs',
+        'The user types "quit" and sees "bye"',
     ],
 )
 def test_the_messages_own_words_stay(message: str) -> None:

@@ -7,7 +7,8 @@ text at a time; batches of 64 as they come, the usual way and the baseline; what
 length on one core; what `shift` does, the same on all cores. Vectors must be the same to 1e-5, or it exits with 1.
 Then the command itself runs twice, with an empty cache and with the one it left.
 
-RESULTS
+On 2 shared cores, over the 456 texts of the 20 real conversations: 97, 33, 113 and 205 texts a second; the command
+26 s, and 23 s with all vectors in its cache. At that rate the dataset's some 18,700 texts take a minute and a half.
 """
 
 import os

@@ -5,8 +5,8 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from statsmodels.stats.multitest import multipletests
 
+from thoughttrace.analysis.comparison import holm
 from thoughttrace.analysis.intervals import Interval, paired_difference
 from thoughttrace.analysis.shift.clouds import Numbers, Vectors
 from thoughttrace.analysis.shift.pairs import RELATIONS
@@ -76,7 +76,7 @@ def compare(table: pd.DataFrame) -> pd.DataFrame:
             })  # fmt: skip
     compared = pd.DataFrame(rows)
     if rows:
-        compared.insert(7, "p_holm", compared.groupby("way")["p_value"].transform(_holm))
+        compared.insert(7, "p_holm", compared.groupby("way")["p_value"].transform(holm))
     return compared
 
 
@@ -124,11 +124,3 @@ def length_class(words: npt.ArrayLike) -> npt.NDArray[np.int64]:
 def _nothing(reason: str) -> Interval:
     nan = float("nan")
     return Interval(nan, nan, nan, nan, nan, 0, 0, reason=reason)
-
-
-def _holm(p_values: pd.Series) -> pd.Series:
-    adjusted = p_values.copy()
-    known = p_values.notna()
-    if known.any():
-        adjusted[known] = multipletests(p_values[known], method="holm")[1]
-    return adjusted

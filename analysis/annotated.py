@@ -5,16 +5,15 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from thoughttrace.analysis.annotations import COLUMNS
 from thoughttrace.analysis.breakdown import grouped
 from thoughttrace.analysis.figures import groups
 from thoughttrace.analysis.pages import Chapter
+from thoughttrace.analysis.read.annotations import COLUMNS
 from thoughttrace.analysis.runs import Run
 from thoughttrace.analysis.section import Section
 from thoughttrace.analysis.tables import breakdown_rows
-from thoughttrace.datasets.errors import UserError
-from thoughttrace.datasets.relations import RELATIONS
-from thoughttrace.datasets.topics import DOMAINS
+from thoughttrace.core.errors import UserError
+from thoughttrace.datasets.taxonomy import DOMAINS, RELATIONS
 
 _TITLES = {
     "relation": "By relation of the message to the ones before",

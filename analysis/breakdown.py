@@ -7,9 +7,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from thoughttrace.analysis.headline import estimate
-from thoughttrace.analysis.intervals import Numbers
 from thoughttrace.analysis.runs import Run
-from thoughttrace.datasets.conversation import TYPES
+from thoughttrace.analysis.stats.intervals import Numbers
+from thoughttrace.core.record import TYPES
 
 MIN_SAMPLES, MIN_USERS = 10, 5
 """A group with fewer scored samples or users is shown as too small: its interval would say next to nothing."""

@@ -10,11 +10,12 @@ from pathlib import Path
 import fsspec
 import pandas as pd
 
-from thoughttrace.analysis import costs, logs
+from thoughttrace.analysis import logs
 from thoughttrace.analysis.finished import CannotCountError, Header
 from thoughttrace.analysis.logs import read_log
-from thoughttrace.datasets import prices
-from thoughttrace.datasets.cache import cache_dir
+from thoughttrace.analysis.read import costs
+from thoughttrace.core import prices
+from thoughttrace.core.cache_dir import cache_dir
 
 _TAIL = 1 << 16
 # Another reader, or other prices, may find other things in the same log.

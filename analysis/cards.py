@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 
 from thoughttrace.analysis.finished import Header, gather
-from thoughttrace.analysis.intervals import cluster_mean
 from thoughttrace.analysis.probe_logs import read_probe_log
+from thoughttrace.analysis.stats.intervals import cluster_mean
 from thoughttrace.analysis.tables import Rows, dollars, percent, percents
 
 ALL = "all"

@@ -1,4 +1,4 @@
-"""How far models name the dataset's types of thoughts: accuracy, macro-F1, kappa, and paired differences."""
+"""How far models name the dataset's types of thoughts: accuracy, macro-F1, cohen_kappa, and paired differences."""
 
 from collections.abc import Sequence
 from itertools import combinations
@@ -9,9 +9,9 @@ import pandas as pd
 
 from thoughttrace.analysis.comparison import holm
 from thoughttrace.analysis.confused import tallies
-from thoughttrace.analysis.confusion import bootstrapped, kappa, macro_f1
 from thoughttrace.analysis.finished import Header, Read
-from thoughttrace.analysis.intervals import paired_difference
+from thoughttrace.analysis.stats.interrater import bootstrap_counts, cohen_kappa, macro_f1
+from thoughttrace.analysis.stats.intervals import paired_difference
 from thoughttrace.analysis.thought_logs import NONE, mean_of, missing, per_thought, run_of
 
 _DECLINED = ("refused", "empty", "unparsable")
@@ -59,8 +59,8 @@ def _accuracy(header: Header, rows: pd.DataFrame) -> dict[str, Any]:
     found = {"accuracy": mean_of(scored, (0.0, 1.0))}
     counts = tallies(header, scored)
     found |= {
-        name: bootstrapped(counts, statistic) if len(scored) else NONE
-        for name, statistic in (("macro_f1", macro_f1), ("kappa", kappa))
+        name: bootstrap_counts(counts, statistic) if len(scored) else NONE
+        for name, statistic in (("macro_f1", macro_f1), ("kappa", cohen_kappa))
     }
     shares = scored["type"].value_counts(normalize=True)
     row = run_of(header)

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from statsmodels.stats.multitest import multipletests
 
-from thoughttrace.analysis.intervals import paired_difference
 from thoughttrace.analysis.runs import Run
-from thoughttrace.datasets.errors import UserError
+from thoughttrace.analysis.stats.intervals import paired_difference
+from thoughttrace.core.errors import UserError
 
 By = Literal["model", "context", "judge", "prompt", "date"]
 """In what two compared runs may differ; in everything else they must be equal."""

@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 
 from thoughttrace.analysis.breakdown import MIN_SAMPLES, MIN_USERS
-from thoughttrace.analysis.confusion import confusions, f1
 from thoughttrace.analysis.finished import Header, Read
-from thoughttrace.analysis.intervals import Numbers
+from thoughttrace.analysis.stats.interrater import confusions, f1
+from thoughttrace.analysis.stats.intervals import Numbers
 from thoughttrace.analysis.thought_logs import mean_of, run_of
-from thoughttrace.datasets.conversation import TYPES, Kind
+from thoughttrace.core.record import TYPES, Kind
 
 NO_TYPE = "no type"
 """What stands as the answer of a model that named none."""

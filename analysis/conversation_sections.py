@@ -12,7 +12,7 @@ from thoughttrace.analysis.profile.shares import share_cells
 from thoughttrace.analysis.runs import Runs
 from thoughttrace.analysis.section import Section
 from thoughttrace.analysis.tables import Rows, interval, percent
-from thoughttrace.datasets.topics import SUBTOPICS
+from thoughttrace.datasets.taxonomy import SUBTOPICS
 
 _INTERVALS = "95 % intervals are clustered by user (CR2). What no valid label was given to is left out and counted."
 _PUBLISHED = (

@@ -7,13 +7,12 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from thoughttrace.analysis.confusion import bootstrapped, confusions, kappa
 from thoughttrace.analysis.finished import Header, Read
 from thoughttrace.analysis.profile.shares import mean_of
+from thoughttrace.analysis.stats.interrater import bootstrap_counts, cohen_kappa, confusions
 from thoughttrace.analysis.thought_logs import missing
-from thoughttrace.datasets.published import published_labels
-from thoughttrace.datasets.relations import RELATIONS
-from thoughttrace.datasets.topics import DOMAINS, SUBTOPICS
+from thoughttrace.core.published import published_labels
+from thoughttrace.datasets.taxonomy import DOMAINS, RELATIONS, SUBTOPICS
 
 Of = Literal["relation", "domain", "subtopic"]
 
@@ -104,7 +103,7 @@ def _paired(of: str, pair: pd.DataFrame) -> list[tuple[str, list[str], list[str]
 
 
 def _alike(x: list[str], y: list[str], users: pd.Series, names: tuple[str, ...]) -> dict[str, Any]:
-    found = bootstrapped(confusions(x, y, users.to_numpy(), names), kappa)
+    found = bootstrap_counts(confusions(x, y, users.to_numpy(), names), cohen_kappa)
     return {
         "n": found.n,
         "users": found.clusters,

@@ -9,7 +9,7 @@ import pandas as pd
 from inspect_ai.log import EvalLog, EvalSampleSummary, list_eval_logs, read_eval_log, read_eval_log_sample_summaries
 from inspect_ai.scorer import Score
 
-from thoughttrace.datasets.errors import UserError
+from thoughttrace.core.errors import UserError
 
 Header = dict[str, Any]
 """What made a log, and what names its result; plain values that JSON can hold."""

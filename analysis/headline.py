@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from thoughttrace.analysis.intervals import Numbers, cluster_mean
 from thoughttrace.analysis.runs import Run
-from thoughttrace.analysis.variance import components
-from thoughttrace.datasets.conversation import Kind
-from thoughttrace.datasets.prices import LOCAL, Prices, our_prices
+from thoughttrace.analysis.stats.intervals import Numbers, cluster_mean
+from thoughttrace.analysis.stats.variance import components
+from thoughttrace.core.prices import LOCAL, Prices, our_prices
+from thoughttrace.core.record import Kind
 
 SCALE = (1.0, 5.0)
 """The ends of the agreement scale."""

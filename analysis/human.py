@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from thoughttrace.analysis.corrected import corrected_mean, tuned
 from thoughttrace.analysis.headline import SCALE
-from thoughttrace.analysis.intervals import Interval
-from thoughttrace.analysis.ratings import inferences
-from thoughttrace.analysis.reliability import alpha, kappa
+from thoughttrace.analysis.read.human_ratings import inferences
 from thoughttrace.analysis.runs import Run
+from thoughttrace.analysis.stats.interrater import alpha, kappa
+from thoughttrace.analysis.stats.intervals import Interval
+from thoughttrace.analysis.stats.ppi import corrected_mean, tuned
 from thoughttrace.analysis.tables import Rows, interval
-from thoughttrace.datasets.errors import UserError
+from thoughttrace.core.errors import UserError
 
 HUMAN_NOTE = (
     "The corrected mean is what people would have rated on average: the judge's ratings of all samples, less the bias "

@@ -9,10 +9,10 @@ import pandas as pd
 import statsmodels.api as sm
 
 from thoughttrace.analysis.headline import estimate
-from thoughttrace.analysis.intervals import Interval, cluster_mean
-from thoughttrace.analysis.reliability import alpha, kappa
+from thoughttrace.analysis.stats.interrater import alpha, kappa
+from thoughttrace.analysis.stats.intervals import Interval, cluster_mean
 from thoughttrace.analysis.votes import by_judge
-from thoughttrace.datasets.model_names import family
+from thoughttrace.core.model_names import family
 
 
 def means(table: pd.DataFrame) -> pd.DataFrame:

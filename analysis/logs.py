@@ -13,10 +13,11 @@ from typing import Any
 import pandas as pd
 from inspect_ai.log import EvalLog, EvalSampleSummary, read_eval_log, read_eval_log_sample_summaries
 
-from thoughttrace.analysis.costs import Tariff, Usages, input_tokens, output_tokens
 from thoughttrace.analysis.finished import CannotCountError, Header, number, require_success, task_name
 from thoughttrace.analysis.overlap import longest_overlap
-from thoughttrace.datasets.conversation import KIND_OF, Kind
+from thoughttrace.analysis.read.costs import Tariff, Usages, input_tokens, output_tokens
+from thoughttrace.core.record import Kind
+from thoughttrace.datasets.conversation import KIND_OF
 
 TASKS: dict[str, Kind] = {f"infer_{kind}": kind for kind in KIND_OF.values()}
 """The tasks whose logs are read, in the order they are shown."""

@@ -15,7 +15,7 @@ from thoughttrace.analysis.drawing import INK, save
 from thoughttrace.analysis.files import write_tables
 from thoughttrace.analysis.section import Section
 from thoughttrace.analysis.tables import numeric, visible, without_empty
-from thoughttrace.datasets.errors import UserError
+from thoughttrace.core.errors import UserError
 
 _HERE = Path(__file__).resolve().parent
 _KEPT = "sections.json"

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from thoughttrace.analysis.corrected import labels_needed
 from thoughttrace.analysis.human import (
     HUMAN_NOTE,
     confusion,
@@ -15,11 +14,12 @@ from thoughttrace.analysis.human import (
     labels,
     left_out,
 )
-from thoughttrace.analysis.ratings import read_ratings
+from thoughttrace.analysis.read.human_ratings import read_ratings
 from thoughttrace.analysis.runs import Run, Runs
 from thoughttrace.analysis.section import Section
+from thoughttrace.analysis.stats.ppi import labels_needed
 from thoughttrace.analysis.tables import Rows
-from thoughttrace.datasets.errors import UserError
+from thoughttrace.core.errors import UserError
 
 _RUN = ["kind", "model", "context", "judge"]
 HALF_WIDTHS = (0.2, 0.15, 0.1, 0.05)

@@ -6,8 +6,8 @@ from typing import Any
 import pandas as pd
 from inspect_ai.log import EvalLog, EvalSampleSummary
 
-from thoughttrace.analysis.costs import Tariff, input_tokens, output_tokens
 from thoughttrace.analysis.finished import Header, named, read_finished
+from thoughttrace.analysis.read.costs import Tariff, input_tokens, output_tokens
 
 TASK = "judge_agreement"
 

@@ -9,9 +9,9 @@ import pandas as pd
 from thoughttrace.analysis.breakdown import GROUPINGS, MIN_SAMPLES, MIN_USERS
 from thoughttrace.analysis.finished import Header, Read
 from thoughttrace.analysis.headline import SCALE
-from thoughttrace.analysis.intervals import cluster_mean
+from thoughttrace.analysis.stats.intervals import cluster_mean
 from thoughttrace.analysis.thought_logs import NONE, mean_of, missing, run_of
-from thoughttrace.datasets.conversation import TYPES, Kind
+from thoughttrace.core.record import TYPES, Kind
 
 INFORMATIVE = 4
 """From this rating on, the paper is reported to have kept a thought for predicting the next message."""

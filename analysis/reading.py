@@ -7,8 +7,8 @@ import pandas as pd
 from inspect_ai.log import EvalSample, read_eval_log_sample
 
 from thoughttrace.analysis.runs import Run
-from thoughttrace.datasets.conversation import Kind
-from thoughttrace.datasets.render import rendered_messages
+from thoughttrace.core.record import Kind
+from thoughttrace.datasets.prompt import rendered_messages
 
 EACH = 8
 """Samples shown of each choice (best, worst, most disagreed) and kind."""

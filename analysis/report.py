@@ -8,7 +8,6 @@ from matplotlib.figure import Figure
 
 from thoughttrace.analysis import figures
 from thoughttrace.analysis.annotated import annotated_chapter
-from thoughttrace.analysis.annotations import read_annotations
 from thoughttrace.analysis.breakdown import breakdown
 from thoughttrace.analysis.comparison import BYS, compare, ranking
 from thoughttrace.analysis.drawing import save
@@ -18,6 +17,7 @@ from thoughttrace.analysis.others import other_chapters
 from thoughttrace.analysis.page import Tables, write_page
 from thoughttrace.analysis.pages import Chapter, copy_chapters, write_chapter
 from thoughttrace.analysis.people import human_sections
+from thoughttrace.analysis.read.annotations import read_annotations
 from thoughttrace.analysis.runs import Runs
 from thoughttrace.analysis.sections import judge_sections, scale_sections
 from thoughttrace.analysis.tables import (
@@ -26,7 +26,7 @@ from thoughttrace.analysis.tables import (
     headline_rows,
     ranking_rows,
 )
-from thoughttrace.datasets.errors import UserError
+from thoughttrace.core.errors import UserError
 
 
 def write_report(

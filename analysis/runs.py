@@ -11,9 +11,9 @@ import pandas as pd
 from thoughttrace.analysis.cache import read_cached
 from thoughttrace.analysis.finished import CannotCountError, Header, log_files
 from thoughttrace.analysis.logs import TASKS, OtherTaskError
-from thoughttrace.datasets.conversation import Kind
-from thoughttrace.datasets.errors import UserError
-from thoughttrace.datasets.model_names import same_model
+from thoughttrace.core.errors import UserError
+from thoughttrace.core.model_names import same_model
+from thoughttrace.core.record import Kind
 
 Track = Callable[[Sequence[str]], Iterable[str]]
 """Shows progress over files while they are gone through."""

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from thoughttrace.analysis.comparison import LEVEL, holm
-from thoughttrace.analysis.intervals import paired_difference, ratio_of_means
 from thoughttrace.analysis.runs import Run
+from thoughttrace.analysis.stats.intervals import paired_difference, ratio_of_means
 
 FLOOR = "someone_else"
 CEILINGS = ("reworded", "target")

@@ -7,9 +7,9 @@ import pandas as pd
 from inspect_ai.log import EvalSampleSummary
 
 from thoughttrace.analysis.finished import Header, Read, gather, named, number, read_finished
-from thoughttrace.analysis.intervals import Interval, cluster_mean
 from thoughttrace.analysis.runs import Runs
-from thoughttrace.datasets.conversation import TYPES
+from thoughttrace.analysis.stats.intervals import Interval, cluster_mean
+from thoughttrace.core.record import TYPES
 
 BASELINE = "baseline (embedding, logistic regression)"
 """What stands as the model of logs of `classify_thought` that no model answered."""

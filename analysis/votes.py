@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from thoughttrace.analysis.intervals import cluster_mean
 from thoughttrace.analysis.runs import Run
-from thoughttrace.datasets.model_names import family
+from thoughttrace.analysis.stats.intervals import cluster_mean
+from thoughttrace.core.model_names import family
 
 
 def votes(runs: Sequence[Run]) -> pd.DataFrame:

@@ -148,7 +148,7 @@ def prepare(folder: Path, samples: int) -> None:
     """Write the conversations, and the same prompts as plain messages for the programs without Inspect."""
     from loading import THOUGHTS, write_conversations  # noqa: PLC0415
 
-    from thoughttrace.scorers.verdict import VERDICT, judge_prompt  # noqa: PLC0415
+    from thoughttrace.scorers.agreement import VERDICT, judge_prompt  # noqa: PLC0415
     from thoughttrace.tasks.infer_reason import infer_reason  # noqa: PLC0415
 
     data = folder / "conversations.jsonl"

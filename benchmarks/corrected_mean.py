@@ -30,8 +30,8 @@ from rich.progress import Progress
 from rich.table import Table
 from scipy import stats
 
-from thoughttrace.analysis.corrected import corrected_mean, tuned
-from thoughttrace.analysis.intervals import cluster_mean
+from thoughttrace.analysis.stats.intervals import cluster_mean
+from thoughttrace.analysis.stats.ppi import corrected_mean, tuned
 
 Numbers = npt.NDArray[np.float64]
 

@@ -28,7 +28,7 @@ from rich.progress import Progress
 from rich.table import Table
 from scipy import stats
 
-from thoughttrace.analysis.intervals import cluster_mean
+from thoughttrace.analysis.stats.intervals import cluster_mean
 
 Numbers = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.intp]

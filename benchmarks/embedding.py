@@ -28,9 +28,8 @@ from rich.table import Table
 
 from thoughttrace.analysis.shift.pairs import cut
 from thoughttrace.datasets.sources import open_source
-from thoughttrace.models.embedders import Local
-from thoughttrace.models.vectors import pack
-from thoughttrace.scorers import embedding
+from thoughttrace.models import embedding
+from thoughttrace.models.embedding import Local, pack
 
 Vectors = npt.NDArray[np.float32]
 BASELINE = "batches of 64 as they come"

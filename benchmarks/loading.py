@@ -77,7 +77,7 @@ def plain(file: str) -> object:
 
 def cut(file: str, *kinds: str) -> object:
     """Make the samples that a command with these tasks makes."""
-    from thoughttrace.tasks.thoughts import thoughts  # noqa: PLC0415
+    from thoughttrace.tasks._inference import thoughts  # noqa: PLC0415
 
     dose = {"reason": "history", "reaction": "lookahead"}  # the tasks' defaults
     return [thoughts(kind, file, dose[kind], None, None, None, 0, None, False, None) for kind in kinds]  # type: ignore[arg-type]
@@ -91,7 +91,7 @@ PROGRAMS = {
 }
 
 _MEASURED = """
-import sys, time, thoughttrace.tasks.thoughts, resource, loading
+import sys, time, thoughttrace.tasks._inference, resource, loading
 from loading import peak
 file, before, started = sys.argv[1], peak(), time.perf_counter()
 kept = {program}

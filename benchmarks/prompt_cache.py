@@ -44,8 +44,9 @@ def child(layout: str, model: str, connections: int, data: str) -> None:
     from inspect_ai.model._providers import openai  # noqa: PLC0415
     from inspect_ai.solver import generate  # noqa: PLC0415
 
-    from thoughttrace.scorers import vote  # noqa: PLC0415
-    from thoughttrace.tasks import cached, thoughts  # noqa: PLC0415
+    from thoughttrace.models import prompt_cache as cached  # noqa: PLC0415
+    from thoughttrace.scorers import panel as vote  # noqa: PLC0415
+    from thoughttrace.tasks import _inference as thoughts  # noqa: PLC0415
     from thoughttrace.tasks.infer_reaction import infer_reaction  # noqa: PLC0415
     from thoughttrace.tasks.infer_reason import infer_reason  # noqa: PLC0415
 

@@ -23,7 +23,7 @@ from rich.progress import Progress
 from rich.table import Table
 from scipy import stats
 
-from thoughttrace.analysis.intervals import ratio_of_means
+from thoughttrace.analysis.stats.intervals import ratio_of_means
 
 Numbers = npt.NDArray[np.float64]
 

@@ -5,15 +5,12 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, cast, get_args
+from typing import cast, get_args
 
-from thoughttrace.datasets.conversation import Conversation, Kind, Message, Thought
-from thoughttrace.datasets.errors import UserError
-from thoughttrace.datasets.select import Item
-
-Control = Literal["someone_else", "anyone", "typical", "parrot", "target", "reworded"]
-"""Floors: another user's thought of the same type, of any type, the most typical one of the type, the annotated
-message. Ceilings: the target itself, and the target in other words, which a model writes."""
+from thoughttrace.core.errors import UserError
+from thoughttrace.core.record import Control, Kind
+from thoughttrace.datasets.conversation import Conversation, Message, Thought
+from thoughttrace.datasets.sampling import Item
 
 
 @dataclass(frozen=True)

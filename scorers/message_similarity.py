@@ -10,12 +10,12 @@ from inspect_ai.scorer import Score, Scorer, Target, mean, scorer, stderr
 from inspect_ai.solver import TaskState
 from pydantic import BaseModel
 
-from thoughttrace.datasets.errors import UserError
-from thoughttrace.datasets.render import block, marker
-from thoughttrace.scorers.form import Form
-from thoughttrace.scorers.grader import judges
-from thoughttrace.scorers.inference import inference_of
+from thoughttrace.core.errors import UserError
+from thoughttrace.datasets.prompt import block, marker
+from thoughttrace.scorers.answer import inference_of
+from thoughttrace.scorers.judges import judges
 from thoughttrace.scorers.panel import rate
+from thoughttrace.scorers.structured_output import Form
 
 
 class Nearness(BaseModel):

@@ -7,8 +7,8 @@ baseline for the judge to beat, never a judge.
 from inspect_ai.scorer import Score, Scorer, Target, mean, scorer, stderr
 from inspect_ai.solver import TaskState
 
-from thoughttrace.scorers.embedding import embed, require_embedder
-from thoughttrace.scorers.inference import inference_of
+from thoughttrace.models.embedding import embed, require_embedder
+from thoughttrace.scorers.answer import inference_of
 
 
 @scorer(metrics=[mean(), stderr(cluster="user")])

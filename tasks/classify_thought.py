@@ -7,17 +7,16 @@ from inspect_ai import Task, task
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 from pydantic import create_model
 
-from thoughttrace.datasets.census import census
-from thoughttrace.datasets.conversation import TYPES, Kind
-from thoughttrace.datasets.errors import UserError
+from thoughttrace.core.errors import UserError
+from thoughttrace.core.record import TYPES, Kind
+from thoughttrace.datasets.counts import census
+from thoughttrace.datasets.samples import parse_beside, parse_kind, select_thoughts, show
 from thoughttrace.datasets.sources import open_source
-from thoughttrace.datasets.thought_samples import parse_beside, parse_kind, select_thoughts, show
-from thoughttrace.scorers.filled import type_match
-from thoughttrace.scorers.form import Form
-from thoughttrace.tasks.controls import recite_control
-from thoughttrace.tasks.forms import fill
-from thoughttrace.tasks.one_thought import instructions, named, thought_samples, viewer
-from thoughttrace.tasks.type_baseline import predict_types
+from thoughttrace.scorers.labels import type_match
+from thoughttrace.scorers.structured_output import Form
+from thoughttrace.tasks._inference import recite_control
+from thoughttrace.tasks._labelling import fill, instructions, named, thought_samples, viewer
+from thoughttrace.tasks._type_baseline import predict_types
 
 _VIEWER = viewer("Types of thoughts", "type_match", "Same type", 0, 1)
 

@@ -2,10 +2,10 @@
 
 from inspect_ai import Task, task
 
+from thoughttrace.datasets.samples import Noted, parse_kind, quote, select_thoughts
 from thoughttrace.datasets.sources import open_source
-from thoughttrace.datasets.thought_samples import Noted, parse_kind, quote, select_thoughts
-from thoughttrace.scorers.filled import rating
-from thoughttrace.tasks.one_thought import RATING, give_rating, instructions, named, thought_samples, viewer
+from thoughttrace.scorers.labels import rating
+from thoughttrace.tasks._labelling import RATING, give_rating, instructions, named, thought_samples, viewer
 
 _VIEWER = viewer("What messages say of thoughts", "rating", "Said, 1–5", 1, 5)
 

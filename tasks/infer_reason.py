@@ -3,9 +3,9 @@
 from inspect_ai import Task, task
 
 from thoughttrace.scorers.agreement import agreement
-from thoughttrace.scorers.grader import judged, require_grader
+from thoughttrace.scorers.judges import judged, require_grader
 from thoughttrace.scorers.similarity import with_similarity
-from thoughttrace.tasks.thoughts import VIEWER, infer, thoughts
+from thoughttrace.tasks._inference import VIEWER, infer, thoughts
 
 
 @task

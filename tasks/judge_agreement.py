@@ -9,13 +9,13 @@ from inspect_ai.solver import Generate, Solver, TaskState, solver
 from inspect_ai.viewer import ScoreColorScale, TaskSamplesColumn, TaskSamplesSort, TaskSamplesView, ViewerConfig
 
 from thoughttrace import __version__
-from thoughttrace.datasets.conversation import TYPES
+from thoughttrace.core.record import TYPES
 from thoughttrace.datasets.probes import Probe, gather_probes, parse_families
 from thoughttrace.datasets.sources import open_source
+from thoughttrace.scorers.agreement import VERDICT, judge_prompt, rubric_hash
+from thoughttrace.scorers.panel import vote
 from thoughttrace.scorers.probe import probe
-from thoughttrace.scorers.verdict import VERDICT, judge_prompt, rubric_hash
-from thoughttrace.scorers.vote import vote
-from thoughttrace.tasks.forms import answered
+from thoughttrace.tasks._labelling import answered
 
 _VIEWER = ViewerConfig(
     # An attack is written to be run by its reader; show it as text.

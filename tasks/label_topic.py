@@ -9,18 +9,16 @@ from inspect_ai.model import ChatMessageSystem, ChatMessageUser
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 from pydantic import BaseModel, field_validator
 
+from thoughttrace.core.errors import UserError
 from thoughttrace.datasets.conversation import Conversation
-from thoughttrace.datasets.errors import UserError
-from thoughttrace.datasets.render import conversation_marker, render
-from thoughttrace.datasets.select import draw
+from thoughttrace.datasets.prompt import conversation_marker, render
+from thoughttrace.datasets.sampling import draw
 from thoughttrace.datasets.sources import open_source
-from thoughttrace.datasets.topics import SUBTOPICS, listed
-from thoughttrace.scorers.form import Form
+from thoughttrace.datasets.taxonomy import SUBTOPICS, listed
 from thoughttrace.scorers.labels import topic
-from thoughttrace.tasks.forms import fill
-from thoughttrace.tasks.labelling import viewer
-from thoughttrace.tasks.log_folder import require_log_folder
-from thoughttrace.tasks.one_thought import instructions, named
+from thoughttrace.scorers.structured_output import Form
+from thoughttrace.tasks._labelling import fill, instructions, label_viewer, named
+from thoughttrace.tasks._log_folder import require_log_folder
 
 _MOST = 3
 _Subtopic: Any = Literal[tuple(SUBTOPICS)]
@@ -49,7 +47,7 @@ FORM = Form(
     "Reply again with that object and nothing else.",
 )
 
-_VIEWER = viewer("Topics of conversations")
+_VIEWER = label_viewer("Topics of conversations")
 
 
 @task

@@ -2,11 +2,11 @@
 
 from inspect_ai import Task, task
 
-from thoughttrace.scorers.grader import judged, require_grader
+from thoughttrace.models.prompt_cache import generate_cached
+from thoughttrace.scorers.judges import judged, require_grader
 from thoughttrace.scorers.message_similarity import message_similarity
 from thoughttrace.scorers.similarity import with_similarity
-from thoughttrace.tasks.cached import generate_cached
-from thoughttrace.tasks.messages import VIEWER, messages
+from thoughttrace.tasks._next_message import VIEWER, messages
 
 
 @task

@@ -8,20 +8,17 @@ from inspect_ai.model import ChatMessageSystem, ChatMessageUser
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 from pydantic import BaseModel
 
-from thoughttrace.datasets.context import window
+from thoughttrace.core.errors import UserError
 from thoughttrace.datasets.conversation import Conversation
-from thoughttrace.datasets.errors import UserError
-from thoughttrace.datasets.prompt_cache import CacheOrdered
-from thoughttrace.datasets.relations import FIRST
-from thoughttrace.datasets.render import conversation_marker, render
-from thoughttrace.datasets.select import draw
+from thoughttrace.datasets.prompt import conversation_marker, render, window
+from thoughttrace.datasets.sampling import draw
 from thoughttrace.datasets.sources import open_source
-from thoughttrace.scorers.form import Form
+from thoughttrace.datasets.taxonomy import FIRST
+from thoughttrace.models.prompt_cache import CacheOrdered
 from thoughttrace.scorers.labels import relation
-from thoughttrace.tasks.forms import fill
-from thoughttrace.tasks.labelling import viewer
-from thoughttrace.tasks.log_folder import require_log_folder
-from thoughttrace.tasks.one_thought import instructions, named
+from thoughttrace.scorers.structured_output import Form
+from thoughttrace.tasks._labelling import fill, instructions, label_viewer, named
+from thoughttrace.tasks._log_folder import require_log_folder
 
 
 class Related(BaseModel):
@@ -38,7 +35,7 @@ FORM = Form(
     "new_request. Reply again with that object and nothing else.",
 )
 
-_VIEWER = viewer("Relations of messages")
+_VIEWER = label_viewer("Relations of messages")
 
 
 @task

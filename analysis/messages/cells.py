@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from thoughttrace.analysis.intervals import Numbers
 from thoughttrace.analysis.messages.logs import SETTING, Predicted
+from thoughttrace.analysis.stats.intervals import Numbers
 
 
 def settings(runs: Sequence[Predicted]) -> Iterator[tuple[dict[str, Any], list[Predicted]]]:

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 
 from thoughttrace.analysis.comparison import holm
-from thoughttrace.analysis.intervals import paired_difference, ratio_of_means
 from thoughttrace.analysis.messages.cells import cells, settings
 from thoughttrace.analysis.messages.logs import SETTING, Predicted
+from thoughttrace.analysis.stats.intervals import paired_difference, ratio_of_means
 
 ALL, BEFORE = "all", "written before"
 """Over which messages: all; those before which no thought shown was written after the message itself."""

@@ -8,9 +8,9 @@ from typing import Any
 import pandas as pd
 from inspect_ai.log import EvalLog, EvalSampleSummary
 
-from thoughttrace.analysis.costs import Tariff, input_tokens, output_tokens
 from thoughttrace.analysis.finished import CannotCountError, Header, gather, named, number, read_finished
-from thoughttrace.datasets.model_names import same_model
+from thoughttrace.analysis.read.costs import Tariff, input_tokens, output_tokens
+from thoughttrace.core.model_names import same_model
 
 TASK = "predict_message"
 

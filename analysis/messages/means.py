@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from thoughttrace.analysis.headline import NO_ANSWER, USAGE
-from thoughttrace.analysis.intervals import cluster_mean
 from thoughttrace.analysis.messages.logs import SETTING, Predicted
+from thoughttrace.analysis.stats.intervals import cluster_mean
 
 SCALE = (0.0, 100.0)
 """The ends of the similarity scale."""

@@ -11,7 +11,7 @@ from thoughttrace.analysis.profile.frames import Frames
 from thoughttrace.analysis.profile.people import NOT_TOLD, groups
 from thoughttrace.analysis.profile.shares import mean_of, per_cent, share_cells, whole
 from thoughttrace.analysis.section import Section
-from thoughttrace.datasets.conversation import TYPES
+from thoughttrace.core.record import TYPES
 
 _TURNS = (1, 2, 3, 4, 5, 9, 17)
 

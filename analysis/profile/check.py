@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from thoughttrace.analysis.section import Section
-from thoughttrace.datasets.published import PER_MODEL, published_counts
+from thoughttrace.core.published import PER_MODEL, published_counts
 from thoughttrace.datasets.sources import Source
 
 _RELEASE = "ThoughtTrace.jsonl"

@@ -13,8 +13,9 @@ from thoughttrace.analysis.profile.figures import COLOURS, SOFT
 from thoughttrace.analysis.profile.frames import Frames
 from thoughttrace.analysis.profile.shares import whole
 from thoughttrace.analysis.section import Section
-from thoughttrace.datasets.census import census
-from thoughttrace.datasets.conversation import TYPES, Conversation
+from thoughttrace.core.record import TYPES
+from thoughttrace.datasets.conversation import Conversation
+from thoughttrace.datasets.counts import census
 from thoughttrace.datasets.sources import Source
 
 

@@ -9,7 +9,8 @@ import pandas as pd
 
 from thoughttrace.analysis.profile.shares import whole
 from thoughttrace.analysis.section import Section
-from thoughttrace.datasets.conversation import TYPES, Conversation, Message
+from thoughttrace.core.record import TYPES
+from thoughttrace.datasets.conversation import Conversation, Message
 
 _HIDDEN = re.compile("[\u200b\u2060\ufeff]")
 _SHOWN = 5

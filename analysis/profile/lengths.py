@@ -15,8 +15,8 @@ from thoughttrace.analysis.profile.figures import COLOURS, SOFT
 from thoughttrace.analysis.profile.frames import Frames
 from thoughttrace.analysis.profile.shares import limits, mean_of, whole
 from thoughttrace.analysis.section import Section
-from thoughttrace.datasets.chats import Chat
-from thoughttrace.datasets.errors import UserError
+from thoughttrace.core.errors import UserError
+from thoughttrace.datasets.other_chats import Chat
 
 MEASURES = {
     "turns of a conversation": "turns",

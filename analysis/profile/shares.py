@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from thoughttrace.analysis.breakdown import MIN_SAMPLES, MIN_USERS
-from thoughttrace.analysis.intervals import cluster_mean
+from thoughttrace.analysis.stats.intervals import cluster_mean
 
 TOO_SMALL = f"too small: under {MIN_SAMPLES} of them or {MIN_USERS} users"
 

@@ -10,7 +10,7 @@ from matplotlib.patches import Patch
 from thoughttrace.analysis.breakdown import STAGES
 from thoughttrace.analysis.drawing import STYLE
 from thoughttrace.analysis.profile.figures import COLOURS, PUBLISHED_COLOUR, SOFT, ordered, readable
-from thoughttrace.datasets.conversation import TYPES
+from thoughttrace.core.record import TYPES
 
 _ACROSS = 4
 """Panels side by side."""

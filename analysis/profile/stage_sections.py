@@ -18,7 +18,7 @@ from thoughttrace.analysis.profile.stages import (
     stage_shares,
 )
 from thoughttrace.analysis.section import Section
-from thoughttrace.datasets.conversation import TYPES
+from thoughttrace.core.record import TYPES
 
 _EQUAL_BARS = (
     "The bars of the paper's figure are equal in height and joined by flows, which speaks for reading each "

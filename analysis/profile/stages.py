@@ -9,8 +9,8 @@ import pandas as pd
 from thoughttrace.analysis.breakdown import STAGES, stage
 from thoughttrace.analysis.profile.figures import ordered
 from thoughttrace.analysis.profile.shares import mean_of
-from thoughttrace.datasets.conversation import TYPES
-from thoughttrace.datasets.published import published_types
+from thoughttrace.core.published import published_types
+from thoughttrace.core.record import TYPES
 
 SAMPLED, NEAREST = "four of each conversation", "nearest position"
 """The rules: a conversation's thoughts read at four places; every thought at the stage it is nearest to."""

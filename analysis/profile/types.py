@@ -3,14 +3,14 @@
 import numpy as np
 import pandas as pd
 
-from thoughttrace.analysis.intervals import ratio_of_means
 from thoughttrace.analysis.profile.figures import ordered, readable, rows_figure
 from thoughttrace.analysis.profile.frames import Frames
 from thoughttrace.analysis.profile.shares import TOO_SMALL, mean_cells, mean_of, per_cent, share_cells, whole
 from thoughttrace.analysis.section import Section
+from thoughttrace.analysis.stats.intervals import ratio_of_means
 from thoughttrace.analysis.tables import interval
-from thoughttrace.datasets.conversation import TYPES
-from thoughttrace.datasets.published import published_types
+from thoughttrace.core.published import published_types
+from thoughttrace.core.record import TYPES
 
 _BY_USER = "95 % intervals are clustered by user (CR2)."
 

@@ -7,10 +7,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from thoughttrace.analysis.comparison import holm
-from thoughttrace.analysis.intervals import Interval, paired_difference
 from thoughttrace.analysis.shift.clouds import Numbers, Vectors
 from thoughttrace.analysis.shift.pairs import RELATIONS
-from thoughttrace.analysis.shift.regression import coefficient
+from thoughttrace.analysis.stats.intervals import Interval, coefficient, paired_difference
 
 COMPARISONS = [(b, a) for a, b in combinations(RELATIONS, 2)]
 """Each relation against those before it."""

@@ -6,12 +6,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from thoughttrace.analysis.intervals import cluster_mean
 from thoughttrace.analysis.shift.clouds import Vectors, centroids, median_distance, mmd
 from thoughttrace.analysis.shift.distances import compare, cosine_distances
 from thoughttrace.analysis.shift.pairs import RELATIONS
 from thoughttrace.analysis.shift.probe import FOLDS, probe
 from thoughttrace.analysis.shift.projection import FEWEST, MOST, Plane, differences, radii, sample_of_users, steps
+from thoughttrace.analysis.stats.intervals import cluster_mean
 
 ALL, ALIKE = "all", "like length"
 

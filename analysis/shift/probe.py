@@ -3,8 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
-from thoughttrace.analysis.intervals import Interval, cluster_mean
 from thoughttrace.analysis.shift.clouds import Numbers, Vectors
+from thoughttrace.analysis.stats.intervals import Interval, cluster_mean
 
 FOLDS = 5
 

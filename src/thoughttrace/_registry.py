@@ -1,9 +1,9 @@
 """What Inspect finds under the name `thoughttrace` (entry point group `inspect_ai`)."""
 
-from thoughttrace.models.local import local
+from inspect_ai.model import ModelAPI, modelapi
+
 from thoughttrace.scorers.agreement import agreement
-from thoughttrace.scorers.filled import rating, type_match
-from thoughttrace.scorers.labels import relation, topic
+from thoughttrace.scorers.labels import rating, relation, topic, type_match
 from thoughttrace.scorers.message_similarity import message_similarity
 from thoughttrace.scorers.probe import probe
 from thoughttrace.scorers.similarity import similarity
@@ -37,3 +37,16 @@ __all__ = [
     "topic",
     "type_match",
 ]
+
+
+@modelapi(name="local")
+def local() -> type[ModelAPI]:
+    """A small model that runs in this process, as `local/NAME` or `local/PATH.gguf`.
+
+    NAME is one of those that `thoughttrace fetch-model` lists; its weights are fetched at first use.
+    See `thoughttrace.models.local.LocalAPI` for the arguments (`-M name=value`).
+    """
+    # Imported here: the provider is registered wherever Inspect runs, its runtime is an extra.
+    from thoughttrace.models.local import LocalAPI  # noqa: PLC0415
+
+    return LocalAPI

@@ -10,8 +10,8 @@ import pytest
 from inspect_ai import eval as inspect_eval
 from inspect_ai.log import EvalLog
 
-from thoughttrace.datasets.conversation import TYPES
-from thoughttrace.datasets.topics import SUBTOPICS
+from thoughttrace.core.record import TYPES
+from thoughttrace.datasets.taxonomy import SUBTOPICS
 from thoughttrace.tasks.classify_thought import classify_thought
 from thoughttrace.tasks.cover_thought import cover_thought
 from thoughttrace.tasks.infer_reaction import infer_reaction

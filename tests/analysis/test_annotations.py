@@ -10,12 +10,12 @@ from click.testing import CliRunner
 from inspect_ai import eval as inspect_eval
 
 from thoughttrace.analysis.annotated import annotated_chapter
-from thoughttrace.analysis.annotations import annotations, read_annotations
+from thoughttrace.analysis.read.annotations import annotations, read_annotations
 from thoughttrace.analysis.runs import read_runs
 from thoughttrace.cli.main import main
-from thoughttrace.datasets.quality import read_quality
 from thoughttrace.datasets.sources import open_source
-from thoughttrace.datasets.topics import SUBTOPICS
+from thoughttrace.datasets.taxonomy import SUBTOPICS
+from thoughttrace.tasks._next_message import read_quality
 from thoughttrace.tasks.infer_reaction import infer_reaction
 from thoughttrace.tasks.infer_reason import infer_reason
 from thoughttrace.tasks.label_topic import label_topic

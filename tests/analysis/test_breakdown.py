@@ -11,8 +11,8 @@ from matplotlib.collections import QuadMesh
 
 from thoughttrace.analysis.breakdown import GROUPINGS, STAGES, breakdown, stage
 from thoughttrace.analysis.figures import groups
-from thoughttrace.analysis.intervals import cluster_mean
 from thoughttrace.analysis.runs import read_runs
+from thoughttrace.analysis.stats.intervals import cluster_mean
 
 Run = Callable[..., EvalLog]
 

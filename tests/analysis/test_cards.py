@@ -12,8 +12,8 @@ from inspect_ai.log import EvalLog, read_eval_log, write_eval_log
 
 from thoughttrace.analysis.cards import ALL, card_rows, cards
 from thoughttrace.analysis.finished import log_files
-from thoughttrace.analysis.intervals import cluster_mean
-from thoughttrace.datasets.errors import UserError
+from thoughttrace.analysis.stats.intervals import cluster_mean
+from thoughttrace.core.errors import UserError
 from thoughttrace.tasks.judge_agreement import judge_agreement
 
 Rate = Callable[[dict[str, Any], int], int | None]

@@ -16,10 +16,10 @@ from statsmodels.stats.multitest import multipletests
 
 from thoughttrace.analysis.classified import accuracies, differences
 from thoughttrace.analysis.confused import NO_TYPE, by_type, confused
-from thoughttrace.analysis.intervals import cluster_mean, paired_difference
 from thoughttrace.analysis.runs import Runs, read_runs
+from thoughttrace.analysis.stats.intervals import cluster_mean, paired_difference
 from thoughttrace.analysis.thought_logs import BASELINE, thought_logs
-from thoughttrace.datasets.conversation import TYPES
+from thoughttrace.core.record import TYPES
 from thoughttrace.tasks.classify_thought import classify_thought
 
 TASK = "classify_thought"

@@ -13,7 +13,7 @@ from inspect_ai.log import EvalLog
 from thoughttrace.analysis.comparison import compare, ranking, require
 from thoughttrace.analysis.runs import Run
 from thoughttrace.cli.main import main
-from thoughttrace.datasets.errors import UserError
+from thoughttrace.core.errors import UserError
 
 SETTING = {
     "kind": "reason", "judge": "j", "context": "history", "task_version": "1-A", "prompt_hash": "p", "rubric_hash": "r",

@@ -6,7 +6,7 @@ import pytest
 from sklearn.metrics import cohen_kappa_score, confusion_matrix, f1_score, precision_recall_fscore_support
 from statsmodels.stats.inter_rater import cohens_kappa
 
-from thoughttrace.analysis.confusion import DRAWS, bootstrapped, confusions, f1, kappa, macro_f1
+from thoughttrace.analysis.stats.interrater import DRAWS, bootstrap_counts, cohen_kappa, confusions, f1, macro_f1
 
 TYPES = ("a", "b", "c", "d")
 
@@ -31,8 +31,8 @@ def test_statistics_equal_those_of_scikit_learn_and_statsmodels(seed: int, absen
     present = [name for name in TYPES if name != absent]
     expected = f1_score(labels, answers, labels=present, average="macro", zero_division=0)
     assert macro_f1(total) == pytest.approx(expected)
-    assert kappa(total) == pytest.approx(cohen_kappa_score(labels, answers))
-    assert kappa(total) == pytest.approx(cohens_kappa(square).kappa)
+    assert cohen_kappa(total) == pytest.approx(cohen_kappa_score(labels, answers))
+    assert cohen_kappa(total) == pytest.approx(cohens_kappa(square).cohen_kappa)
     each = precision_recall_fscore_support(labels, answers, labels=list(TYPES), zero_division=0)[2]
     assert f1(total) == pytest.approx(each)
 
@@ -46,11 +46,11 @@ def test_each_user_has_their_own_counts() -> None:
         assert (counts[code] == confusion_matrix(own["label"], own["answer"], labels=[*TYPES, ""])[:4]).all()
 
 
-@pytest.mark.parametrize("statistic", [macro_f1, kappa])
+@pytest.mark.parametrize("statistic", [macro_f1, cohen_kappa])
 def test_the_bootstrap_equals_one_that_draws_users_in_a_loop(statistic: object) -> None:
     labels, answers, users = drawn(7)
     frame = pd.DataFrame({"label": labels, "answer": answers, "user": users})
-    found = bootstrapped(confusions(labels, answers, users, TYPES), statistic)  # type: ignore[arg-type]
+    found = bootstrap_counts(confusions(labels, answers, users, TYPES), statistic)  # type: ignore[arg-type]
     names = list(pd.factorize(np.array(users))[1])
     own = dict(iter(frame.groupby("user")))
     values = []
@@ -59,7 +59,7 @@ def test_the_bootstrap_equals_one_that_draws_users_in_a_loop(statistic: object) 
         present = [one for one in TYPES if one in set(rows["label"])]
         values.append(
             cohen_kappa_score(rows["label"], rows["answer"])
-            if statistic is kappa
+            if statistic is cohen_kappa
             else f1_score(rows["label"], rows["answer"], labels=present, average="macro", zero_division=0)
         )
     assert (found.n, found.clusters) == (120, 9)
@@ -71,13 +71,13 @@ def test_the_bootstrap_equals_one_that_draws_users_in_a_loop(statistic: object) 
 
 def test_the_same_data_give_the_same_limits() -> None:
     counts = confusions(*drawn(1), TYPES)
-    assert bootstrapped(counts, kappa) == bootstrapped(counts, kappa)
+    assert bootstrap_counts(counts, cohen_kappa) == bootstrap_counts(counts, cohen_kappa)
 
 
 def test_where_there_is_no_interval_it_is_said() -> None:
-    alone = bootstrapped(confusions(["a", "b"], ["a", "a"], ["u", "u"], TYPES), kappa)
+    alone = bootstrap_counts(confusions(["a", "b"], ["a", "a"], ["u", "u"], TYPES), cohen_kappa)
     assert (alone.reason, alone.clusters) == ("one user only: no interval can be told", 1)
     assert np.isnan(alone.lower)
-    same = bootstrapped(confusions(["a", "a"], ["a", "a"], ["u", "v"], TYPES), kappa)
+    same = bootstrap_counts(confusions(["a", "a"], ["a", "a"], ["u", "v"], TYPES), cohen_kappa)
     assert np.isnan(same.estimate)
     assert same.reason == "labels and answers are all one type"

@@ -17,8 +17,7 @@ from thoughttrace.analysis.conversations import agreements, shares
 from thoughttrace.analysis.label_logs import label_logs
 from thoughttrace.analysis.runs import Runs, read_runs
 from thoughttrace.cli.main import main
-from thoughttrace.datasets.relations import RELATIONS
-from thoughttrace.datasets.topics import DOMAINS, SUBTOPICS
+from thoughttrace.datasets.taxonomy import DOMAINS, RELATIONS, SUBTOPICS
 from thoughttrace.tasks.label_topic import label_topic
 from thoughttrace.tasks.relate_messages import relate_messages
 

@@ -9,9 +9,9 @@ import pytest
 import statsmodels.api as sm
 from scipy import stats
 
-from thoughttrace.analysis.corrected import corrected_mean, labels_needed, tuned
-from thoughttrace.analysis.intervals import Interval, cluster_mean
-from thoughttrace.datasets.errors import UserError
+from thoughttrace.analysis.stats.intervals import Interval, cluster_mean
+from thoughttrace.analysis.stats.ppi import corrected_mean, labels_needed, tuned
+from thoughttrace.core.errors import UserError
 
 Numbers = npt.NDArray[Any]
 FREE = (-math.inf, math.inf)

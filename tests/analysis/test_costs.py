@@ -9,10 +9,10 @@ import pytest
 from inspect_ai.log import EvalConfig, EvalDataset, EvalLog, EvalSampleSummary, EvalSpec
 from inspect_ai.model import GenerateConfig, ModelConfig, ModelUsage
 
-from thoughttrace.analysis.costs import Tariff, input_tokens, output_tokens
 from thoughttrace.analysis.headline import headline, price_note
+from thoughttrace.analysis.read.costs import Tariff, input_tokens, output_tokens
 from thoughttrace.analysis.runs import read_runs
-from thoughttrace.datasets.prices import Price, Prices
+from thoughttrace.core.prices import Price, Prices
 
 PRICE = Price(input=1, output=10, input_cache_read=0.1, input_cache_write=2, batch=0.5)
 PRICES = Prices({"a/model": PRICE, "a/judge": PRICE})

@@ -14,12 +14,12 @@ from click.testing import CliRunner
 from inspect_ai.log import EvalLog
 from statsmodels.stats.inter_rater import cohens_kappa
 
-from thoughttrace.analysis.corrected import corrected_mean, labels_needed
 from thoughttrace.analysis.human import confusion, confusion_rows, human, human_rows, labels, left_out
-from thoughttrace.analysis.ratings import Rating, append, inference_hash, inferences, read_ratings
+from thoughttrace.analysis.read.human_ratings import Rating, append, inference_hash, inferences, read_ratings
 from thoughttrace.analysis.runs import Run, read_runs
+from thoughttrace.analysis.stats.ppi import corrected_mean, labels_needed
 from thoughttrace.cli.main import main
-from thoughttrace.datasets.errors import UserError
+from thoughttrace.core.errors import UserError
 
 Runner = Callable[..., EvalLog]
 

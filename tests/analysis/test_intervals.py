@@ -9,8 +9,8 @@ import pytest
 import statsmodels.api as sm
 from scipy import stats
 
-from thoughttrace.analysis import intervals
-from thoughttrace.analysis.intervals import cluster_mean, paired_difference
+from thoughttrace.analysis.stats import intervals
+from thoughttrace.analysis.stats.intervals import cluster_mean, paired_difference
 
 Numbers = npt.NDArray[Any]
 

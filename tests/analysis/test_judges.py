@@ -16,10 +16,10 @@ from inspect_ai.log import read_eval_log, write_eval_log
 from statsmodels.stats.inter_rater import cohens_kappa
 
 from thoughttrace.analysis import judges
-from thoughttrace.analysis.intervals import cluster_mean
-from thoughttrace.analysis.reliability import alpha, kappa
 from thoughttrace.analysis.report import write_report
 from thoughttrace.analysis.runs import read_runs
+from thoughttrace.analysis.stats.interrater import alpha, kappa
+from thoughttrace.analysis.stats.intervals import cluster_mean
 from thoughttrace.analysis.votes import repeated, votes
 from thoughttrace.scorers.agreement import agreement
 from thoughttrace.tasks.infer_reason import infer_reason

@@ -12,10 +12,10 @@ import pytest
 from scipy import stats
 
 from thoughttrace.analysis.finished import log_files
-from thoughttrace.analysis.intervals import bell_mccaffrey_df
 from thoughttrace.analysis.messages.gains import gains, shares
 from thoughttrace.analysis.messages.logs import Predicted, predictions
 from thoughttrace.analysis.messages.means import means
+from thoughttrace.analysis.stats.intervals import bell_mccaffrey_df
 
 ADDED = {"none": 0, "reasons": 5, "both": 20, "shuffled": 0, "inferred": 10}
 MODELS = ("ann", "bob")

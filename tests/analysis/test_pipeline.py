@@ -14,9 +14,9 @@ from scipy import stats
 from thoughttrace.analysis.headline import headline
 from thoughttrace.analysis.report import write_report
 from thoughttrace.analysis.runs import read_runs
-from thoughttrace.datasets.conversation import Kind
+from thoughttrace.core.record import Kind
 from thoughttrace.datasets.load import load_conversations
-from thoughttrace.scorers.verdict import VERDICT, judge_prompt
+from thoughttrace.scorers.agreement import VERDICT, judge_prompt
 
 MODELS = ("m1", "m2")
 

@@ -7,9 +7,17 @@ import pytest
 from click.testing import CliRunner, Result
 from inspect_ai.log import EvalLog, read_eval_log, write_eval_log
 
-from thoughttrace.analysis.assumptions import Assumptions, Figures, even, pilot
-from thoughttrace.analysis.planning import detectable, half_width, users_for_difference, users_for_half_width
 from thoughttrace.analysis.runs import read_runs
+from thoughttrace.analysis.stats.power import (
+    Assumptions,
+    Figures,
+    detectable,
+    even,
+    half_width,
+    pilot,
+    users_for_difference,
+    users_for_half_width,
+)
 from thoughttrace.cli.main import main
 
 STATED = {"--sd": "1.1", "--icc": "0.1", "--per-user": "4"}

@@ -10,17 +10,20 @@ import pytest
 from scipy import stats
 from statsmodels.stats.power import TTestPower
 
-from thoughttrace.analysis.assumptions import Assumptions, Figures, even, pilot
-from thoughttrace.analysis.intervals import bell_mccaffrey_df, cluster_mean, paired_difference
-from thoughttrace.analysis.planning import (
+from thoughttrace.analysis.stats.intervals import bell_mccaffrey_df, cluster_mean, paired_difference
+from thoughttrace.analysis.stats.power import (
+    Assumptions,
+    Figures,
     detectable,
+    even,
     half_width,
+    pilot,
     power,
     users_for_difference,
     users_for_half_width,
     users_within,
 )
-from thoughttrace.datasets.errors import UserError
+from thoughttrace.core.errors import UserError
 
 Numbers = npt.NDArray[Any]
 

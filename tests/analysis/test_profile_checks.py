@@ -13,8 +13,8 @@ from thoughttrace.analysis.profile.check import against_published, in_words, is_
 from thoughttrace.analysis.profile.duplicates import Text, doubles, largest
 from thoughttrace.analysis.profile.findings import findings
 from thoughttrace.analysis.profile.near import SIMILAR, near_pairs, normalised, shingles
+from thoughttrace.core.published import PER_MODEL, published_counts
 from thoughttrace.datasets.load import load_conversations
-from thoughttrace.datasets.published import PER_MODEL, published_counts
 from thoughttrace.datasets.sources import Source
 
 

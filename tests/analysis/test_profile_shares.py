@@ -16,9 +16,10 @@ from thoughttrace.analysis.profile.people import demographics
 from thoughttrace.analysis.profile.shares import TOO_SMALL
 from thoughttrace.analysis.profile.stages import by_nearest, flows, sampled, stage_fits, stage_shares
 from thoughttrace.analysis.profile.types import hindsight, thought_lengths, type_shares
-from thoughttrace.datasets.conversation import TYPES, Conversation
+from thoughttrace.core.published import published_types
+from thoughttrace.core.record import TYPES
+from thoughttrace.datasets.conversation import Conversation
 from thoughttrace.datasets.load import load_conversations
-from thoughttrace.datasets.published import published_types
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ from inspect_ai import eval as inspect_eval
 from inspect_ai.log import EvalLog
 from statsmodels.regression.linear_model import OLS
 
-from thoughttrace.analysis.intervals import cluster_mean
 from thoughttrace.analysis.rated import groups, means
 from thoughttrace.analysis.runs import read_runs
+from thoughttrace.analysis.stats.intervals import cluster_mean
 from thoughttrace.analysis.thought_logs import thought_logs
 from thoughttrace.tasks.cover_thought import cover_thought
 from thoughttrace.tasks.rate_thought import rate_thought

@@ -19,8 +19,8 @@ from thoughttrace.analysis import cache
 from thoughttrace.analysis.logs import read_log
 from thoughttrace.analysis.runs import read_runs
 from thoughttrace.cli.main import main
-from thoughttrace.datasets.cache import cache_dir
-from thoughttrace.datasets.errors import UserError
+from thoughttrace.core.cache_dir import cache_dir
+from thoughttrace.core.errors import UserError
 
 Run = Callable[..., EvalLog]
 

@@ -14,12 +14,12 @@ from inspect_ai import eval as inspect_eval
 from inspect_ai.model import get_model
 from scipy import optimize, stats
 
-from thoughttrace.analysis.intervals import bell_mccaffrey_df, cluster_mean, ratio_of_means
 from thoughttrace.analysis.overlap import longest_overlap
 from thoughttrace.analysis.report import write_report
 from thoughttrace.analysis.runs import Runs, read_runs
 from thoughttrace.analysis.scale import against_controls, in_words, leaked, recovered
-from thoughttrace.datasets.errors import UserError
+from thoughttrace.analysis.stats.intervals import bell_mccaffrey_df, cluster_mean, ratio_of_means
+from thoughttrace.core.errors import UserError
 from thoughttrace.tasks.infer_reason import infer_reason
 
 CONTROLS = ("someone_else", "parrot", "target", "typical", "reworded")

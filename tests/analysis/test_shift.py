@@ -111,7 +111,7 @@ def test_the_command_writes_a_page(
     (kept,) = json.loads((tmp_path / "page/sections.json").read_text())
     assert "all-MiniLM-L6-v2" in kept["intro"]
     # Again: nothing to embed, and the same numbers, pictures too.
-    monkeypatch.setattr("thoughttrace.scorers.embedding.embed", lambda texts: pytest.fail("embedded again"))
+    monkeypatch.setattr("thoughttrace.models.embedding.embed", lambda texts: pytest.fail("embedded again"))
     assert run(str(data), "-o", str(tmp_path / "again")).exit_code == 0
     for file in (tmp_path / "page").iterdir():
         assert file.read_bytes() == (tmp_path / "again" / file.name).read_bytes(), file.name

@@ -9,10 +9,9 @@ import pytest
 import statsmodels.api as sm
 from statsmodels.stats.multitest import multipletests
 
-from thoughttrace.analysis.intervals import cluster_mean, paired_difference
 from thoughttrace.analysis.shift.distances import compare, length_class
 from thoughttrace.analysis.shift.pairs import NEXT, REACTION, REASON
-from thoughttrace.analysis.shift.regression import coefficient
+from thoughttrace.analysis.stats.intervals import cluster_mean, coefficient, paired_difference
 
 
 def draw(seed: int, users: int, columns: int) -> tuple[Any, Any, Any]:

@@ -16,7 +16,7 @@ from thoughttrace.analysis.confused import NO_TYPE
 from thoughttrace.analysis.rated_sections import informative_chapter, told_chapter
 from thoughttrace.analysis.runs import Runs, read_runs
 from thoughttrace.cli.main import main
-from thoughttrace.datasets.conversation import TYPES
+from thoughttrace.core.record import TYPES
 from thoughttrace.tasks.classify_thought import classify_thought
 from thoughttrace.tasks.cover_thought import cover_thought
 from thoughttrace.tasks.rate_thought import rate_thought

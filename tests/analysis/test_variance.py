@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import statsmodels.formula.api as smf
 
-from thoughttrace.analysis.variance import components
+from thoughttrace.analysis.stats.variance import components
 
 
 def nested(seed: int, users: int, samples: int, epochs: int) -> pd.DataFrame:

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from thoughttrace.datasets.chats import Chat, read_chats
-from thoughttrace.datasets.errors import UserError
+from thoughttrace.core.errors import UserError
+from thoughttrace.datasets.other_chats import Chat, read_chats
 
 
 def wildchat(number: int = 0, turns: int = 1, **rest: Any) -> dict[str, Any]:

@@ -6,10 +6,11 @@ from typing import Any, get_args
 
 import pytest
 
-from thoughttrace.datasets.controls import Control, parse_control, recite
+from thoughttrace.core.errors import UserError
+from thoughttrace.core.model_names import family, same_model
+from thoughttrace.core.record import Control
+from thoughttrace.datasets.controls import parse_control, recite
 from thoughttrace.datasets.conversation import KIND_OF, Conversation
-from thoughttrace.datasets.errors import UserError
-from thoughttrace.datasets.model_names import family, same_model
 from thoughttrace.datasets.sources import open_source
 
 SAMPLE = open_source("sample").conversations

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from thoughttrace.datasets.cache import sha256
+from thoughttrace.core.cache_dir import sha256
 from thoughttrace.datasets.hub import REVISION, SECOND_HAND_SHA256
 
 OLDER = "1" * 40

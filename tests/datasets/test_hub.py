@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from thoughttrace.datasets.errors import UserError
+from thoughttrace.core.errors import UserError
 from thoughttrace.datasets.hub import PUBLISHED, REVISION, download, published_differences
 
 OLDER = "1" * 40

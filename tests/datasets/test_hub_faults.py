@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from thoughttrace.datasets.errors import UserError
+from thoughttrace.core.errors import UserError
 from thoughttrace.datasets.hub import REVISION, download
 
 WITHOUT = "without the Hub, data=sample and data=PATH of a JSONL file work"

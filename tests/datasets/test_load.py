@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from thoughttrace.datasets.census import census
-from thoughttrace.datasets.errors import UserError
+from thoughttrace.core.errors import UserError
+from thoughttrace.datasets.counts import census
 from thoughttrace.datasets.load import load_conversations
 
 ID = "user1_task1_conversation1"

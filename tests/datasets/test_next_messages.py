@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from inspect_ai.dataset import Sample
 
+from thoughttrace.core.errors import UserError
 from thoughttrace.datasets.conversation import Conversation
-from thoughttrace.datasets.errors import UserError
-from thoughttrace.datasets.notes import annotate
-from thoughttrace.datasets.prompt_cache import prefix_key
-from thoughttrace.datasets.render import conversation_marker, pieces, render, rendered_messages
+from thoughttrace.datasets.prompt import conversation_marker, pieces, render, rendered_messages
+from thoughttrace.datasets.thought_arms import annotate
+from thoughttrace.models.prompt_cache import prefix_key
 from thoughttrace.tasks.predict_message import predict_message
 
 ARMS = ("none", "reasons", "reactions", "both", "shuffled")

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from inspect_ai.model import ModelUsage
 
-from thoughttrace.datasets.errors import UserError
-from thoughttrace.datasets.prices import FILE, Price, Prices, our_prices, read_prices
+from thoughttrace.core.errors import UserError
+from thoughttrace.core.prices import FILE, Price, Prices, our_prices, read_prices
 
 PRICE = {"input": 2, "output": 10, "input_cache_read": 0.2, "input_cache_write": 2.5, "batch": 0.5}
 USAGE = ModelUsage(

@@ -9,8 +9,8 @@ from typing import Any, get_args
 
 import pytest
 
+from thoughttrace.core.errors import UserError
 from thoughttrace.datasets.conversation import Conversation
-from thoughttrace.datasets.errors import UserError
 from thoughttrace.datasets.probes import (
     INJECTIONS,
     WRITTEN,

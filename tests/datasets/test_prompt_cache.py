@@ -10,8 +10,8 @@ import pytest
 from inspect_ai.dataset import Sample
 from inspect_ai.model import ChatMessageSystem, ChatMessageUser
 
-from thoughttrace.datasets.prompt_cache import CacheOrdered, in_cache_order, prefix_key, spread
-from thoughttrace.datasets.render import pieces
+from thoughttrace.datasets.prompt import pieces
+from thoughttrace.models.prompt_cache import CacheOrdered, in_cache_order, prefix_key, spread
 from thoughttrace.tasks.infer_reaction import infer_reaction
 from thoughttrace.tasks.infer_reason import infer_reason
 

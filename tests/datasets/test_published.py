@@ -1,7 +1,7 @@
 """The published figures agree with each other where they must."""
 
-from thoughttrace.datasets.conversation import TYPES
-from thoughttrace.datasets.published import PER_MODEL, published_counts, published_types
+from thoughttrace.core.published import PER_MODEL, published_counts, published_types
+from thoughttrace.core.record import TYPES
 
 
 def test_the_published_counts_add_up() -> None:

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from thoughttrace.datasets.context import Context, parse_context, window
+from thoughttrace.core.errors import UserError
+from thoughttrace.core.record import Context
 from thoughttrace.datasets.conversation import Conversation
-from thoughttrace.datasets.errors import UserError
-from thoughttrace.datasets.render import render
+from thoughttrace.datasets.prompt import parse_context, render, window
 from thoughttrace.datasets.samples import record_to_sample
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from thoughttrace.core.errors import UserError
 from thoughttrace.datasets.conversation import Conversation
-from thoughttrace.datasets.errors import UserError
-from thoughttrace.datasets.select import select
+from thoughttrace.datasets.sampling import select
 
 
 @pytest.fixture

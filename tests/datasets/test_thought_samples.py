@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from thoughttrace.core.errors import UserError
 from thoughttrace.datasets.conversation import Conversation
-from thoughttrace.datasets.errors import UserError
 from thoughttrace.datasets.load import load_conversations
-from thoughttrace.datasets.render import conversation_marker
-from thoughttrace.datasets.thought_samples import Noted, parse_beside, parse_kind, quote, select_thoughts, show
+from thoughttrace.datasets.prompt import conversation_marker
+from thoughttrace.datasets.samples import Noted, parse_beside, parse_kind, quote, select_thoughts, show
 
 Make = Callable[..., dict[str, Any]]
 

@@ -1,6 +1,6 @@
 """The list of topics."""
 
-from thoughttrace.datasets.topics import DOMAINS, SUBTOPICS, listed
+from thoughttrace.datasets.taxonomy import DOMAINS, SUBTOPICS, listed
 
 
 def test_the_published_domains_hold_36_subtopics() -> None:

@@ -8,10 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from thoughttrace.datasets.errors import UserError
-from thoughttrace.models.embedders import open_embedder
-from thoughttrace.models.vectors import Vectorizer, pack
-from thoughttrace.scorers.embedding import embed
+from thoughttrace.core.errors import UserError
+from thoughttrace.models.embedding import Vectorizer, embed, open_embedder, pack
 
 
 @pytest.fixture(autouse=True)
@@ -106,7 +104,7 @@ def test_its_key_names_the_weights(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     for name in ("model", "tokenizer"):
         (tmp_path / name).write_text(name)
     files = tmp_path / "model", tmp_path / "tokenizer"
-    monkeypatch.setattr("thoughttrace.scorers.embedding.weights", lambda: files)
+    monkeypatch.setattr("thoughttrace.models.embedding.weights", lambda: files)
     assert open_embedder("local").key != before
 
 

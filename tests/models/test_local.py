@@ -16,9 +16,10 @@ from inspect_ai.solver import generate
 from inspect_ai.util import json_schema
 from pydantic import BaseModel, Field
 
-from thoughttrace.datasets.errors import UserError
-from thoughttrace.models import llamacpp, server
-from thoughttrace.models.catalogue import CATALOGUE
+from thoughttrace.core.errors import UserError
+from thoughttrace.models import local as llamacpp
+from thoughttrace.models import local as server
+from thoughttrace.models.weights import CATALOGUE
 
 MODEL = "local/smollm2-135m"
 

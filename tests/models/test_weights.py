@@ -14,9 +14,10 @@ import pytest
 from click.testing import CliRunner
 
 from thoughttrace.cli.main import main
-from thoughttrace.datasets.errors import UserError
-from thoughttrace.models import catalogue, weights
-from thoughttrace.models.catalogue import Weights
+from thoughttrace.core.errors import UserError
+from thoughttrace.models import weights
+from thoughttrace.models import weights as catalogue
+from thoughttrace.models.weights import Weights
 
 PARTS = [b"first " * 1000, b"second " * 1000, b"third " * 1000, b"fourth " * 1000]
 WHOLE = b"".join(PARTS)

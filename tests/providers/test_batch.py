@@ -12,7 +12,7 @@ from loopback.batch import BatchLoopback
 
 from thoughttrace.analysis.headline import headline
 from thoughttrace.analysis.runs import read_runs
-from thoughttrace.datasets.prices import our_prices
+from thoughttrace.core.prices import our_prices
 from thoughttrace.tasks.infer_reason import infer_reason
 
 QUICK = BatchConfig(size=4, send_delay=0.2, tick=0.05)

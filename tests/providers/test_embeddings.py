@@ -8,9 +8,8 @@ import pytest
 from loopback import Reply
 from loopback.embeddings import vector
 
-from thoughttrace.datasets.errors import UserError
-from thoughttrace.models.embedders import open_embedder
-from thoughttrace.models.vectors import Vectorizer
+from thoughttrace.core.errors import UserError
+from thoughttrace.models.embedding import Vectorizer, open_embedder
 
 NAME = "openai/text-embedding-3-large"
 TEXTS = ["one", "two words", "three words here", "ひらがな"]

@@ -13,12 +13,11 @@ from inspect_ai import eval as inspect_eval
 from inspect_ai.model import CachePolicy, GenerateConfig
 from loopback import Reply, Request
 
-from thoughttrace.analysis.costs import Tariff
 from thoughttrace.analysis.headline import headline, price_note
+from thoughttrace.analysis.read.costs import Tariff
 from thoughttrace.analysis.runs import Run, read_runs
-from thoughttrace.datasets.prices import Prices, our_prices, read_prices
-from thoughttrace.tasks.estimate import TASKS, Work, estimate
-from thoughttrace.tasks.replies import Assumed
+from thoughttrace.core.prices import Prices, our_prices, read_prices
+from thoughttrace.costing.workload import TASKS, Assumed, Work, estimate
 
 INFERENCE = (
     "I wanted to get this done before the weekend and was not sure that it had understood what I really need. " * 2

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from inspect_ai import eval as inspect_eval
 
-from thoughttrace.datasets.prices import our_prices
-from thoughttrace.tasks.estimate import TASKS, estimate
+from thoughttrace.core.prices import our_prices
+from thoughttrace.costing.workload import TASKS, estimate
 
 MODEL, JUDGE = "openai/gpt-5.4", "anthropic/claude-opus-4-6"
 

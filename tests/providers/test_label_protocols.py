@@ -11,9 +11,9 @@ from inspect_ai.log import EvalLog
 from loopback import Reply
 from loopback.layouts import PROVIDERS, Provider, schema_of
 
-from thoughttrace.datasets.conversation import TYPES
-from thoughttrace.datasets.render import rendered_messages
-from thoughttrace.datasets.topics import SUBTOPICS
+from thoughttrace.core.record import TYPES
+from thoughttrace.datasets.prompt import rendered_messages
+from thoughttrace.datasets.taxonomy import SUBTOPICS
 from thoughttrace.tasks.classify_thought import classify_thought, type_form
 from thoughttrace.tasks.cover_thought import cover_thought
 from thoughttrace.tasks.label_topic import label_topic

@@ -9,7 +9,7 @@ import pytest
 from inspect_ai import eval as inspect_eval
 from inspect_ai.model import Model, get_model
 
-from thoughttrace.tasks import cached
+from thoughttrace.models import prompt_cache as cached
 from thoughttrace.tasks.infer_reaction import infer_reaction
 from thoughttrace.tasks.infer_reason import infer_reason
 

@@ -13,8 +13,8 @@ from loopback import Reply, default_text
 from loopback.layouts import PROVIDERS, Provider, schema_of
 
 from thoughttrace.analysis.logs import read_log
-from thoughttrace.datasets.context import Context
-from thoughttrace.scorers.verdict import rubric
+from thoughttrace.core.record import Context
+from thoughttrace.scorers.agreement import rubric
 from thoughttrace.tasks.infer_reaction import infer_reaction
 from thoughttrace.tasks.infer_reason import infer_reason
 from thoughttrace.tasks.judge_agreement import judge_agreement

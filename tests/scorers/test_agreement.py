@@ -11,7 +11,7 @@ from inspect_ai.log import EvalLog
 from inspect_ai.model import GenerateConfig, get_model
 from inspect_ai.scorer import Score
 
-from thoughttrace.datasets.errors import UserError
+from thoughttrace.core.errors import UserError
 from thoughttrace.tasks.infer_reason import infer_reason
 
 Scripted = Callable[..., Any]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from thoughttrace.scorers.inference import normalise
+from thoughttrace.scorers.answer import normalise
 
 THOUGHT = "I want it shorter, since I'm reading it aloud."
 

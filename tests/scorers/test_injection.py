@@ -8,11 +8,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from thoughttrace.datasets.context import Context
-from thoughttrace.datasets.conversation import Conversation, Kind
-from thoughttrace.datasets.render import conversation_marker, render, render_profile, rendered_messages
+from thoughttrace.core.record import Context, Kind
+from thoughttrace.datasets.conversation import Conversation
+from thoughttrace.datasets.prompt import conversation_marker, render, render_profile, rendered_messages
 from thoughttrace.datasets.samples import record_to_sample
-from thoughttrace.scorers.verdict import VERDICT, judge_prompt, rubric
+from thoughttrace.scorers.agreement import VERDICT, judge_prompt, rubric
 
 # What ends a line for some reader, what is invisible, what turns text around, what is no character at all.
 BREAKS = ["\n", "\r", "\r\n", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x1f", "\x85", "\u2028", "\u2029"]
@@ -99,7 +99,7 @@ def test_a_code_that_stands_in_a_text_is_never_the_marker(monkeypatch: pytest.Mo
         def hexdigest(self) -> str:
             return self.left[0]
 
-    monkeypatch.setattr("thoughttrace.datasets.render.hashlib.sha256", Hash)
+    monkeypatch.setattr("thoughttrace.datasets.prompt.hashlib.sha256", Hash)
     assert asked("reason", "aaaaaaaa", ["n"], "bbbbbbbb")[1:9] == free
 
 

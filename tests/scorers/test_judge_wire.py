@@ -11,7 +11,7 @@ import pytest
 from inspect_ai import eval as inspect_eval
 
 from thoughttrace.datasets.probes import WRITTEN, load_probes
-from thoughttrace.scorers.verdict import rubric
+from thoughttrace.scorers.agreement import rubric
 from thoughttrace.tasks.infer_reason import infer_reason
 from thoughttrace.tasks.judge_agreement import judge_agreement
 

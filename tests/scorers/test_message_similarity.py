@@ -9,7 +9,7 @@ import pytest
 from inspect_ai import eval as inspect_eval
 from inspect_ai.scorer import Score
 
-from thoughttrace.scorers.inference import normalise_message
+from thoughttrace.scorers.answer import normalise_message
 from thoughttrace.scorers.message_similarity import NEARNESS, message_rubric, message_rubric_hash, nearness_prompt
 from thoughttrace.tasks.predict_message import predict_message
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from inspect_ai import eval as inspect_eval
 
-from thoughttrace.datasets.errors import UserError
-from thoughttrace.scorers.embedding import embed
+from thoughttrace.core.errors import UserError
+from thoughttrace.models.embedding import embed
 from thoughttrace.scorers.similarity import similarity
 from thoughttrace.tasks.infer_reason import infer_reason
 
@@ -30,7 +30,7 @@ def test_a_text_has_the_same_embedding_alone_and_in_company() -> None:
 def test_without_the_extra_the_install_line_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     found = importlib.util.find_spec
     monkeypatch.setattr(
-        "thoughttrace.scorers.embedding.find_spec", lambda name: None if name == "tokenizers" else found(name)
+        "thoughttrace.models.embedding.find_spec", lambda name: None if name == "tokenizers" else found(name)
     )
     with pytest.raises(UserError, match=r'needs tokenizers: install it with pip install "thoughttrace\[similarity\]"'):
         similarity()

@@ -2,8 +2,8 @@
 
 import pytest
 
-from thoughttrace.datasets.conversation import Kind
-from thoughttrace.scorers.verdict import VERDICT, judge_prompt, rubric, rubric_hash
+from thoughttrace.core.record import Kind
+from thoughttrace.scorers.agreement import VERDICT, judge_prompt, rubric, rubric_hash
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from thoughttrace.cli.main import main
-from thoughttrace.datasets.prices import our_prices
-from thoughttrace.tasks.cache_bill import Prompt, Rules, Tokens, cached, rules
-from thoughttrace.tasks.estimate import Work, build, estimate, judges_of
-from thoughttrace.tasks.replies import REASONING, Assumed
-from thoughttrace.tasks.tokens import count_tokens
+from thoughttrace.core.prices import our_prices
+from thoughttrace.costing.cache_bill import Prompt, Rules, Tokens, cached, count_tokens, rules
+from thoughttrace.costing.workload import REASONING, Assumed, Work, build, estimate, judges_of
 
 MODEL, JUDGE = "openai/gpt-5.4", "anthropic/claude-opus-4-6"
 

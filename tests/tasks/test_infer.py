@@ -9,9 +9,8 @@ from inspect_ai import eval as inspect_eval
 from inspect_ai.log import EvalLog
 
 from thoughttrace import __version__
-from thoughttrace.datasets.context import Context
-from thoughttrace.datasets.conversation import TYPES
-from thoughttrace.datasets.errors import UserError
+from thoughttrace.core.errors import UserError
+from thoughttrace.core.record import TYPES, Context
 from thoughttrace.tasks.infer_reaction import infer_reaction
 from thoughttrace.tasks.infer_reason import infer_reason
 

@@ -13,9 +13,9 @@ from inspect_ai.log import EvalLog, read_eval_log_sample_summaries
 from inspect_ai.model import ChatMessage
 
 from thoughttrace import __version__
-from thoughttrace.datasets.errors import UserError
+from thoughttrace.core.errors import UserError
 from thoughttrace.datasets.probes import INJECTIONS
-from thoughttrace.scorers.verdict import VERDICT, judge_prompt, rubric_hash
+from thoughttrace.scorers.agreement import VERDICT, judge_prompt, rubric_hash
 from thoughttrace.tasks.judge_agreement import judge_agreement
 
 Script = Callable[[list[ChatMessage]], str]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from inspect_ai import eval as inspect_eval
 
-from thoughttrace.models.catalogue import CATALOGUE
+from thoughttrace.models.weights import CATALOGUE
 from thoughttrace.tasks.infer_reaction import infer_reaction
 from thoughttrace.tasks.infer_reason import infer_reason
 

@@ -12,8 +12,8 @@ import click
 import pytest
 from inspect_ai.log import list_eval_logs
 
-from thoughttrace.datasets.errors import UserError
-from thoughttrace.tasks.log_folder import BYTES_PER_SAMPLE, require_log_folder
+from thoughttrace.core.errors import UserError
+from thoughttrace.tasks._log_folder import BYTES_PER_SAMPLE, require_log_folder
 
 Inspect = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -10,7 +10,7 @@ import pytest
 from inspect_ai import eval as inspect_eval
 from inspect_ai.log import EvalLog
 
-from thoughttrace.datasets.errors import UserError
+from thoughttrace.core.errors import UserError
 from thoughttrace.tasks.infer_reaction import infer_reaction
 from thoughttrace.tasks.infer_reason import infer_reason
 from thoughttrace.tasks.predict_message import predict_message
@@ -112,11 +112,11 @@ def test_of_several_models_the_evaluated_ones_own_count(
 ) -> None:
     folder = str(Path(infer("reason", model="one").location).parent)
     infer("reason", model="two")
-    monkeypatch.setattr("thoughttrace.tasks.messages.active_model", lambda: "scripted/two")
+    monkeypatch.setattr("thoughttrace.tasks._next_message.active_model", lambda: "scripted/two")
     shown = str([one.input for one in predict_message(data=data, thoughts="inferred", inferred=folder).dataset])
     assert "two infers reason" in shown
     assert "one infers reason" not in shown
-    monkeypatch.setattr("thoughttrace.tasks.messages.active_model", lambda: "scripted/three")
+    monkeypatch.setattr("thoughttrace.tasks._next_message.active_model", lambda: "scripted/three")
     with pytest.raises(UserError, match=r"of several models \(scripted/\w+, scripted/\w+\), none of them the one"):
         predict_message(data=data, thoughts="inferred", inferred=folder)
 

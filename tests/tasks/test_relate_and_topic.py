@@ -13,10 +13,9 @@ from inspect_ai.log import EvalLog, read_eval_log_sample_summaries
 from inspect_ai.model import ModelOutput, ModelUsage
 
 from thoughttrace import __version__
-from thoughttrace.datasets.errors import UserError
-from thoughttrace.datasets.relations import RELATIONS
-from thoughttrace.datasets.render import rendered_messages
-from thoughttrace.datasets.topics import DOMAINS, SUBTOPICS
+from thoughttrace.core.errors import UserError
+from thoughttrace.datasets.prompt import rendered_messages
+from thoughttrace.datasets.taxonomy import DOMAINS, RELATIONS, SUBTOPICS
 from thoughttrace.tasks.label_topic import FORM as TOPICS
 from thoughttrace.tasks.label_topic import label_topic
 from thoughttrace.tasks.relate_messages import FORM as RELATED

@@ -12,11 +12,11 @@ from inspect_ai.log import EvalLog, read_eval_log_sample_summaries
 from inspect_ai.model import ModelOutput, ModelUsage
 
 from thoughttrace import __version__
-from thoughttrace.datasets.conversation import TYPES
-from thoughttrace.datasets.errors import UserError
+from thoughttrace.core.errors import UserError
+from thoughttrace.core.record import TYPES
+from thoughttrace.tasks._labelling import RATING
 from thoughttrace.tasks.classify_thought import classify_thought, type_form
 from thoughttrace.tasks.cover_thought import cover_thought
-from thoughttrace.tasks.one_thought import RATING
 from thoughttrace.tasks.rate_thought import rate_thought
 
 RATED = '{"rationale": "because", "rating": 4}'

@@ -11,12 +11,12 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold
 from sklearn.preprocessing import StandardScaler
 
-from thoughttrace.datasets.errors import UserError
+from thoughttrace.core.errors import UserError
+from thoughttrace.datasets.samples import select_thoughts
 from thoughttrace.datasets.sources import open_source
-from thoughttrace.datasets.thought_samples import select_thoughts
-from thoughttrace.tasks import type_baseline
+from thoughttrace.tasks import _type_baseline as type_baseline
+from thoughttrace.tasks._type_baseline import out_of_fold, predict_types
 from thoughttrace.tasks.classify_thought import classify_thought
-from thoughttrace.tasks.type_baseline import out_of_fold, predict_types
 
 WORDS = {"task_motivation": "money", "style_expectation": "table"}
 

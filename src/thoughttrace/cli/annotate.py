@@ -6,7 +6,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from thoughttrace.datasets.errors import UserError
+from thoughttrace.core.errors import UserError
 
 
 @click.command()
@@ -27,7 +27,7 @@ def annotate(logs: tuple[str, ...], output: Path) -> None:
     it; `predict_message` takes the quality of thoughts from it.
     """
     # Imported here: pandas takes a second, and the other commands do not need it.
-    from thoughttrace.analysis.annotations import COLUMNS, annotations  # noqa: PLC0415
+    from thoughttrace.analysis.read.annotations import COLUMNS, annotations  # noqa: PLC0415
 
     console = Console(highlight=False)
     with console.status("Reading logs …"):

@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 
 from thoughttrace.cli.report import report
-from thoughttrace.datasets.errors import UserError
+from thoughttrace.core.errors import UserError
 from thoughttrace.models.weights import fetch_weights
 
 MODELS = ("smollm2-135m", "qwen2.5-coder-0.5b")

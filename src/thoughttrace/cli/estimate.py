@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from thoughttrace.datasets.errors import UserError
+from thoughttrace.core.errors import UserError
 
 
 @click.command()
@@ -53,10 +53,9 @@ def estimate(
         sentences,
         table_of,
     )
-    from thoughttrace.datasets.prices import read_prices  # noqa: PLC0415
-    from thoughttrace.tasks.estimate import estimate  # noqa: PLC0415
-    from thoughttrace.tasks.replies import Assumed  # noqa: PLC0415
-    from thoughttrace.tasks.tokens import accuracy  # noqa: PLC0415
+    from thoughttrace.core.prices import read_prices  # noqa: PLC0415
+    from thoughttrace.costing.cache_bill import accuracy  # noqa: PLC0415
+    from thoughttrace.costing.workload import Assumed, estimate  # noqa: PLC0415
 
     for argument in arguments:
         if "=" not in argument:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from rich import box
 from rich.table import Table
 
-from thoughttrace.datasets.prices import LOCAL, Prices
+from thoughttrace.core.prices import LOCAL, Prices
 
 if TYPE_CHECKING:
     from inspect_ai.model import ModelUsage
 
-    from thoughttrace.tasks.estimate import Work
+    from thoughttrace.costing.workload import Work
 
 START = 20
 """Requests at once with which Inspect begins; it goes on with more, or fewer."""

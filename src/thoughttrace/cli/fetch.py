@@ -4,8 +4,8 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from thoughttrace.datasets.cache import sha256
-from thoughttrace.datasets.census import census
+from thoughttrace.core.cache_dir import sha256
+from thoughttrace.datasets.counts import census
 from thoughttrace.datasets.hub import (
     FILE,
     PUBLISHED,

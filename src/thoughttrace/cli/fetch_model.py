@@ -2,8 +2,7 @@
 
 import click
 
-from thoughttrace.models.catalogue import CATALOGUE
-from thoughttrace.models.weights import Source, fetch_weights
+from thoughttrace.models.weights import CATALOGUE, Source, fetch_weights
 
 
 @click.command("fetch-model")

@@ -15,7 +15,7 @@ from thoughttrace.cli.profile import profile
 from thoughttrace.cli.rate import rate
 from thoughttrace.cli.report import report
 from thoughttrace.cli.shift import shift
-from thoughttrace.datasets.errors import UserError
+from thoughttrace.core.errors import UserError
 
 
 class _Group(click.Group):

@@ -9,12 +9,12 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from thoughttrace.datasets.errors import UserError
+from thoughttrace.core.errors import UserError
 from thoughttrace.datasets.hub import PUBLISHED
 
 if TYPE_CHECKING:
-    from thoughttrace.analysis.assumptions import Assumptions, Figures
     from thoughttrace.analysis.runs import Run
+    from thoughttrace.analysis.stats.power import Assumptions, Figures
 
 _AROUND = (10, 20, 50, 100, 200, 500, PUBLISHED["users"])
 
@@ -30,12 +30,12 @@ class _Plan:
     level: float
 
     def half_width(self, users: int) -> str:
-        from thoughttrace.analysis.planning import half_width  # noqa: PLC0415
+        from thoughttrace.analysis.stats.power import half_width  # noqa: PLC0415
 
         return f"{half_width(self.ratings, users, self.level):.3f}"
 
     def detectable(self, users: int) -> str:
-        from thoughttrace.analysis.planning import detectable  # noqa: PLC0415
+        from thoughttrace.analysis.stats.power import detectable  # noqa: PLC0415
 
         return f"{detectable(self.differences, users, self.power, self.level):.3f}" if self.differences else ""
 
@@ -84,8 +84,10 @@ def plan(
     thoughttrace plan logs/pilot --kind reason --samples 1000
     """  # noqa: D301
     # Imported here: pandas and scipy take seconds, and the other commands need neither.
-    from thoughttrace.analysis.assumptions import Figures, even, pilot  # noqa: PLC0415
-    from thoughttrace.analysis.planning import (  # noqa: PLC0415
+    from thoughttrace.analysis.stats.power import (  # noqa: PLC0415  # noqa: PLC0415
+        Figures,
+        even,
+        pilot,
         users_for_difference,
         users_for_half_width,
         users_within,

@@ -8,9 +8,9 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from thoughttrace.datasets.census import Census, census
-from thoughttrace.datasets.chats import read_chats
-from thoughttrace.datasets.conversation import TYPES
+from thoughttrace.core.record import TYPES
+from thoughttrace.datasets.counts import Census, census
+from thoughttrace.datasets.other_chats import read_chats
 from thoughttrace.datasets.sources import Source, from_where_started, open_source
 
 if TYPE_CHECKING:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from inspect_ai.log import read_eval_log_sample
 
-from thoughttrace.analysis.ratings import UNREAD, inferences
+from thoughttrace.analysis.read.human_ratings import UNREAD, inferences
 from thoughttrace.analysis.runs import Run
-from thoughttrace.datasets.conversation import Kind
-from thoughttrace.datasets.render import rendered_messages
+from thoughttrace.core.record import Kind
+from thoughttrace.datasets.prompt import rendered_messages
 
 
 @dataclass(frozen=True)

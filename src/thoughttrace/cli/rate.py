@@ -7,7 +7,7 @@ import click
 from rich.console import Console
 from rich.progress import track
 
-from thoughttrace.datasets.errors import UserError
+from thoughttrace.core.errors import UserError
 
 
 @click.command()
@@ -47,7 +47,7 @@ def rate(
     thoughttrace rate logs/first -o ratings.jsonl --import others.csv
     """  # noqa: D301
     # Imported here: pandas takes seconds, and the other commands do not need it.
-    from thoughttrace.analysis.ratings import append, read_ratings  # noqa: PLC0415
+    from thoughttrace.analysis.read.human_ratings import append, read_ratings  # noqa: PLC0415
     from thoughttrace.analysis.runs import read_runs  # noqa: PLC0415
     from thoughttrace.cli.questions import questions  # noqa: PLC0415
     from thoughttrace.cli.rating_import import import_ratings  # noqa: PLC0415

@@ -9,9 +9,9 @@ from typing import Any
 
 import pandas as pd
 
-from thoughttrace.analysis.ratings import Rating, inferences
+from thoughttrace.analysis.read.human_ratings import Rating, inferences
 from thoughttrace.analysis.runs import Run
-from thoughttrace.datasets.errors import UserError
+from thoughttrace.core.errors import UserError
 
 _COLUMNS = ("kind", "id", "model", "rater", "rating")
 _TOLD = 20

@@ -14,11 +14,11 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from thoughttrace.analysis.ratings import Rating, append
+from thoughttrace.analysis.read.human_ratings import Rating, append
 from thoughttrace.analysis.tables import visible
 from thoughttrace.cli.questions import Question, Texts, texts
-from thoughttrace.datasets.conversation import Kind
-from thoughttrace.scorers.verdict import rubric
+from thoughttrace.core.record import Kind
+from thoughttrace.scorers.agreement import rubric
 
 _WIDTH = 100
 """Lines longer than this are hard to read."""

@@ -8,8 +8,8 @@ import click
 from rich.console import Console
 from rich.progress import Progress
 
-from thoughttrace.datasets.errors import UserError
-from thoughttrace.scorers.embedding import NEEDED
+from thoughttrace.core.errors import UserError
+from thoughttrace.models.embedding import NEEDED
 
 _WIDE = 120
 _PAIRS = ("Relation", "Pairs", "Cosine distance", "95 % interval", "AUC", "n", "Users")
@@ -53,8 +53,7 @@ def shift(data: str, embedder: str, seed: int, output: Path) -> None:
     from thoughttrace.analysis.shift.words import cloud_rows, comparison_rows, in_words, relation_rows  # noqa: PLC0415
     from thoughttrace.cli.report import terminal_table  # noqa: PLC0415
     from thoughttrace.datasets.sources import open_source  # noqa: PLC0415
-    from thoughttrace.models.embedders import open_embedder  # noqa: PLC0415
-    from thoughttrace.models.vectors import Vectorizer  # noqa: PLC0415
+    from thoughttrace.models.embedding import Vectorizer, open_embedder  # noqa: PLC0415
 
     console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)
     source = open_source(data)

@@ -1,0 +1,1 @@
+"""Statistics: arrays in, intervals out. Knows no log and no command."""

@@ -1,0 +1,1 @@
+"""What all other rooms stand on: errors, the log contract, published numbers, prices, model names."""

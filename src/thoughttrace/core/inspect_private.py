@@ -1,0 +1,28 @@
+"""Import the private names of `inspect_ai` that we use, here and nowhere else.
+
+Checked with inspect_ai 0.3.285. A private name may move in any release: the tests compare `CHECKED_WITH` with the
+installed version and with the range that `pyproject.toml` allows.
+"""
+
+from inspect_ai._util.config import parse_cli_args
+from inspect_ai._util.constants import NO_CONTENT
+from inspect_ai._util.error import PrerequisiteError
+from inspect_ai._util.exception import TerminateSampleError
+from inspect_ai.model._generate_config import active_generate_config
+from inspect_ai.model._model import active_model
+from inspect_ai.model._openai import supports_explicit_prompt_cache
+from inspect_ai.model._providers.openai_compatible import OpenAICompatibleAPI
+
+CHECKED_WITH = "0.3.285"
+
+__all__ = [
+    "CHECKED_WITH",
+    "NO_CONTENT",
+    "OpenAICompatibleAPI",
+    "PrerequisiteError",
+    "TerminateSampleError",
+    "active_generate_config",
+    "active_model",
+    "parse_cli_args",
+    "supports_explicit_prompt_cache",
+]

@@ -1,0 +1,420 @@
+"""Define the log contract: what tasks and scorers write into a log, and what analysis reads from it.
+
+Task names, metadata keys, vote fields, reasons and sample ids are written here and nowhere else. Names are never
+changed: logs of earlier versions are read by them. Metadata classes are used through Inspect's `metadata_as`; a key
+that a version did not write yet has a default.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
+
+# ---- thoughts
+
+Kind = Literal["reason", "reaction"]
+"""A reason stands on a user's message, a reaction on an assistant's."""
+
+TYPES: dict[Kind, tuple[str, ...]] = {
+    "reason": (
+        "task_motivation",
+        "task_continuation",
+        "context_grounding_and_constraints",
+        "content_expectation",
+        "social_and_others",
+        "style_expectation",
+        "task_reorientation",
+    ),
+    "reaction": (
+        "explicit_affirmation",
+        "content_relevance",
+        "presentation_style",
+        "scope_fit",
+        "partial_satisfaction",
+    ),
+}
+"""The types (labels) of the release; an LLM gave them, so they group thoughts but are not gold."""
+
+# ---- what a run may vary
+
+Context = Literal["message", "history", "lookahead", "profile"]
+"""Each shows more than the one before: the annotated message; everything up to it; the next message too; the survey
+and task description too."""
+
+ThoughtContext = Literal["thought", "message", "history"]
+"""What a single thought is shown with: nothing; the message it is on; everything up to that message."""
+
+Control = Literal["someone_else", "anyone", "typical", "parrot", "target", "reworded"]
+"""Floors: another user's thought of the same type, of any type, the most typical one of the type, the annotated
+message. Ceilings: the target itself, and the target in other words, which a model writes."""
+
+FLOOR: Control = "someone_else"
+"""The floor of the recovered share."""
+CEILINGS: tuple[Control, ...] = ("reworded", "target")
+"""The ceilings of the recovered share, the preferred one first."""
+
+Arm = Literal["none", "reasons", "reactions", "both", "shuffled", "inferred"]
+"""What stands below the messages before a predicted one: nothing; the user's own reasons, reactions, or both; other
+users' thoughts in their places; a model's inferences there."""
+
+After = Literal["thought", "reaction"]
+"""Which messages are predicted: those after any thought on what is shown, or right after a reaction."""
+
+# ---- tasks
+
+
+@dataclass(frozen=True)
+class TaskSpec:
+    """A task as its logs show it."""
+
+    name: str
+    score: str
+    """The score that analysis reads; a rescored log also holds this name with a number appended (`agreement1`)."""
+    scale: tuple[float, float]
+    """The lowest and highest value of the score."""
+    judged: bool
+    """Whether judges rate the answers; otherwise the evaluated model fills in a form."""
+    unit: Literal["message", "thought", "conversation", "probe"]
+    """What one sample is about."""
+
+
+TASKS: dict[str, TaskSpec] = {
+    spec.name: spec
+    for spec in (
+        TaskSpec("infer_reason", "agreement", (1, 5), True, "message"),
+        TaskSpec("infer_reaction", "agreement", (1, 5), True, "message"),
+        TaskSpec("predict_message", "message_similarity", (0, 100), True, "message"),
+        TaskSpec("judge_agreement", "probe", (1, 5), False, "probe"),
+        TaskSpec("classify_thought", "type_match", (0, 1), False, "thought"),
+        TaskSpec("cover_thought", "rating", (1, 5), False, "thought"),
+        TaskSpec("rate_thought", "rating", (1, 5), False, "thought"),
+        TaskSpec("relate_messages", "relation", (0, 1), False, "message"),
+        TaskSpec("label_topic", "topic", (0, 1), False, "conversation"),
+    )
+}
+"""Every task, in the order in which reports show them."""
+
+INFER: dict[Kind, TaskSpec] = {"reason": TASKS["infer_reason"], "reaction": TASKS["infer_reaction"]}
+PREDICT, PROBE, CLASSIFY, COVER, RATE, RELATE, TOPIC = list(TASKS.values())[2:]
+
+SIMILARITY = "similarity"
+"""The second score of the judged tasks: a cosine of embeddings, −1 to 1."""
+
+# ---- reasons
+
+
+class Unscored(StrEnum):
+    """Why a sample, a form or a vote has no rating of its own; the values stand in logs."""
+
+    REFUSAL = "refusal"
+    """The evaluated model refused: rated lowest by rule."""
+    NO_RESPONSE = "no_response"
+    """The evaluated model, or a control, wrote nothing; a model is then rated lowest by rule."""
+    TRUNCATED = "truncated"
+    """max_tokens left no room for an answer."""
+    PROMPT_TOO_LONG = "prompt_too_long"
+    NO_OUTPUT = "no_output"
+    """A limit of the sample came before any reply."""
+    FORM_REFUSED = "refused"
+    FORM_EMPTY = "empty"
+    FORM_UNPARSABLE = "unparsable"
+    """The evaluated model did not fill in its form, also when asked once more."""
+    JUDGE_REFUSED = "judge_refused"
+    JUDGE_EMPTY = "judge_empty"
+    JUDGE_UNPARSABLE = "judge_unparsable"
+    JUDGE_FAILED = "judge_failed"
+    """The judge's provider failed, after all retries."""
+    NO_VALID_VOTE = "grader_failed"
+    """No judge gave a valid vote, for different reasons."""
+    ERROR = "error"
+    """The sample failed; its error is in the log."""
+    NOT_SCORED = "not scored"
+    """The log holds no score of this sample."""
+    NOT_IN_LOG = "not in the log"
+    """The sample was planned, and the log does not hold it."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> "Unscored | None":
+        # What version 1-A of the tasks with forms wrote for NO_OUTPUT.
+        return cls.NO_OUTPUT if value == "not_asked" else None
+
+
+NO_ANSWER = (Unscored.REFUSAL, Unscored.NO_RESPONSE)
+"""The evaluated model gave no answer: a result, rated lowest by rule and without a judge."""
+
+NO_LABEL = (Unscored.FORM_REFUSED, Unscored.FORM_EMPTY, Unscored.FORM_UNPARSABLE)
+"""The evaluated model named no label: wrong by rule where there is a right one."""
+
+# ---- votes
+
+
+_REMOVED = "Key removed from summary (> 1k)"
+"""What Inspect puts in the place of a value that a sample's summary has no room for."""
+
+
+def _known(value: Any) -> Any:
+    return None if value == _REMOVED else value
+
+
+class _Metadata(BaseModel):
+    # Other versions of a task may write more.
+    model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True)
+
+    def to_log(self) -> dict[str, Any]:
+        """Return the metadata as it stands in a log: the fields that were given a value."""
+        return self.model_dump(exclude_unset=True)
+
+
+class Vote(_Metadata):
+    """One judge's vote on one answer."""
+
+    judge: str
+    rating: int | None
+    rationale: str | None
+    # Until 0.1 it was called prompt_hash, as was the hash of the evaluated model's prompt.
+    rubric_hash: str = Field(validation_alias=AliasChoices("rubric_hash", "prompt_hash"))
+    replies: list[str]
+    """Raw, in order: one, or two where the first was no valid form."""
+    reason: Unscored | None = None
+    """Why there is no rating."""
+    error: str | None = None
+    """With `JUDGE_FAILED`: the kind of error and its status code, without its text, which can quote a key."""
+
+
+class JudgedScore(_Metadata):
+    """The metadata of a score that judges gave."""
+
+    ratings: dict[str, list[int | None]] = Field(default_factory=dict)
+    """Each judge's ratings, one a repeat; None where a vote is missing; no rating where a rule rated."""
+    rubric_hash: str | None = Field(default=None, validation_alias=AliasChoices("rubric_hash", "prompt_hash"))
+    votes: Annotated[list[Vote] | None, BeforeValidator(_known)] = None
+    """None where they are read from a summary that has no room for them."""
+
+
+# ---- metadata of runs
+
+
+class RunMetadata(_Metadata):
+    """The metadata of a task: what its numbers rest on. Each task sets the fields that it has."""
+
+    data: str = "unknown"
+    data_revision: str = "unknown"
+    data_skipped: list[str] | None = None
+    """Lines of the data that could not be used."""
+    prompt_hash: str = "unknown"
+    """Of everything fixed that the evaluated model is told."""
+    thoughttrace: str = "unknown"
+    """The version of this package."""
+
+    kind: Kind | None = None
+    context: str | None = None
+    """A `Context`, or a `ThoughtContext`."""
+    max_context_words: int | None = None
+    control: str | None = None
+    survey_answers_sent: bool = False
+    unknown_labels: dict[str, int] | None = None
+
+    arm: str | None = None
+    inferred_by: str | None = None
+    inferred_kinds: list[Kind] | None = None
+    inferred_logs: list[str] | None = None
+    after: str | None = None
+    min_quality: float | None = None
+
+    baseline: bool = False
+
+    families: list[str] | None = None
+    judge_message: bool = True
+    probes_hash: str = "unknown"
+    rubric_hash: dict[str, str] = Field(default_factory=dict)
+    """Of each kind; only where the evaluated model is the judge."""
+
+
+# ---- metadata of samples
+
+
+class SampleMetadata(_Metadata):
+    """The metadata of every sample that is cut from a conversation."""
+
+    user: str
+    conversation: str
+
+
+class ControlMetadata(_Metadata):
+    """What a control, a baseline or a rule answered in the evaluated model's place."""
+
+    recited: str | None = None
+    """The answer, word for word."""
+    reworded: bool = False
+    """Whether the model was shown the target, to say it in other words."""
+
+
+class MessageMetadata(SampleMetadata):
+    """The metadata of a sample about one message of a conversation."""
+
+    message_index: int
+    """0-based."""
+    position: float = 0.0
+    """0 the first message of its conversation, 1 the last."""
+    context: str = "history"
+    messages_left_out: int = 0
+    """Messages dropped from the front because the context would have been longer than allowed."""
+
+
+class PromptMetadata(MessageMetadata):
+    """The metadata of a sample whose prompt shows the messages of a conversation."""
+
+    messages_shown: int = 0
+    prompts_alike: int = 1
+    """Samples of the run whose prompts begin like this one's, itself included."""
+    arm: str | None = None
+    marker: str | None = None
+    """With `arm`: the marker, which names the thoughts that stand between the messages."""
+    block_ends: list[int] = Field(default_factory=list)
+    """After how many characters of the prompt each of its text blocks ends, rising; the last is its length."""
+
+
+class InferenceMetadata(PromptMetadata):
+    """The metadata of a sample of `infer_reason` and `infer_reaction`."""
+
+    kind: Kind
+    type: str = ""
+    """The types of its thoughts, joined by " + "."""
+    types: list[str] = Field(default_factory=list)
+    thoughts: int = 1
+    target_words: int = 0
+    hindsight: bool | None = None
+    """Whether a thought was written after the next user message; None if not known."""
+    assistant_model: str = "unknown"
+    message: str = ""
+    """The annotated message."""
+    survey: Annotated[dict[str, Any] | None, BeforeValidator(_known)] = None
+
+
+class NextMessageMetadata(PromptMetadata):
+    """The metadata of a sample of `predict_message`."""
+
+    notes_shown: int = 0
+    note_words: int = 0
+    not_inferred: int = 0
+    """Messages shown that carry a thought but no inference."""
+    thoughts_before: int = 0
+    hindsight: bool | None = None
+    """Whether a thought on what is shown was written after the message; None if not known."""
+    target_words: int = 0
+    assistant_model: str = "unknown"
+    reply: str = ""
+    """The reply that the message answers."""
+    quality: float | None = None
+    """How informative the reaction right before the message is, 1–5."""
+
+
+class RelationMetadata(PromptMetadata):
+    """The metadata of a sample of `relate_messages`."""
+
+    words: int = 0
+    first: bool = False
+    """Whether it is the user's first message, whose label is known."""
+
+
+class ThoughtMetadata(SampleMetadata):
+    """The metadata of a sample about one thought."""
+
+    message_index: int
+    kind: Kind
+    thought_index: int
+    """Among the thoughts on its message, from 1."""
+    type: str = ""
+    position: float = 0.0
+    target_words: int = 0
+
+
+class TopicMetadata(SampleMetadata):
+    """The metadata of a sample of `label_topic`."""
+
+    messages: int = 0
+    words: int = 0
+    messages_left_out: int = 0
+
+
+class ProbeMetadata(_Metadata):
+    """The metadata of a sample of `judge_agreement`."""
+
+    family: str
+    kind: Kind
+    ladder: str
+    """The target that several probes share."""
+    low: int
+    high: int
+    """The lowest and highest right rating."""
+    inference: str = ""
+
+
+# ---- sample ids
+
+
+class MessagePlace(NamedTuple):
+    """Where a message stands."""
+
+    conversation: str
+    message_index: int
+
+
+_PLACE = re.compile(r"(?P<conversation>.+)/m(?P<index>\d+)/[a-z]+(?:/\d+)?")
+
+
+def message_id(conversation: str, index: int, what: str) -> str:
+    """Name the sample of a message, such as `user804_task2_conversation1/m05/reaction`.
+
+    Args:
+        conversation: The conversation's id.
+        index: Position of the message, 0-based.
+        what: A kind of thought, `message` (to be predicted) or `relation`.
+    """
+    return f"{conversation}/m{index:02}/{what}"
+
+
+def thought_id(conversation: str, index: int, kind: Kind, number: int) -> str:
+    """Name the sample of a thought, such as `user804_task2_conversation1/m05/reaction/1`.
+
+    Args:
+        conversation: The conversation's id.
+        index: Position of the message it is on, 0-based.
+        kind: The kind of thought.
+        number: Its place among the thoughts on the message, from 1.
+    """
+    return f"{message_id(conversation, index, kind)}/{number}"
+
+
+def conversation_id(conversation: str) -> str:
+    """Name the sample of a conversation."""
+    return f"{conversation}/topic"
+
+
+def place_of(sample_id: str) -> MessagePlace:
+    """Return the conversation and message that the sample of a message or thought is about.
+
+    Raises:
+        ValueError: It is no such id.
+    """
+    found = _PLACE.fullmatch(sample_id)
+    if not found:
+        raise ValueError(f"{sample_id!r} names no message")
+    return MessagePlace(found["conversation"], int(found["index"]))
+
+
+def task_of(name: str) -> TaskSpec | None:
+    """Return the task of a log, or None if it is not ours.
+
+    Args:
+        name: As the log writes it, with or without its package: `thoughttrace/infer_reason`.
+    """
+    return TASKS.get(name.rpartition("/")[2])
+
+
+def run_metadata(metadata: Mapping[str, Any] | None) -> RunMetadata:
+    """Read the metadata of a task from a log's header."""
+    return RunMetadata.model_validate(metadata or {})

@@ -383,7 +383,8 @@ def _markdown(words: str) -> str:
 _LATEX = {character: f"\\{character}" for character in "&%$#_{}"} | {
     "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\n": " ",
     "<": r"\textless{}", ">": r"\textgreater{}", "−": "$-$", "–": "--", "·": r"$\cdot$", "±": r"$\pm$",
-    "≥": r"$\geq$", "≤": r"$\leq$", "→": r"$\to$", "²": r"$^2$",
+    "≥": r"$\geq$", "≤": r"$\leq$", "→": r"$\to$", "²": r"$^2$", "|": r"\textbar{}",
+    "[": "{[}", "*": "{*}",  # at the start of a row, `\\` would take them as its own argument
 }  # fmt: skip
 
 

@@ -22,6 +22,7 @@ from thoughttrace.analysis.page.style import (
     MARKERS,
     PUBLISHED,
     RATINGS,
+    SOFT,
     STYLE,
     plain,
     wrapped,
@@ -50,7 +51,7 @@ class Dot:
 
 @dataclass(frozen=True)
 class Reference:
-    """A value to compare with: a line through its panel, or a hollow diamond at one label."""
+    """A value to compare with: a line through its panel, or a mark at one label."""
 
     value: float
     label: str = ""
@@ -59,7 +60,7 @@ class Reference:
     panel: str | None = None
     """Its panel; None for all."""
     at: str | None = None
-    """The label at which a diamond stands; None for a line."""
+    """The label at which it stands, as a hollow diamond or, upright, a dash; None for a line through the panel."""
 
 
 def in_figures(mean: float, lower: float, upper: float, none: str = "none scored") -> str:
@@ -115,12 +116,16 @@ def dots(
                 _draw_series(axes, own, _positions(own, labels, upright), offset[name],
                              series.index(name), upright, joined, keyed)  # fmt: skip
             _label(axes, labels, upright, columns)
+            if len(series) > 1 and not upright:
+                for between in range(1, len(labels)):
+                    axes.axhline(between - 0.5, color=SOFT, linewidth=0.6)
             shown = [reference for reference in references if reference.panel in {None, panel}]
             _draw_references(axes, shown, labels, upright, keyed)
             _set_scale(axes, scale, upright)
             (axes.set_ylabel if upright else axes.set_xlabel)(axis, fontsize=9)
-            if columns > 2:
-                axes.label_outer()  # small panels share what their axes show
+        if columns > 2:
+            for axes in (axes for number, axes in enumerate(grid) if number % columns):
+                axes.set_ylabel("")  # small panels: the first of a line says it for all
         if keyed:
             _key(figure, grid, legend)
     return figure
@@ -171,7 +176,7 @@ def _size(places: Sequence[Sequence[str]], series: int, upright: bool, columns: 
         return (5.6 if columns > 1 else min(11, 3.6 + 1.3 * most)), 4.2
     lines = max(wrapped(label).count("\n") + 1 for labels in places for label in labels)
     row = max(0.42 if series == 1 else 0.25 + 0.15 * series, 0.17 * lines + 0.1)
-    return (5.6 if columns > 1 else 7.6), 1.3 + row * most
+    return (5.6 if columns > 1 else 7.6 if series == 1 else 8.6), 1.3 + row * most
 
 
 def _panels(panels: Sequence[str], columns: int, size: tuple[float, float]) -> tuple[Figure, list[Axes]]:
@@ -225,7 +230,7 @@ def _label(axes: Axes, labels: Sequence[str], upright: bool, columns: int) -> No
         axes.set_xlim(-0.6, len(labels) - 0.4)
     else:
         axes.set_yticks(places[::-1], [wrapped(label) for label in labels])
-        axes.set_ylim(-0.9, len(labels) - 0.4)
+        axes.set_ylim(-0.55, len(labels) - 0.45)
     plain(axes, "y" if upright else "x")
 
 
@@ -233,26 +238,31 @@ def _draw_references(
     axes: Axes, references: Sequence[Reference], labels: Sequence[str], upright: bool, keyed: bool
 ) -> None:
     line = axes.axhline if upright else axes.axvline
-    names = set()
+    names, pad = set(), 0.0
     for reference in references:
         value, colour = reference.value, PUBLISHED if reference.kind == "published" else GREY
         label = "" if reference.label in names else reference.label  # once in the legend
         names.add(reference.label)
         if reference.at is not None:
             if reference.at in labels:
-                at = labels.index(reference.at) if upright else len(labels) - 1 - labels.index(reference.at)
-                axes.plot(*((at, value) if upright else (value, at)), "D", color=colour, markersize=6,
-                          fillstyle="none", label=label)  # fmt: skip
+                at = labels.index(reference.at)
+                if upright:
+                    axes.hlines(value, at - 0.42, at + 0.42, color=colour, linestyle="--", linewidth=1.2, label=label)
+                else:
+                    axes.plot(value, len(labels) - 1 - at, "D", color=colour, markersize=6, fillstyle="none",
+                              label=label)  # fmt: skip
         elif reference.kind == "zero":
             line(value, color=INK, linewidth=0.8)
         elif reference.kind == "control":
             line(value, color=colour, linestyle=":", linewidth=1.4)
             axes.annotate(reference.label, (value, 1), (0, 3), xycoords=("data", "axes fraction"),
                           textcoords="offset points", rotation=45, fontsize=8, va="bottom")  # fmt: skip
-            axes.set_title(axes.get_title("left"), loc="left", fontweight="bold", pad=48)
+            pad = max(pad, 14 + 3.6 * len(reference.label))
+            axes.set_title(axes.get_title("left"), loc="left", fontweight="bold", pad=pad)
         else:
             line(value, color=colour, linestyle="--", linewidth=1.2, label=label if keyed else None)
             if not keyed:
+                axes.set_ylim(-0.9)  # room for the name below the last row
                 axes.annotate(reference.label, (value, 0), (4, 4), xycoords=("data", "axes fraction"),
                               textcoords="offset points", color=colour, fontsize=7, va="bottom")  # fmt: skip
 
@@ -263,7 +273,8 @@ def _set_scale(axes: Axes, scale: tuple[float, float | None] | None, upright: bo
     low, high = scale
     set_limits = axes.set_ylim if upright else axes.set_xlim
     if high is None:
-        set_limits(low)
+        _, top = axes.get_ylim() if upright else axes.get_xlim()
+        set_limits(low, top + 0.03 * (top - low))
         return
     set_limits(low - 0.025 * (high - low), high + 0.025 * (high - low))
     if high - low <= 10:

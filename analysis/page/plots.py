@@ -112,15 +112,15 @@ def dots(
             labels = places[panel]
             offset = _offsets(series, upright)
             for name in series:
-                own = [point for point in points if (point.panel, point.series) == (panel, name)]
-                _draw_series(axes, own, _positions(own, labels, upright), offset[name],
+                members = [point for point in points if (point.panel, point.series) == (panel, name)]
+                _draw_series(axes, members, _positions(members, labels, upright), offset[name],
                              series.index(name), upright, joined, keyed)  # fmt: skip
             _label(axes, labels, upright, columns)
             if len(series) > 1 and not upright:
                 for between in range(1, len(labels)):
                     axes.axhline(between - 0.5, color=SOFT, linewidth=0.6)
-            shown = [reference for reference in references if reference.panel in {None, panel}]
-            _draw_references(axes, shown, labels, upright, keyed)
+            within = [reference for reference in references if reference.panel in {None, panel}]
+            _draw_references(axes, within, labels, upright, keyed)
             _set_scale(axes, scale, upright)
             (axes.set_ylabel if upright else axes.set_xlabel)(axis, fontsize=9)
         if columns > 2:
@@ -152,12 +152,12 @@ def _places(points: Sequence[Dot]) -> list[str]:
 def _positions(points: Sequence[Dot], labels: Sequence[str], upright: bool) -> np.ndarray:
     """Number the places of points; rows are numbered from below, and the first is on top."""
     seen = Counter[str]()
-    found = []
+    places = []
     for point in points:
         place = labels.index(point.label) + seen[point.label]
         seen[point.label] += 1
-        found.append(place if upright else len(labels) - 1 - place)
-    return np.array(found, dtype=float)
+        places.append(place if upright else len(labels) - 1 - place)
+    return np.array(places, dtype=float)
 
 
 def _offsets(series: Sequence[str], upright: bool) -> dict[str, float]:
@@ -308,21 +308,21 @@ def stacked(bars: Sequence[Bar], axis: str) -> Figure:
         axis: What the shares are of.
     """
     panels = list(dict.fromkeys(bar.panel for bar in bars))
-    own = {panel: [bar for bar in bars if bar.panel == panel] for panel in panels}
-    size = _size([[bar.label for bar in shown] for shown in own.values()], 1, False, min(2, len(panels)))
+    by_panel = {panel: [bar for bar in bars if bar.panel == panel] for panel in panels}
+    size = _size([[bar.label for bar in row] for row in by_panel.values()], 1, False, min(2, len(panels)))
     with mpl.rc_context(STYLE):
         figure, grid = _panels(panels, min(2, len(panels)), size)
-        for axes, shown in zip(grid, own.values(), strict=True):
-            y = np.arange(len(shown))[::-1]
-            counts = np.array([bar.counts for bar in shown], dtype=float)
+        for axes, rows in zip(grid, by_panel.values(), strict=True):
+            y = np.arange(len(rows))[::-1]
+            counts = np.array([bar.counts for bar in rows], dtype=float)
             shares = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-            left = np.zeros(len(shown))
+            left = np.zeros(len(rows))
             for number, (share, colour) in enumerate(zip(shares.T, RATINGS, strict=False)):
                 drawn = axes.barh(y, share, left=left, height=0.7, color=colour, label=str(number + 1))
                 texts = [f"{part:.0f}" if part >= 7 else "" for part in share]
                 axes.bar_label(drawn, texts, label_type="center", fontsize=8, color=_on(colour))
                 left += share
-            axes.set_yticks(y, [wrapped(bar.label) for bar in shown])
+            axes.set_yticks(y, [wrapped(bar.label) for bar in rows])
             axes.set(xlim=(0, 100), xlabel=axis)
             plain(axes)
             axes.grid(visible=False)

@@ -4,11 +4,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from thoughttrace.analysis.conversations import agreements, shares
-from thoughttrace.analysis.drawing import wrapped
 from thoughttrace.analysis.label_logs import label_logs
+from thoughttrace.analysis.page.plots import Dot, Reference, dots
+from thoughttrace.analysis.page.table import format_interval, format_share
 from thoughttrace.analysis.pages import Chapter
-from thoughttrace.analysis.profile.figures import rows_figure
-from thoughttrace.analysis.profile.shares import share_cells
 from thoughttrace.analysis.runs import Runs
 from thoughttrace.analysis.section import Section
 from thoughttrace.analysis.tables import Rows, interval, percent
@@ -64,8 +63,23 @@ def _figure(table: pd.DataFrame) -> Figure | None:
     """A panel per labeller; none where all are too small."""
     if table["mean"].isna().all():
         return None
-    names = table["name"].map(lambda name: wrapped(name.replace("_", " "), 24))
-    return rows_figure(table.assign(kind=table["model"], name=names), "share, %, 95 % interval", published="published")
+    rows = [(row, str(row["name"]).replace("_", " ")) for _, row in table.iterrows()]
+    points = [
+        Dot(label, *(100 * row[end] for end in ("mean", "lower", "upper")), row["model"],
+            text=f"n = {row['n']:,}: too small" if pd.isna(row["mean"]) else "")
+        for row, label in rows
+    ]  # fmt: skip
+    published = [
+        Reference(100 * row["published"], "published", panel=row["model"], at=label)
+        for row, label in rows
+        if not pd.isna(row["published"])
+    ]
+    return dots(points, "share, %", published, scale=(0, None))
+
+
+def _share_cells(row: pd.Series) -> dict[str, str]:
+    limits = format_interval(row["lower"], row["upper"], percent=True) or str(row["note"]).partition(":")[0]
+    return {"Share": format_share(row["mean"]), "95 % interval": limits}
 
 
 def _share_rows(table: pd.DataFrame) -> Rows:
@@ -75,7 +89,7 @@ def _share_rows(table: pd.DataFrame) -> Rows:
             "Label": str(row["name"]).replace("_", " "),
             "Count": f"{row['count']:,}",
             "Out of": f"{row['n']:,}",
-            **share_cells(row),
+            **_share_cells(row),
             "Published": "" if pd.isna(row["published"]) else percent(row["published"]),
             "Users": f"{row['users']:,}",
             "Coverage": percent(row["coverage"]),
@@ -92,7 +106,7 @@ def _subtopics(table: pd.DataFrame) -> Section:
     rows = [
         {"Labeller": row["model"], "Domain": SUBTOPICS[row["name"]], "Subtopic": str(row["name"]).replace("_", " ")}
         | {"Count": f"{row['count']:,}", "Out of": f"{row['n']:,}"}
-        | share_cells(row)
+        | _share_cells(row)
         for _, row in found.iterrows()
     ]
     note = f"{len(SUBTOPICS)} subtopics are defined; those that no conversation has are left out. {_INTERVALS}"

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from thoughttrace.analysis.finished import Header, Read
-from thoughttrace.analysis.profile.shares import mean_of
+from thoughttrace.analysis.profile.tables import mean_by_user
 from thoughttrace.analysis.stats.interrater import bootstrap_counts, cohen_kappa, confusions
 from thoughttrace.analysis.thought_logs import missing
 from thoughttrace.core.published import published_labels
@@ -49,7 +49,7 @@ def shares(found: Sequence[Read], of: Of) -> pd.DataFrame:
             share, status = published.get(name, (np.nan, ""))
             rows.append(
                 {"model": header["model"], "name": name, "count": int(has.sum())}
-                | mean_of(has, known["user"])
+                | mean_by_user(has, known["user"])
                 | {"published": share, "status": status, "samples": planned, "coverage": len(known) / planned}
                 | {"missing": _missing(header, labels)}
                 | {key: header[key] for key in ("task_version", "data", "data_revision", "prompt_hash")}

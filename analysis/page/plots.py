@@ -6,7 +6,7 @@ no model and no published value: labels, panels and reference lines are given to
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -113,8 +113,11 @@ def dots(
             offset = _offsets(series, upright)
             for name in series:
                 members = [point for point in points if (point.panel, point.series) == (panel, name)]
-                _draw_series(axes, members, _positions(members, labels, upright), offset[name],
-                             series.index(name), upright, joined, keyed)  # fmt: skip
+                colour, marker = COLOURS[series.index(name)], MARKERS[series.index(name)]
+                look = {"color": colour, "marker": marker, "markersize": 6 if keyed else 7, "linewidth": 1.6,
+                        "linestyle": "-" if joined else "none",
+                        "label": wrapped(name or "here, with 95 % interval", 30)}  # fmt: skip
+                _draw_series(axes, members, _positions(members, labels, upright) + offset[name], upright, look)
             _label(axes, labels, upright, columns)
             if len(series) > 1 and not upright:
                 for between in range(1, len(labels)):
@@ -192,27 +195,15 @@ def _panels(panels: Sequence[str], columns: int, size: tuple[float, float]) -> t
     return figure, grid[: len(panels)]
 
 
-def _draw_series(
-    axes: Axes,
-    points: Sequence[Dot],
-    places: np.ndarray,
-    offset: float,
-    number: int,
-    upright: bool,
-    joined: bool,
-    keyed: bool,
-) -> None:
-    colour, marker = COLOURS[number], MARKERS[number]
+def _draw_series(axes: Axes, points: Sequence[Dot], places: np.ndarray, upright: bool, look: Mapping[str, Any]) -> None:
+    order = np.argsort(places)  # a line that joins the dots must not go back and forth
+    place, points = places[order], [points[number] for number in order]
     mean, lower, upper = (np.array([getattr(point, end) for point in points]) for end in ("mean", "lower", "upper"))
-    place = places + offset
-    name = (points[0].series if points else "") or "here, with 95 % interval"
-    look: Any = {"marker": marker, "markersize": 7 if not keyed else 6, "color": colour, "linewidth": 1.6,
-            "linestyle": "-" if joined else "none", "label": wrapped(name, 30)}  # fmt: skip
     if upright:
-        axes.vlines(place, lower, upper, color=colour, linewidth=1.4)
+        axes.vlines(place, lower, upper, color=look["color"], linewidth=1.4)
         axes.plot(place, mean, **look)
     else:
-        axes.hlines(place, lower, upper, color=colour, linewidth=2)
+        axes.hlines(place, lower, upper, color=look["color"], linewidth=2)
         axes.plot(mean, place, **look)
     for at, point in zip(place, points, strict=True):
         if point.text and not upright:
@@ -255,16 +246,27 @@ def _draw_references(
             line(value, color=INK, linewidth=0.8)
         elif reference.kind == "control":
             line(value, color=colour, linestyle=":", linewidth=1.4)
-            axes.annotate(reference.label, (value, 1), (0, 3), xycoords=("data", "axes fraction"),
-                          textcoords="offset points", rotation=45, fontsize=8, va="bottom")  # fmt: skip
-            pad = max(pad, 14 + 3.6 * len(reference.label))
-            axes.set_title(axes.get_title("left"), loc="left", fontweight="bold", pad=pad)
+            if upright:
+                _name_line(axes, reference, INK)
+            else:
+                axes.annotate(reference.label, (value, 1), (0, 3), xycoords=("data", "axes fraction"),
+                              textcoords="offset points", rotation=45, fontsize=8, va="bottom")  # fmt: skip
+                pad = max(pad, 14 + 3.6 * len(reference.label))
+                axes.set_title(axes.get_title("left"), loc="left", fontweight="bold", pad=pad)
         else:
             line(value, color=colour, linestyle="--", linewidth=1.2, label=label if keyed else None)
-            if not keyed:
+            if upright and not keyed:
+                _name_line(axes, reference, colour)
+            elif not keyed:
                 axes.set_ylim(-0.9)  # room for the name below the last row
                 axes.annotate(reference.label, (value, 0), (4, 4), xycoords=("data", "axes fraction"),
                               textcoords="offset points", color=colour, fontsize=7, va="bottom")  # fmt: skip
+
+
+def _name_line(axes: Axes, reference: Reference, colour: str) -> None:
+    """Name a level line at its left end, above it."""
+    axes.annotate(reference.label, (0, reference.value), (4, 2), xycoords=("axes fraction", "data"),
+                  textcoords="offset points", color=colour, fontsize=7, va="bottom")  # fmt: skip
 
 
 def _set_scale(axes: Axes, scale: tuple[float, float | None] | None, upright: bool) -> None:

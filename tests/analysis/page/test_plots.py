@@ -81,10 +81,27 @@ def test_of_too_many_series_those_with_the_highest_means_are_drawn() -> None:
     assert [text.get_text() for text in figure.legends[0].get_texts()] == [f"s{n}" for n in range(3, SERIES + 3)]
 
 
+def test_a_line_follows_the_labels_and_names_its_series_in_every_panel(tmp_path: Path) -> None:
+    points = [Dot("Early", 1.0, series="a"), Dot("Late", 2.0, series="a"), Dot("Late", 4.0, series="b")]
+    points += [Dot("Early", 3.0, series="b"), Dot("Early", 3.0, panel="other", series="a")]
+    figure = dots(points, "mean", [Reference(2.5, "floor", "control")], upright=True, joined=True)
+    lines = {line.get_label(): list(np.asarray(line.get_ydata())) for line in figure.axes[0].lines}
+    assert (lines["a"], lines["b"]) == ([1, 2], [3, 4])
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["a", "b"]
+    assert words(figure, tmp_path).count("floor") == 2
+
+
+def test_a_published_line_is_named_upright_too(tmp_path: Path) -> None:
+    figure = dots([Dot("Early", 1.0), Dot("Late", 2.0)], "mean", [Reference(3, "published")], (1, 5), upright=True)
+    assert figure.axes[0].get_ylim() == (0.9, 5.1)
+    assert "published" in words(figure, tmp_path)
+
+
 def test_rows_of_the_same_label_do_not_hide_each_other() -> None:
     figure = dots([Dot("same", 1.0), Dot("same", 2.0), Dot("other", 3.0)], "mean")
     (line,) = (line for line in figure.axes[0].lines if line.get_marker() == "o")
-    assert list(np.asarray(line.get_ydata())) == [2, 1, 0]
+    rows = zip(np.asarray(line.get_xdata()), np.asarray(line.get_ydata()), strict=True)
+    assert {*rows} == {(1, 2), (2, 1), (3, 0)}
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["same", "same", "other"]
 
 

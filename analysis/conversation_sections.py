@@ -65,7 +65,7 @@ def _figure(table: pd.DataFrame) -> Figure | None:
         return None
     rows = [(row, str(row["name"]).replace("_", " ")) for _, row in table.iterrows()]
     points = [
-        Dot(label, *(100 * row[end] for end in ("mean", "lower", "upper")), row["model"],
+        Dot(label, 100 * row["mean"], 100 * row["lower"], 100 * row["upper"], row["model"],
             text=f"n = {row['n']:,}: too small" if pd.isna(row["mean"]) else "")
         for row, label in rows
     ]  # fmt: skip

@@ -11,11 +11,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from thoughttrace.analysis.breakdown import STAGE_RULE, STAGES, stage
 from thoughttrace.analysis.page.plots import Reference, dots
 from thoughttrace.analysis.page.style import COLOURS, STYLE
 from thoughttrace.analysis.page.table import Picture, Section, count, limits, name, number, share, short
 from thoughttrace.analysis.profile.tables import dot, mean_by_user, readable, sort_by
+from thoughttrace.analysis.stats.groups import STAGE_RULE, STAGES, stage
 from thoughttrace.core.published import published_types
 from thoughttrace.core.record import TYPES
 

@@ -9,15 +9,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from thoughttrace.analysis.breakdown import MIN_SAMPLES, MIN_USERS
 from thoughttrace.analysis.page.plots import Dot
-from thoughttrace.analysis.stats.intervals import cluster_mean
+from thoughttrace.analysis.stats.groups import too_small
+from thoughttrace.analysis.stats.intervals import Interval, cluster_mean
 from thoughttrace.datasets.conversation import Conversation, Message
 from thoughttrace.datasets.load import uncollected
 
 BY_USER = "95 % intervals are clustered by user (CR2)."
-
-TOO_SMALL = f"too small: under {MIN_SAMPLES} of them or {MIN_USERS} users"
 
 
 @dataclass(frozen=True)
@@ -106,16 +104,14 @@ def mean_by_user(
         bounds: The ends of the scale; a share's by default.
 
     Returns:
-        The fields `n`, `users`, `mean`, `lower`, `upper`, `note` of a row. With fewer than `MIN_SAMPLES` values or
-        `MIN_USERS` users, `mean`, `lower` and `upper` are NaN; where nothing varies between users, `lower` and `upper`
-        are; `note` says why.
+        The fields `n`, `users`, `mean`, `lower`, `upper`, `note` of a row. In a group that is `too_small`, `mean`,
+        `lower` and `upper` are NaN; where nothing varies between users, `lower` and `upper` are; `note` says why.
     """
     numbers, labels = np.asarray(values, dtype=float), np.asarray(users)
-    sizes = {"n": len(numbers), "users": len(pd.unique(labels))}
-    if sizes["n"] < MIN_SAMPLES or sizes["users"] < MIN_USERS:
-        return sizes | dict.fromkeys(("mean", "lower", "upper"), np.nan) | {"note": TOO_SMALL}
-    mean = cluster_mean(numbers, labels, bounds=bounds)
-    return sizes | {"mean": mean.estimate, "lower": mean.lower, "upper": mean.upper, "note": mean.reason or ""}
+    n, clusters = len(numbers), len(pd.unique(labels))
+    if reason := too_small(n, clusters, "of them"):
+        return Interval.without_limits(reason, n=n, clusters=clusters).as_row("mean")
+    return cluster_mean(numbers, labels, bounds=bounds).as_row("mean")
 
 
 class HasMean(Protocol):

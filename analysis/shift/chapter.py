@@ -19,7 +19,6 @@ from thoughttrace.analysis.page.table import (
     format_interval,
     format_number,
     limits,
-    name,
     note,
     number,
     p,
@@ -47,7 +46,7 @@ _MEASURES = {
     "auc": "AUC",
 }
 
-_RELATION = [name("Relation", "relation"), short("Pairs", "pairs")]
+_RELATION = [short("Relation", "relation"), short("Pairs", "pairs")]
 _SIZES = [count("n", "n"), count("Users", "users")]
 
 
@@ -114,7 +113,7 @@ def _clouds_section(shift: Shift) -> Section:
 
 def _comparisons_section(shift: Shift) -> Section:
     columns = [
-        name("A", "a"), name("B", "b"), short("Pairs", "way"), number("A − B", "difference", "+.3f"),
+        short("A", "a"), short("B", "b"), short("Pairs", "way"), number("A − B", "difference", "+.3f"),
         limits("95 % interval", spec=".3f"), p("p (Holm)", "p_holm"), p("p", "p_value"),
         number("Pairs of A", lambda row: f"{row.n_a:,} ({row.share_a:.0%})"),
         number("Pairs of B", lambda row: f"{row.n_b:,} ({row.share_b:.0%})"), count("Users", "users"), note(),
@@ -140,7 +139,7 @@ def _comparisons_section(shift: Shift) -> Section:
 
 def _steps_section(shift: Shift) -> Section:
     columns = [
-        name("Relation", "relation"),
+        short("Relation", "relation"),
         number("25 / 50 / 75 % within", lambda row: _join(row.quartiles("steps"))),
         number("Published (other model and settings)", lambda row: _join(row.quartiles("published"))),
         number("Norm of the difference", lambda row: _join(row.quartiles("norm"))),
@@ -206,13 +205,12 @@ def summarize(shift: Shift) -> list[str]:
     """
     sentences = []
     for measure, title in _MEASURES.items():
-        for pairs, beginning in {ALL: f"The {title}", SIMILAR_LENGTH: "Over pairs of similar length it"}.items():
-            values = _in_published_order(shift.relations, measure, pairs)
-            if values is None:
-                break
-            order = " in the published order" * (pairs == ALL)
-            rises = f"rises{order}" if values == sorted(values) else f"does not rise{order}"
-            sentences.append(f"{beginning} {rises}: {', '.join(f'{value:.3f}' for value in values)}.")
+        values = _in_published_order(shift.relations, measure, ALL)
+        if values:
+            sentence = f"The {title} {_rises(values)} in the published order: {_list(values)}."
+            if similar := _in_published_order(shift.relations, measure, SIMILAR_LENGTH):
+                sentence += f" Over pairs of similar length it {_rises(similar)}: {_list(similar)}."
+            sentences.append(sentence)
     for relation in (REASON, REACTION):
         rows = {row.way: row for row in shift.comparisons if (row.a, row.b) == (relation, NEXT)}
         if rows:
@@ -223,12 +221,18 @@ def summarize(shift: Shift) -> list[str]:
             )
     if len(shift.steps) == len(RELATIONS):
         medians = [row.steps_50 for row in shift.steps]
-        rise = "rise" if medians == sorted(medians) else "do not rise"
         sentences.append(
-            f"The median steps on the plane of texts {rise} in the published order: "
-            f"{', '.join(f'{median:.2f}' for median in medians)}."
+            f"The median step on the plane of texts {_rises(medians)} in the published order: {_list(medians, '.2f')}."
         )
     return sentences
+
+
+def _rises(values: Sequence[float]) -> str:
+    return "rises" if list(values) == sorted(values) else "does not rise"
+
+
+def _list(values: Sequence[float], spec: str = ".3f") -> str:
+    return ", ".join(format_number(value, spec) for value in values)
 
 
 def _in_published_order(rows: Sequence[RelationRow], measure: str, pairs: str) -> list[float] | None:

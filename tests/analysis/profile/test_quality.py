@@ -63,15 +63,10 @@ def test_what_counts_as_the_same_text(a: str, b: str, same: bool) -> None:
 
 
 def test_duplicates_are_counted_within_and_across_users() -> None:
-    contents = [
-        ("a", "u1", "x"),
-        ("b", "u1", "x"),
-        ("c", "u2", "x"),
-        ("d", "u3", "y"),
-        ("e", "u3", "z"),
-        ("f", "u4", "w"),
-    ]
-    texts = [Text(*each) for each in contents]
+    texts = [
+        Text("a", "u1", "x"), Text("b", "u1", "x"), Text("c", "u2", "x"), Text("d", "u3", "y"), Text("e", "u3", "z"),
+        Text("f", "u4", "w"),
+    ]  # fmt: skip
     exact = count_duplicates("reasons", "exact", texts, [])
     assert exact == DuplicatesRow(
         "reasons", "exact", n=6, duplicated=3, same_user=2, other_user=3, share=0.5, groups=1, largest=3

@@ -2,14 +2,11 @@
 
 import re
 
-from inspect_ai._util.constants import NO_CONTENT
 from inspect_ai.model import ContentText, ModelOutput
 from inspect_ai.solver import TaskState
 
-REFUSAL, NO_RESPONSE = "refusal", "no_response"
-"""What a model may do instead of answering: results, and rated as such."""
-TRUNCATED, TOO_LONG, NOT_ASKED = "truncated", "prompt_too_long", "no_output"
-"""What keeps a model from answering: no results."""
+from thoughttrace.core.inspect_private import NO_CONTENT
+from thoughttrace.core.record import Unscored
 
 _THINKING = re.compile(r"<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", re.DOTALL | re.IGNORECASE)
 _FENCE = re.compile(r"^```\w*\n?|\n?```$")
@@ -103,18 +100,20 @@ def refused(output: ModelOutput) -> bool:
     return not isinstance(content, str) and any(isinstance(part, ContentText) and part.refusal for part in content)
 
 
-def why_none(output: ModelOutput) -> str:
-    """Why there is no inference in a model's output.
+def why_none(output: ModelOutput) -> Unscored:
+    """Say why a model's output holds no answer.
 
     Returns:
-        `REFUSAL`; `NO_RESPONSE`; `TRUNCATED` where max_tokens left no room for an answer, as reasoning can; `TOO_LONG`
-        where the prompt did not fit the model; or `NOT_ASKED` where a limit of the sample came before any reply.
+        `REFUSAL` or `NO_RESPONSE`, which are results; else what kept the model from answering: `TRUNCATED` where
+        max_tokens left no room for an answer, as reasoning can; `PROMPT_TOO_LONG` where the prompt did not fit the
+        model; or `NO_OUTPUT` where a limit of the sample came before any reply.
     """
     if not output.choices:
-        return NOT_ASKED
+        return Unscored.NO_OUTPUT
     if refused(output):
-        return REFUSAL
-    return {"model_length": TOO_LONG, "max_tokens": TRUNCATED}.get(output.stop_reason, NO_RESPONSE)
+        return Unscored.REFUSAL
+    stopped = {"model_length": Unscored.PROMPT_TOO_LONG, "max_tokens": Unscored.TRUNCATED}
+    return stopped.get(output.stop_reason, Unscored.NO_RESPONSE)
 
 
 def _bare(paragraph: str) -> str:

@@ -13,7 +13,8 @@ from inspect_ai.scorer import Score
 from inspect_ai.solver import TaskState
 from inspect_ai.util import LimitExceededError
 
-from thoughttrace.scorers.answer import NO_RESPONSE, REFUSAL, why_none
+from thoughttrace.core.record import Unscored
+from thoughttrace.scorers.answer import why_none
 from thoughttrace.scorers.structured_output import Form, ask
 
 Vote = dict[str, Any]
@@ -67,7 +68,7 @@ def failed_vote(judge: Model, prompt_hash: str, error: Exception) -> Vote:
     }
 
 
-_SAID = {REFUSAL: "(refused)", NO_RESPONSE: "(nothing)"}
+_SAID = {Unscored.REFUSAL: "(refused)", Unscored.NO_RESPONSE: "(nothing)"}
 """What stands as the answer of a model that gave none."""
 _RULE = "The model gave no answer, which tells nothing: the lowest rating, without asking a judge."
 _NOT_THE_JUDGES = (LimitExceededError, TerminateSampleError, PrerequisiteError)
@@ -120,7 +121,7 @@ async def rate(
 def _without_answer(state: TaskState, panel: Sequence[Model], form: Form[Any], prompt_hash: str) -> Score:
     """The score of a sample whose model or control left nothing to judge."""
     is_control = not {"recited", "reworded"}.isdisjoint(state.metadata)
-    reason = NO_RESPONSE if "recited" in state.metadata else why_none(state.output)
+    reason = Unscored.NO_RESPONSE if "recited" in state.metadata else why_none(state.output)
     if is_control or reason not in _SAID:
         return Score.unscored(reason=reason, answer="")
     # Who would have judged it, so that the run of a model that never answers still names its judges.

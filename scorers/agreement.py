@@ -11,7 +11,7 @@ from inspect_ai.scorer import Score, Scorer, Target, grouped, mean, scorer, stde
 from inspect_ai.solver import TaskState
 from pydantic import BaseModel
 
-from thoughttrace.core.errors import UserError
+from thoughttrace.core.errors import check_positive
 from thoughttrace.core.record import InferenceMetadata, Kind
 from thoughttrace.datasets.prompt import block, marker
 from thoughttrace.scorers.answer import answer_of
@@ -105,8 +105,7 @@ def agreement(
         Exception: When a sample is scored: what a judge's provider raised, if no judge gave a valid vote. So a judge
             without access fails the sample, which can be run again, and does not leave a whole run unscored.
     """
-    if judge_repeats < 1:
-        raise UserError(f"judge_repeats={judge_repeats}: must be 1 or more.")
+    check_positive("judge_repeats", judge_repeats)
 
     async def score(state: TaskState, target: Target) -> Score:
         inference, sample = answer_of(state), state.metadata_as(InferenceMetadata)

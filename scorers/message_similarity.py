@@ -10,7 +10,7 @@ from inspect_ai.scorer import Score, Scorer, Target, mean, scorer, stderr
 from inspect_ai.solver import TaskState
 from pydantic import BaseModel
 
-from thoughttrace.core.errors import UserError
+from thoughttrace.core.errors import check_positive
 from thoughttrace.core.record import NextMessageMetadata
 from thoughttrace.datasets.prompt import block, marker
 from thoughttrace.scorers.answer import answer_of
@@ -89,8 +89,7 @@ def message_similarity(
         UserError: `judge_repeats` is not positive.
         Exception: When a sample is scored: what a judge's provider raised, if no judge gave a valid vote.
     """
-    if judge_repeats < 1:
-        raise UserError(f"judge_repeats={judge_repeats}: must be 1 or more.")
+    check_positive("judge_repeats", judge_repeats)
 
     async def score(state: TaskState, target: Target) -> Score:
         prediction = answer_of(state)

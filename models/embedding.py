@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import os
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from thoughttrace.core.cache_dir import cache_dir, sha256
+from thoughttrace.core.cache_dir import cache_dir, sha256, write_whole
 from thoughttrace.core.errors import UserError, missing_extra
 
 if TYPE_CHECKING:
@@ -376,12 +375,7 @@ def _read(folder: Path) -> dict[bytes, Vectors]:
 
 
 def _write(folder: Path, keys: Sequence[bytes], vectors: Vectors) -> None:
-    """Write a file of the cache completely or not at all."""
-    folder.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=folder)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            np.savez(file, names=np.frombuffer(b"".join(keys), np.uint8).reshape(-1, 32), vectors=vectors)
-        Path(name).replace(f"{name}.npz")
-    finally:
-        Path(name).unlink(missing_ok=True)
+    names = b"".join(keys)
+    file_name = f"{hashlib.sha256(names).hexdigest()[:24]}.npz"
+    with write_whole(folder / file_name) as part, part.open("wb") as file:
+        np.savez(file, names=np.frombuffer(names, np.uint8).reshape(-1, 32), vectors=vectors)

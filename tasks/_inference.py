@@ -6,10 +6,11 @@ from inspect_ai.dataset import MemoryDataset
 from inspect_ai.model import ChatMessageAssistant, ChatMessageUser, ModelOutput
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
-from thoughttrace.core.record import INFER, SIMILARITY, ControlMetadata, Kind, RunMetadata
+from thoughttrace.core.errors import check_choice
+from thoughttrace.core.record import CONTEXTS, CONTROLS, INFER, SIMILARITY, ControlMetadata, Kind, RunMetadata
 from thoughttrace.datasets import controls
 from thoughttrace.datasets.counts import census
-from thoughttrace.datasets.prompt import block, marker, parse_context
+from thoughttrace.datasets.prompt import quote
 from thoughttrace.datasets.samples import record_to_sample
 from thoughttrace.datasets.sampling import select
 from thoughttrace.models.prompt_cache import CacheOrdered, generate_cached
@@ -54,13 +55,13 @@ def inference_samples(
     Raises:
         UserError: An argument or the data cannot be used.
     """
-    shown = parse_context(context)
-    answered_by = controls.parse_control(control) if control is not None else None
+    shown = check_choice("context", context, CONTEXTS)
+    answered_by = check_choice("control", control, CONTROLS) if control is not None else None
     source = options.open()
     items = select(source.conversations, kind, options.selected_types, options.users, options.per_user, options.seed)
     question = read_prompt(f"infer_{kind}")
     answer = None
-    if answered_by not in (None, "reworded"):
+    if answered_by is not None and answered_by != "reworded":
         answer = controls.recite(answered_by, source.conversations, kind, options.seed)
     unknown = dict(census(source.conversations).unknown_labels)
     # A prompt repeats its conversation, once for each thought: free each conversation once its samples are made.
@@ -68,10 +69,10 @@ def inference_samples(
     items.reverse()
     samples = []
     while items:
-        conversation, index = items.pop()
-        sample = record_to_sample(conversation, index, _INSTRUCTIONS, question, shown, options.max_context_words)
+        item = items.pop()
+        sample = record_to_sample(*item, _INSTRUCTIONS, question, shown, options.max_context_words)
         if answer:
-            recite(sample, answer((conversation, index)))
+            recite(sample, answer(item))
         samples.append(sample)
     metadata = RunMetadata(
         kind=kind,
@@ -116,9 +117,8 @@ def reword_target() -> Solver:
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         state.metadata.update(ControlMetadata(reworded=True).to_log())
-        note = state.target[0]
-        mark = marker(note)
-        state.messages = [ChatMessageUser(content=f"{REWORD}\n\n{block(mark, 'note', note)}[{mark} end]")]
+        note = quote({"note": state.target[0]})
+        state.messages = [ChatMessageUser(content=f"{REWORD}\n\n{note.text}")]
         return await generate(state)
 
     return solve

@@ -3,19 +3,16 @@
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
-from inspect_ai.dataset import MemoryDataset, Sample
-from inspect_ai.model import ChatMessageAssistant, ChatMessageSystem, ChatMessageUser, ModelOutput, get_model
+from inspect_ai.dataset import MemoryDataset
+from inspect_ai.model import ChatMessageAssistant, ChatMessageUser, ModelOutput, get_model
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 from pydantic import BaseModel
 
-from thoughttrace.datasets.samples import Noted
+from thoughttrace.datasets.prompt import Prompt
+from thoughttrace.datasets.samples import Noted, thought_sample
 from thoughttrace.datasets.sources import Source
-from thoughttrace.scorers.answer import NOT_ASKED, TOO_LONG, TRUNCATED, why_none
-from thoughttrace.scorers.structured_output import Form, ask
+from thoughttrace.scorers.structured_output import Form, ask, keep_form
 from thoughttrace.tasks._options import dataset_of
-
-FAULTS = (TRUNCATED, TOO_LONG, NOT_ASKED)
-"""Why a form was not filled in though the model did not decline: no results."""
 
 
 class Rating(BaseModel):
@@ -51,15 +48,11 @@ async def fill(state: TaskState, form: Form[Any]) -> TaskState:
         form: The form.
 
     Returns:
-        The sample with the replies among its messages; its store has `filled` (the form's fields as a dictionary, or
-        None) and `unfilled` (`refused`, `empty` or `unparsable`; where the model could not answer, one of `FAULTS`;
-        or None).
+        The sample with the replies among its messages, and the form where `read_form` finds it.
     """
-    asked = await ask(get_model(), [*state.messages], form)
-    fault = why_none(asked.output)
-    state.store.set("filled", asked.filled.model_dump() if asked.filled else None)
-    state.store.set("unfilled", fault if asked.reason and fault in FAULTS else asked.reason)
-    return append_replies(state, asked.replies, form)
+    reply = await ask(get_model(), [*state.messages], form)
+    keep_form(state, reply.filled.model_dump() if reply.filled else None, reply.unscored)
+    return append_replies(state, reply.replies, form)
 
 
 def append_replies(state: TaskState, replies: list[str], form: Form[Any]) -> TaskState:
@@ -82,7 +75,7 @@ def thought_dataset(
     thoughts: Sequence[Noted],
     source: Source,
     instructions: str,
-    question: Callable[[Noted], str],
+    question: Callable[[Noted], Prompt],
     target: Callable[[Noted], str],
 ) -> MemoryDataset:
     """Make a sample of each thought.
@@ -97,13 +90,5 @@ def thought_dataset(
     Raises:
         UserError: The log of so many samples cannot be written.
     """
-    samples = [
-        Sample(
-            id=thought.id,
-            input=[ChatMessageSystem(content=instructions), ChatMessageUser(content=question(thought))],
-            target=target(thought),
-            metadata=thought.metadata,
-        )
-        for thought in thoughts
-    ]
+    samples = [thought_sample(thought, instructions, question(thought), target(thought)) for thought in thoughts]
     return dataset_of(samples, source)

@@ -6,13 +6,13 @@ from typing import Any
 
 from inspect_ai.dataset import MemoryDataset, Sample
 
-from thoughttrace.core.errors import UserError
+from thoughttrace.core.errors import UserError, check_choice
 from thoughttrace.core.inspect_private import active_model
-from thoughttrace.core.record import PREDICT, SIMILARITY, NextMessageMetadata, RunMetadata
-from thoughttrace.datasets.samples import message_to_sample, next_messages, parse_after
+from thoughttrace.core.record import AFTERS, ARMS, PREDICT, SIMILARITY, NextMessageMetadata, RunMetadata
+from thoughttrace.datasets.samples import message_to_sample, next_messages
 from thoughttrace.datasets.sampling import Item
 from thoughttrace.datasets.sources import from_where_started
-from thoughttrace.datasets.thought_arms import Inferences, annotate, parse_arm, read_inferences
+from thoughttrace.datasets.thought_arms import Inferences, annotate, read_inferences
 from thoughttrace.models.prompt_cache import CacheOrdered
 from thoughttrace.tasks._options import (
     DataOptions,
@@ -58,7 +58,8 @@ def next_message_samples(
     Raises:
         UserError: An argument or the data cannot be used.
     """
-    arm, predicted = parse_arm(str(thoughts)), parse_after(after)
+    arm = check_choice("thoughts", str(thoughts), ARMS)
+    predicted = check_choice("after", after, AFTERS)
     if (arm == "inferred") != bool(inferred):
         raise UserError(f"thoughts={arm}: thoughts=inferred and inferred=LOGS need each other; give both or neither.")
     source = options.open()
@@ -69,9 +70,8 @@ def next_message_samples(
     notes = annotate(arm, source.conversations, options.seed, inferences.texts if inferences else {})
     samples = []
     for item in items:
-        conversation, index = item
         sample = message_to_sample(
-            conversation, index, _INSTRUCTIONS, _QUESTION, arm, notes(conversation), options.max_context_words
+            *item, _INSTRUCTIONS, _QUESTION, arm, notes(item.conversation), options.max_context_words
         )
         added = NextMessageMetadata.model_construct(quality=qualities.get(item)).to_log()
         if inferences:
@@ -166,7 +166,7 @@ def _select_by_quality(
             raise UserError(f"min_quality={least}: needs quality=FILE.parquet, the file with the qualities.")
         return items, {}
     rated = read_quality(path, items)
-    qualities = {(c, index): rated.get((c.id, index - 1), math.nan) for c, index in items}
+    qualities = {Item(c, index): rated.get((c.id, index - 1), math.nan) for c, index in items}
     selected = [item for item in items if least is None or qualities[item] >= least]
     if not selected:
         raise UserError(f"min_quality={least}: no reaction right before a message is rated that high.")

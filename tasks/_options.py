@@ -15,7 +15,7 @@ from inspect_ai.solver import Solver
 from inspect_ai.viewer import ScoreColorScale, TaskSamplesColumn, TaskSamplesSort, TaskSamplesView, ViewerConfig
 
 from thoughttrace import __version__
-from thoughttrace.core.errors import UserError
+from thoughttrace.core.errors import UserError, check_positive
 from thoughttrace.core.record import ControlMetadata
 from thoughttrace.datasets.sampling import Item, draw
 from thoughttrace.datasets.sources import Source, from_where_started, open_source
@@ -41,8 +41,7 @@ class DataOptions:
     skip_bad: bool = False
 
     def __post_init__(self) -> None:
-        if self.max_context_words is not None and self.max_context_words < 1:
-            raise UserError(f"max_context_words={self.max_context_words}: must be 1 or more.")
+        check_positive("max_context_words", self.max_context_words)
 
     @property
     def selected_types(self) -> Sequence[str] | None:

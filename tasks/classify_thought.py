@@ -7,9 +7,10 @@ from inspect_ai import Task, task
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 from pydantic import create_model
 
-from thoughttrace.core.record import CLASSIFY, TYPES, Kind, RunMetadata
+from thoughttrace.core.errors import check_choice
+from thoughttrace.core.record import CLASSIFY, KINDS, THOUGHT_CONTEXTS, TYPES, Kind, RunMetadata
 from thoughttrace.datasets.counts import census
-from thoughttrace.datasets.samples import parse_beside, parse_kind, select_thoughts, show
+from thoughttrace.datasets.samples import select_thoughts, show
 from thoughttrace.scorers.labels import type_match
 from thoughttrace.scorers.structured_output import Form
 from thoughttrace.tasks._inference import recite_control
@@ -51,7 +52,8 @@ def classify_thought(
         baseline: Score a classifier in the model's place (with `--model none/none`): logistic regression on sentence
             embeddings, fitted without the thoughts of the user it is asked about. Needs the extra `shift`.
     """
-    thought_kind, shown = parse_kind(kind), parse_beside(context)
+    thought_kind = check_choice("kind", kind, KINDS)
+    shown = check_choice("context", context, THOUGHT_CONTEXTS)
     options = DataOptions(data, types, users, per_user, seed, max_context_words, skip_bad)
     source = options.open()
     known_types = TYPES[thought_kind]

@@ -2,8 +2,10 @@
 
 from inspect_ai import Task, task
 
-from thoughttrace.core.record import COVER, RunMetadata
-from thoughttrace.datasets.samples import Noted, parse_kind, quote, select_thoughts
+from thoughttrace.core.errors import check_choice
+from thoughttrace.core.record import COVER, KINDS, RunMetadata
+from thoughttrace.datasets.prompt import Prompt, quote
+from thoughttrace.datasets.samples import Noted, select_thoughts
 from thoughttrace.scorers.labels import rating
 from thoughttrace.tasks._labelling import RATING, give_rating, thought_dataset
 from thoughttrace.tasks._options import DataOptions, ScoreColumn, prompt_hash, provenance, read_prompt, viewer
@@ -33,7 +35,7 @@ def cover_thought(
         seed: Of the order of users and the choice within them.
         skip_bad: Leave out lines of the data that cannot be used, and name them in the log.
     """
-    thought_kind = parse_kind(kind)
+    thought_kind = check_choice("kind", kind, KINDS)
     options = DataOptions(data, types, users, per_user, seed, None, skip_bad)
     source = options.open()
     followed = thought_kind == "reaction"
@@ -56,7 +58,7 @@ def cover_thought(
     )
 
 
-def _question(noted: Noted) -> str:
+def _question(noted: Noted) -> Prompt:
     """Quote the thought, and the message that may say it."""
     if noted.kind == "reason":
         return quote({"note": noted.thought.content, "message": noted.message.content})

@@ -7,11 +7,12 @@ from inspect_ai.dataset import Sample
 from inspect_ai.model import get_model
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
+from thoughttrace.core.errors import check_choice
 from thoughttrace.core.record import PROBE, TYPES, ProbeMetadata, RunMetadata
-from thoughttrace.datasets.probes import Probe, gather_probes, parse_families
+from thoughttrace.datasets.probes import FAMILIES, Probe, gather_probes
 from thoughttrace.scorers.agreement import VERDICT, judge_prompt, rubric_hash
 from thoughttrace.scorers.panel import vote
-from thoughttrace.scorers.probe import probe
+from thoughttrace.scorers.probe import keep_vote, probe
 from thoughttrace.tasks._labelling import append_replies
 from thoughttrace.tasks._options import DataOptions, ScoreColumn, dataset_of, provenance, viewer
 
@@ -48,7 +49,10 @@ def judge_agreement(
     """
     options = DataOptions(data, seed=seed, skip_bad=skip_bad)
     source = options.open()
-    used = [family for family in parse_families(families) if judge_message or family != "injection_message"]
+    chosen = [families] if isinstance(families, str) else FAMILIES if families is None else families
+    used = [check_choice("families", name, FAMILIES) for name in chosen]
+    if not judge_message:
+        used = [family for family in used if family != "injection_message"]
     probes = gather_probes(source.conversations, used, per_family, seed)
     return Task(
         dataset=dataset_of([probe_to_sample(item, judge_message) for item in probes], source),
@@ -101,8 +105,8 @@ def judge_probe(judge_message: bool) -> Solver:
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         kind = state.metadata_as(ProbeMetadata).kind
         cast_vote = await vote(get_model(), [*state.messages], VERDICT, rubric_hash(kind, judge_message))
-        state.store.set("vote", cast_vote)
-        return append_replies(state, cast_vote["replies"], VERDICT)
+        keep_vote(state, cast_vote)
+        return append_replies(state, cast_vote.replies, VERDICT)
 
     return solve
 

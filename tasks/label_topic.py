@@ -1,17 +1,14 @@
 """Label what conversations are about."""
 
-from itertools import accumulate
 from typing import Any, Literal
 
 from inspect_ai import Task, task
-from inspect_ai.dataset import Sample
-from inspect_ai.model import ChatMessageSystem, ChatMessageUser
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 from pydantic import BaseModel, field_validator
 
-from thoughttrace.core.record import RunMetadata, TopicMetadata, conversation_id
-from thoughttrace.datasets.conversation import Conversation
-from thoughttrace.datasets.prompt import conversation_marker, render
+from thoughttrace.core.record import RunMetadata
+from thoughttrace.datasets.samples import topic_sample
+from thoughttrace.datasets.sampling import Item
 from thoughttrace.datasets.taxonomy import SUBTOPICS, listed
 from thoughttrace.scorers.labels import topic
 from thoughttrace.scorers.structured_output import Form
@@ -45,6 +42,8 @@ FORM = Form(
     "Reply again with that object and nothing else.",
 )
 
+_QUESTION = "What is this chat about?"
+
 _VIEWER = viewer("Topics of conversations", target=False)
 
 
@@ -73,9 +72,9 @@ def label_topic(
     """
     options = DataOptions(data, None, users, per_user, seed, max_context_words, skip_bad)
     source = options.open()
-    conversations = options.draw([(conversation, 0) for conversation in source.conversations])
+    conversations = options.draw([Item(conversation, 0) for conversation in source.conversations])
     instructions = read_prompt("label_topic").replace("{topics}", listed())
-    samples = [_sample(conversation, instructions, max_context_words) for conversation, _ in conversations]
+    samples = [topic_sample(item.conversation, instructions, _QUESTION, max_context_words) for item in conversations]
     return Task(
         dataset=dataset_of(samples, source),
         solver=name_topics(),
@@ -98,21 +97,3 @@ def name_topics() -> Solver:
         return await fill(state, FORM)
 
     return solve
-
-
-def _sample(conversation: Conversation, instructions: str, max_words: int | None) -> Sample:
-    lengths = [len(message.content.split()) for message in conversation.messages]
-    shown = sum(max_words is None or words <= max_words for words in accumulate(lengths)) or 1
-    mark = conversation_marker(conversation)
-    text = f"{render(conversation, 0, shown - 1)}[{mark} end]\n\nWhat is this chat about?"
-    return Sample(
-        id=conversation_id(conversation.id),
-        input=[ChatMessageSystem(content=instructions), ChatMessageUser(content=text)],
-        metadata=TopicMetadata(
-            user=conversation.user,
-            conversation=conversation.id,
-            messages=len(lengths),
-            words=sum(lengths),
-            messages_left_out=len(lengths) - shown,
-        ).to_log(),
-    )

@@ -2,8 +2,9 @@
 
 from inspect_ai import Task, task
 
-from thoughttrace.core.record import RATE, RunMetadata
-from thoughttrace.datasets.samples import parse_kind, select_thoughts, show
+from thoughttrace.core.errors import check_choice
+from thoughttrace.core.record import KINDS, RATE, RunMetadata
+from thoughttrace.datasets.samples import select_thoughts, show
 from thoughttrace.scorers.labels import rating
 from thoughttrace.tasks._labelling import RATING, give_rating, thought_dataset
 from thoughttrace.tasks._options import DataOptions, ScoreColumn, prompt_hash, provenance, read_prompt, viewer
@@ -34,7 +35,7 @@ def rate_thought(
         seed: Of the order of users and the choice within them.
         skip_bad: Leave out lines of the data that cannot be used, and name them in the log.
     """
-    thought_kind = parse_kind(kind)
+    thought_kind = check_choice("kind", kind, KINDS)
     options = DataOptions(data, types, users, per_user, seed, None, skip_bad)
     source = options.open()
     thoughts = select_thoughts(source.conversations, thought_kind, options.selected_types, users, per_user, seed)

@@ -3,18 +3,16 @@
 from typing import Literal
 
 from inspect_ai import Task, task
-from inspect_ai.dataset import Sample
-from inspect_ai.model import ChatMessageSystem, ChatMessageUser
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 from pydantic import BaseModel
 
-from thoughttrace.core.record import RelationMetadata, RunMetadata, message_id
-from thoughttrace.datasets.conversation import Conversation
-from thoughttrace.datasets.prompt import conversation_marker, render, window
+from thoughttrace.core.record import RelationMetadata, RunMetadata
+from thoughttrace.datasets.samples import relation_sample
+from thoughttrace.datasets.sampling import Item
 from thoughttrace.datasets.taxonomy import FIRST
 from thoughttrace.models.prompt_cache import CacheOrdered
 from thoughttrace.scorers.labels import relation
-from thoughttrace.scorers.structured_output import Form
+from thoughttrace.scorers.structured_output import Form, keep_form
 from thoughttrace.tasks._labelling import fill
 from thoughttrace.tasks._options import DataOptions, dataset_of, prompt_hash, provenance, read_prompt, viewer
 
@@ -32,6 +30,8 @@ FORM = Form(
     'That was not one JSON object with a "rationale" and a "relation" that is one of extend, re_attempt, variation, '
     "new_request. Reply again with that object and nothing else.",
 )
+
+_QUESTION = "How does the message [{marker} {message} user] relate to what came before?"
 
 _VIEWER = viewer("Relations of messages", target=False)
 
@@ -63,14 +63,14 @@ def relate_messages(
     source = options.open()
     messages = options.draw(
         [
-            (conversation, index)
+            Item(conversation, index)
             for conversation in source.conversations
             for index, message in enumerate(conversation.messages)
             if message.role == "user"
         ]
     )
     instructions = read_prompt("relate_messages")
-    samples = [_sample(conversation, index, instructions, max_context_words) for conversation, index in messages]
+    samples = [relation_sample(*item, instructions, _QUESTION, max_context_words) for item in messages]
     return Task(
         dataset=dataset_of(samples, source, CacheOrdered),
         solver=name_relation(),
@@ -91,30 +91,8 @@ def name_relation() -> Solver:
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         if state.metadata_as(RelationMetadata).first:
-            state.store.set("filled", {"rationale": "The user's first message.", "relation": FIRST})
+            keep_form(state, {"rationale": "The user's first message.", "relation": FIRST})
             return state
         return await fill(state, FORM)
 
     return solve
-
-
-def _sample(conversation: Conversation, index: int, instructions: str, max_words: int | None) -> Sample:
-    messages = conversation.messages
-    shown = window(conversation, index, "history", max_words)
-    mark = conversation_marker(conversation)
-    question = f"How does the message [{mark} m{index:02} user] relate to what came before?"
-    text = f"{render(conversation, shown.first, shown.last)}[{mark} end]\n\n{question}"
-    return Sample(
-        id=message_id(conversation.id, index, "relation"),
-        input=[ChatMessageSystem(content=instructions), ChatMessageUser(content=text)],
-        metadata=RelationMetadata(
-            user=conversation.user,
-            conversation=conversation.id,
-            message_index=index,
-            position=round(index / max(1, len(messages) - 1), 4),
-            words=len(messages[index].content.split()),
-            first=all(message.role != "user" for message in messages[:index]),
-            context="history",
-            messages_left_out=shown.left_out,
-        ).to_log(),
-    )

@@ -69,7 +69,7 @@ def shift(data: str, embedder: str, seed: int, output: Path) -> None:
         vectors = vectorizer.embed(texts, lambda done: bar.advance(task, done))
     with console.status("Measuring …"):
         found = measure(pairs.table, vectors[: len(pairs.table)], vectors[len(pairs.table) :], seed)
-        if long := vectorizer.embedder.cut(list(dict.fromkeys(texts))):
+        if long := vectorizer.embedder.count_truncated(list(dict.fromkeys(texts))):
             found.notes.append(f"{long:,} texts are longer than what the embedder reads of a text.")
         made = chapter(found, pairs, vectorizer.embedder.name, f"{source.name}, {source.revision}", seed)
         write_pages(output, [made], "Thoughts and messages", "")

@@ -130,7 +130,7 @@ def _rows(sample: EvalSampleSummary, tariff: Tariff) -> Iterator[dict[str, Any]]
             "agreement": number(score),
             "reason": score.reason,
             "ratings": json.dumps(said.get("ratings", {})),
-            "rubric_hash": said.get("prompt_hash"),
+            "rubric_hash": said.get("rubric_hash", said.get("prompt_hash")),
             "overlap": longest_overlap(score.answer or "", targets),
         }
         shared |= {f"judge_{name}": math.nan for name in judges}  # of the first judgement alone

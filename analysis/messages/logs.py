@@ -85,7 +85,7 @@ def read_message_log(file: str) -> tuple[Header, pd.DataFrame] | None:
     judges = sorted({judge for said in told for judge in said.get("ratings", {})})
     if not judges:
         raise CannotCountError("holds no message_similarity scores; score it with inspect score.")
-    rubrics = sorted({str(said.get("prompt_hash")) for said in told})
+    rubrics = sorted({str(said.get("rubric_hash", said.get("prompt_hash"))) for said in told})
     rows = pd.DataFrame([_row(sample, tariff) for sample in summaries])
     return _header(log, judges, ", ".join(rubrics)), rows
 

@@ -21,7 +21,7 @@ from thoughttrace.analysis.page.table import (
 from thoughttrace.analysis.profile.tables import BY_USER, Mean, Tables, dot, mean_by_user
 from thoughttrace.core.record import TYPES
 
-NOT_STATED = "not stated"
+UNKNOWN = "unknown"
 IMPLAUSIBLE = "implausible"
 OTHERS = "other answers"
 
@@ -192,7 +192,7 @@ def _selection_section(rows: Sequence[SelectionRow]) -> Section:
         f"Share of messages annotated, by the users' survey answers. {BY_USER} An analysis of thoughts gives more "
         "weight to those who annotate more. Overlapping intervals are no test of a difference."
     )
-    points = [dot(row, f"{row.by}: {row.group}", f"{row.kind}s") for row in rows if row.group != NOT_STATED]
+    points = [dot(row, f"{row.by}: {row.group}", f"{row.kind}s") for row in rows if row.group != UNKNOWN]
     pictures = []
     if points:
         figure = dots(points, "messages annotated, %", scale=(0, None))
@@ -257,7 +257,7 @@ def _categories(values: pd.Series, order: list[str] | None) -> pd.Series:
     if order is None:
         values = values.where(values.isin(usual) | values.isna(), OTHERS)
     groups = order or [*sorted(usual), *([OTHERS] if (values == OTHERS).any() else [])]
-    return values.fillna(NOT_STATED).astype(pd.CategoricalDtype([*dict.fromkeys([*groups, NOT_STATED])]))
+    return values.fillna(UNKNOWN).astype(pd.CategoricalDtype([*dict.fromkeys([*groups, UNKNOWN])]))
 
 
 @dataclass(frozen=True)
@@ -294,8 +294,8 @@ def demographics(tables: Tables) -> list[DemographicsRow]:
     heads = tables.conversations.assign(thoughts=tables.thoughts["conversation"].value_counts())
     rows = []
     for by, labels in survey_groups(tables.conversations).items():
-        stated = labels.astype(object).mask(labels == NOT_STATED)
-        of_user = stated.groupby(heads["user"], sort=False).first().fillna(NOT_STATED)
+        stated = labels.astype(object).mask(labels == UNKNOWN)
+        of_user = stated.groupby(heads["user"], sort=False).first().fillna(UNKNOWN)
         for group in labels.cat.categories:
             members = of_user == group
             if members.any():

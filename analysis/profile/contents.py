@@ -12,7 +12,7 @@ from thoughttrace.analysis.page.style import COLOURS, STYLE, plain, wrapped
 from thoughttrace.analysis.page.table import Chapter, Picture, Section, count, name, number, short
 from thoughttrace.analysis.profile.lengths import Lengths, lengths_section, measure_tables
 from thoughttrace.analysis.profile.tables import Tables
-from thoughttrace.core.published import PER_MODEL, published_counts
+from thoughttrace.core.published import PER_MODEL, published_counts, totals
 from thoughttrace.core.record import TYPES
 from thoughttrace.datasets.conversation import Conversation
 from thoughttrace.datasets.counts import census
@@ -66,7 +66,7 @@ def counts(conversations: Sequence[Conversation]) -> dict[str, float]:
     Args:
         conversations: At least one.
     """
-    totals = census(conversations)
+    numbers = census(conversations)
     pairs = reacted = both = 0
     for conversation in conversations:
         for message, following in zip(conversation.messages, conversation.messages[1:], strict=False):
@@ -75,20 +75,20 @@ def counts(conversations: Sequence[Conversation]) -> dict[str, float]:
                 reacted += bool(message.thoughts)
                 both += bool(message.thoughts and following.thoughts)
     return {
-        "users": totals.users,
-        "conversations": totals.conversations,
-        "assistant models": totals.models,
-        "messages": totals.messages,
-        "user messages": totals.user_messages,
-        "assistant messages": totals.assistant_messages,
-        "thoughts": totals.reasons + totals.reactions,
-        "reasons": totals.reasons,
-        "reactions": totals.reactions,
+        "users": numbers.users,
+        "conversations": numbers.conversations,
+        "assistant models": numbers.models,
+        "messages": numbers.messages,
+        "user messages": numbers.user_messages,
+        "assistant messages": numbers.assistant_messages,
+        "thoughts": numbers.reasons + numbers.reactions,
+        "reasons": numbers.reasons,
+        "reactions": numbers.reactions,
         "pairs": pairs,
         "pairs with a reaction": reacted,
         "pairs with a reaction and a reason": both,
         "median messages a conversation": float(np.median([len(c.messages) for c in conversations])),
-        "median turns a conversation": totals.turns[1],
+        "median turns a conversation": numbers.turns[1],
     }
 
 
@@ -173,9 +173,8 @@ def is_release(source: Source) -> bool:
     Args:
         source: The conversations and where they are from.
     """
-    conversations = next(f.value for f in published_counts() if (f.of, f.what) == ("all", "conversations"))
     by_name = source.name == "hub" or source.name.removesuffix(".gz") == _RELEASE
-    return by_name or len(source.conversations) == conversations
+    return by_name or len(source.conversations) == totals()["conversations"]
 
 
 def check_release(source: Source, tables: Tables) -> list[CheckRow] | None:
@@ -194,19 +193,19 @@ def check_release(source: Source, tables: Tables) -> list[CheckRow] | None:
 
 
 def compare_with_published(
-    totals: Mapping[str, float], models: Sequence[ModelRow], thoughts: pd.DataFrame
+    counted: Mapping[str, float], models: Sequence[ModelRow], thoughts: pd.DataFrame
 ) -> list[CheckRow]:
     """Compare every published count with the one of the data.
 
     Args:
-        totals: What `counts` returns.
+        counted: What `counts` returns.
         models: Counts by assistant model.
         thoughts: Of `Tables`.
 
     Returns:
         The rows, those that differ first. What is published and absent counts as 0, and the reverse.
     """
-    here: dict[tuple[str, str], float] = {("all", what): value for what, value in totals.items()}
+    here: dict[tuple[str, str], float] = {("all", what): value for what, value in counted.items()}
     here |= {(row.model, what): getattr(row, what) for row in models for what in PER_MODEL}
     for kind, of_kind in thoughts.groupby("kind"):
         here |= {(str(kind), str(label)): n for label, n in of_kind["type"].value_counts().items()}
@@ -233,9 +232,9 @@ def summarize_check(rows: Sequence[CheckRow]) -> str:
     differing = [row for row in published if row.difference]
     if not differing:
         return f"All {len(published)} published counts match this data."
-    totals = [f"{row.what} {row.here:,g} instead of {row.published:,g}" for row in differing if row.of == "all"]
+    differences = [f"{row.what} {row.here:,g} instead of {row.published:,g}" for row in differing if row.of == "all"]
     sentence = f"{len(differing)} of {len(published)} published counts differ from this data"
-    return f"{sentence}{', among them ' + ', '.join(totals) if totals else ''}."
+    return f"{sentence}{', among them ' + ', '.join(differences) if differences else ''}."
 
 
 def _check_section(rows: Sequence[CheckRow]) -> Section:

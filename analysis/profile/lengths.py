@@ -14,6 +14,7 @@ from thoughttrace.analysis.page.style import COLOURS, SOFT, STYLE, plain, wrappe
 from thoughttrace.analysis.page.table import Picture, Section, count, limits, name, number
 from thoughttrace.analysis.profile.tables import Mean, Tables, mean_by_user
 from thoughttrace.core.errors import UserError
+from thoughttrace.core.published import median_messages
 from thoughttrace.datasets.other_chats import Chat
 
 MEASURES = {
@@ -134,8 +135,9 @@ def lengths_section(datasets: Sequence[Lengths]) -> Section:
         "A turn is a user message and the reply to it. Words are split at spaces, so a text in a script without "
         "spaces has few words: compare its characters. 95 % intervals of the mean are clustered by user (CR2). In "
         "WildChat a user is a hashed IP address; LMSYS-Chat-1M names no users, so each conversation counts as one. "
-        "Published (Jin et al. 2026): a median of 8 messages a conversation in ThoughtTrace, 2 in WildChat and "
-        "LMSYS-Chat-1M."
+        "Published (Jin et al. 2026), median messages a conversation: "
+        f"ThoughtTrace {median_messages('ThoughtTrace').value:g}, WildChat {median_messages('WildChat').value:g}, "
+        f"LMSYS-Chat-1M {median_messages('LMSYS-Chat-1M').value:g}."
     )
     caption = "Share of conversations or messages that have at most this length."
     picture = Picture("contents_lengths", _draw(datasets), caption)

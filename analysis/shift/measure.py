@@ -22,6 +22,7 @@ from thoughttrace.analysis.shift.geometry import (
 from thoughttrace.analysis.shift.pairs import NEXT, REACTION, REASON, RELATIONS
 from thoughttrace.analysis.stats.holm import holm
 from thoughttrace.analysis.stats.intervals import Interval, Numbers, cluster_mean, coefficient, paired_difference
+from thoughttrace.core.published import embedding_distance
 
 ALL, SIMILAR_LENGTH = "all", "similar length"
 """Sets of pairs; in the second neither text has more than twice the words of the other."""
@@ -32,10 +33,15 @@ AS_THEY_ARE, BY_TURN, EQUAL_LENGTH = "as they are", "turn by turn", "equal lengt
 FOLDS = 5
 PERCENTILES = (25, 50, 75)
 
-_LONGEST = 6  # texts of 64 and more words are one class
+_PUBLISHED: dict[str, Literal["next_message", "reason", "reaction"]] = {
+    NEXT: "next_message",
+    REASON: "reason",
+    REACTION: "reaction",
+}
+"""The relations as `embedding_distance` names them. Its numbers are of text-embedding-3-large, settings of UMAP not
+stated."""
 
-PUBLISHED = {NEXT: (0.38, 1.96, 6.89), REASON: (0.77, 3.71, 6.94), REACTION: (3.93, 6.62, 9.75)}
-"""Distance to the origin at PERCENTILES in the paper's figure: text-embedding-3-large, settings of UMAP not stated."""
+_LONGEST = 6  # texts of 64 and more words are one class
 
 
 @dataclass(frozen=True)
@@ -207,14 +213,14 @@ def step_rows(plane: Numbers, source: Vectors, target: Vectors, relations: npt.N
     """
     distances = {"steps": np.linalg.norm(plane, axis=1), "norm": np.linalg.norm(target - source, axis=1)}
     rows = []
-    for relation in RELATIONS:
+    for relation, of in _PUBLISHED.items():
         chosen = relations == relation
         if chosen.any():
-            percentiles = {of: np.percentile(values[chosen], PERCENTILES) for of, values in distances.items()}
-            percentiles["published"] = np.array(PUBLISHED[relation])
+            percentiles = {key: np.percentile(values[chosen], PERCENTILES) for key, values in distances.items()}
+            percentiles["published"] = np.array(embedding_distance(of).percentiles)
             fields = {
-                f"{of}_{percentile}": float(value)
-                for of, values in percentiles.items()
+                f"{key}_{percentile}": float(value)
+                for key, values in percentiles.items()
                 for percentile, value in zip(PERCENTILES, values, strict=True)
             }
             rows.append(StepsRow(relation, int(chosen.sum()), **fields))

@@ -89,7 +89,7 @@ def test_the_judge_is_asked_what_a_real_judge_is_asked(tmp_path: Path, scripted:
     score = (sample.scores or {})["probe"]
     assert score.metadata
     assert score.metadata["vote"]["judge"] == "scripted/judge"
-    assert score.metadata["vote"]["prompt_hash"] == rubric_hash(kind, True)
+    assert score.metadata["vote"]["rubric_hash"] == rubric_hash(kind, True)
     value = score.as_dict()
     assert (value["within"], value["rating"]) == (1, 3)
     assert isinstance(value["injected"], float)
@@ -100,7 +100,7 @@ def test_the_message_can_be_kept_from_the_judge() -> None:
     task = judge_agreement(judge_message=False)
     assert "injection_message" not in {sample.metadata["family"] for sample in task.dataset if sample.metadata}
     assert all(" message]" not in sample.input[1].text for sample in task.dataset)  # type: ignore[union-attr]
-    with pytest.raises(UserError, match="No probe of no family"):
+    with pytest.raises(UserError, match="No probe is left of the families"):
         judge_agreement(families="injection_message", judge_message=False)
 
 

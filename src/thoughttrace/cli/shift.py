@@ -72,7 +72,7 @@ def shift(data: str, embedder: str, seed: int, output: Path) -> None:
     with console.status("Measuring …"):
         measured = measure(pairs.table, vectors[: len(pairs.table)], vectors[len(pairs.table) :], seed)
         notes = [measured.note] if measured.note else []
-        if long := vectorizer.embedder.cut(list(dict.fromkeys(texts))):
+        if long := vectorizer.embedder.count_truncated(list(dict.fromkeys(texts))):
             notes.append(f"{long:,} texts are longer than the embedder's limit; it reads only their beginning.")
         name = f"{source.name}, {source.revision}"
         chapter = shift_chapter(measured, pairs, vectorizer.embedder.name, name, seed, notes)

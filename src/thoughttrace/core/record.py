@@ -242,6 +242,11 @@ class RunMetadata(_Metadata):
 
 # ---- metadata of samples
 
+BlockEnds = Annotated[list[int], BeforeValidator(lambda value: [] if value == _REMOVED else value)]
+"""After how many characters of the user message's text each of its blocks ends, rising; the last is its length.
+
+Empty in logs written before there was such a key, and where a summary has no room for it."""
+
 
 class SampleMetadata(_Metadata):
     """The metadata of every sample that is cut from a conversation."""
@@ -280,8 +285,7 @@ class PromptMetadata(MessageMetadata):
     arm: str | None = None
     marker: str | None = None
     """With `arm`: the marker, which names the thoughts that stand between the messages."""
-    block_ends: list[int] = Field(default_factory=list)
-    """After how many characters of the prompt each of its text blocks ends, rising; the last is its length."""
+    block_ends: BlockEnds = Field(default_factory=list)
 
 
 class InferenceMetadata(PromptMetadata):
@@ -304,6 +308,8 @@ class InferenceMetadata(PromptMetadata):
 class NextMessageMetadata(PromptMetadata):
     """The metadata of a sample of `predict_message`."""
 
+    kind: Literal["message"] = "message"
+    """In the place of a kind of thought."""
     notes_shown: int = 0
     note_words: int = 0
     not_inferred: int = 0
@@ -337,6 +343,7 @@ class ThoughtMetadata(SampleMetadata):
     type: str = ""
     position: float = 0.0
     target_words: int = 0
+    block_ends: BlockEnds = Field(default_factory=list)
 
 
 class TopicMetadata(SampleMetadata):
@@ -345,6 +352,7 @@ class TopicMetadata(SampleMetadata):
     messages: int = 0
     words: int = 0
     messages_left_out: int = 0
+    block_ends: BlockEnds = Field(default_factory=list)
 
 
 class ProbeMetadata(_Metadata):
@@ -420,6 +428,12 @@ def task_of(name: str) -> TaskSpec | None:
         name: As the log writes it, with or without its package: `thoughttrace/infer_reason`.
     """
     return TASKS.get(name.rpartition("/")[2])
+
+
+def answered_metadata(metadata: Mapping[str, Any]) -> InferenceMetadata | NextMessageMetadata:
+    """Read the metadata of a sample of a judged task, whichever it is."""
+    model = NextMessageMetadata if metadata.get("kind") == "message" else InferenceMetadata
+    return model.model_validate(metadata)
 
 
 def run_metadata(metadata: Mapping[str, Any] | None) -> RunMetadata:

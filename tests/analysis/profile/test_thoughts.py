@@ -177,9 +177,9 @@ def test_groups_of_users_are_counted_once_and_odd_ages_apart(tables: Tables) -> 
     def counts(by: str) -> dict[str, int]:
         return {row.group: row.count for row in rows if row.by == by}
 
-    assert counts("age") == {"10–17": 2, "25–34": 3, "implausible": 3, "not stated": 1}
-    assert counts("gender") == {"Female": 4, "Male": 4, "not stated": 1}
-    assert counts("AI use, 1 to 5") == {"not stated": 9}
+    assert counts("age") == {"10–17": 2, "25–34": 3, "implausible": 3, "unknown": 1}
+    assert counts("gender") == {"Female": 4, "Male": 4, "unknown": 1}
+    assert counts("AI use, 1 to 5") == {"unknown": 9}
     for by in {row.by for row in rows}:
         assert sum(row.thoughts for row in rows if row.by == by) == len(tables.thoughts)
         for kind, n in tables.messages["kind"].value_counts().items():

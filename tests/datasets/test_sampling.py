@@ -8,7 +8,7 @@ import pytest
 
 from thoughttrace.core.errors import UserError
 from thoughttrace.datasets.conversation import Conversation
-from thoughttrace.datasets.sampling import select
+from thoughttrace.datasets.sampling import Item, select
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def people(make_conversation: Callable[..., dict[str, Any]]) -> list[Conversatio
     ]
 
 
-def names(items: list[tuple[Conversation, int]]) -> list[str]:
+def names(items: list[Item]) -> list[str]:
     return list(dict.fromkeys(conversation.user for conversation, _ in items))
 
 
@@ -66,7 +66,7 @@ def test_types(people: list[Conversation], make_conversation: Callable[..., dict
     ("arguments", "sentence"),
     [
         ({"types": ["scope_fit"]}, "types=scope_fit: no such type of reason; choose from task_motivation"),
-        ({"types": ["style_expectation"]}, "no message carries a reason of type style_expectation"),
+        ({"types": ["style_expectation"]}, "No message in this data has a reason of type style_expectation"),
         ({"users": 0}, "users=0: must be 1 or more"),
         ({"per_user": -1}, "per_user=-1: must be 1 or more"),
     ],

@@ -131,7 +131,7 @@ def _share(run: Run, runs: Sequence[Run]) -> dict[str, Any] | None:
             "n": 0, "users": 0, "note": "no scored sample in common with floor and ceiling",
         }  # fmt: skip
     users = run.scored.loc[three.index, "user"].to_numpy()
-    found = ratio_of_means(three["a"] - three["f"], three["c"] - three["f"], users)
+    found = ratio_of_means(three["a"] - three["f"], three["c"] - three["f"], users, denominator_name="ceiling − floor")
     return row | {
         "agreement": three["a"].mean(),
         "floor": three["f"].mean(),

@@ -82,7 +82,7 @@ def test_other_things_than_models_compare(ratings: np.ndarray, by: str, field: s
     runs = [make("a", ratings, **{field: name}) for name in ("x", "y")]
     table, _ = compare(runs, by)  # type: ignore[arg-type]
     assert (table["a"].item(), table["b"].item(), table["by"].item()) == ("x", "y", by)
-    assert table["note"].item() == "no spread between users: no interval can be told"
+    assert table["note"].item() == "no spread between users: no interval"
 
 
 def test_nothing_in_common_is_said(ratings: np.ndarray) -> None:

@@ -19,6 +19,7 @@ from thoughttrace.analysis.stats.power import (
     users_for_half_width,
 )
 from thoughttrace.cli.main import main
+from thoughttrace.cli.plan import _ratings
 
 STATED = {"--sd": "1.1", "--icc": "0.1", "--per-user": "4"}
 RATINGS = Assumptions(1.1, 0.1, even(4))
@@ -71,7 +72,7 @@ def test_a_pilot_tells_what_is_assumed(run_task: Callable[..., EvalLog], tmp_pat
     nothing = dict.fromkeys(("sd", "icc", "per_user"))
     run_task(model="m1")
     run_task(model="m2")
-    known = pilot([run.samples for run in read_runs([logs]).counted])
+    known = pilot(*_ratings(read_runs([logs]).counted))
     users = users_for_difference(known.difference(), 0.2, 0.8)
     done = plan(logs, "--difference", "0.2", **nothing)
     assert done.exit_code == 0, done.output
@@ -97,20 +98,32 @@ def test_a_pilot_tells_what_is_assumed(run_task: Callable[..., EvalLog], tmp_pat
         (["--samples", "9"], {"sd": None, "icc": None, "per_user": None}, "needs the logs of a pilot, or --sd, --icc"),
         (["--samples", "9"], {"icc": None}, "add --icc."),
         (["--difference", "0.1"], {}, "needs the correlation of two models' ratings: add --correlation, or give pilot"),
-        (["--samples", "7"], {}, "7 samples is too small for two users, who have 8: raise --samples or lower"),
-        (["--half-width", "0"], {}, "A half-width of 0 cannot be reached: ask for one above 0."),
-        (["--half-width", "nan"], {}, "A half-width of nan cannot be reached"),
-        (["--half-width", "0.0001"], {}, "more than 1,000,000 users: ask for less."),
-        (["--difference", "-1"], {"correlation": "0"}, "A difference of -1 cannot be detected: ask for one above 0."),
-        (["--difference", "1"], {"correlation": "1"}, "A correlation of 1 cannot be planned with: state one from -1"),
-        (["--difference", "1"], {"correlation": "0", "power": "1"}, "A power of 1 cannot be planned for: ask for one"),
-        (["--difference", "1"], {"correlation": "0", "power": "0.05"}, "ask for one above 0.05 (1 - level) and below"),
-        (["--samples", "99"], {"level": "95"}, "A level of 95 cannot be: state one between 0 and 1, such as 0.95."),
-        (["--samples", "99"], {"icc": "1.1"}, "An intraclass correlation of 1.1 cannot be: state one from 0 to 1."),
-        (["--samples", "99"], {"correlation": "0", "icc_difference": "-0.1"}, "correlation of -0.1 cannot be"),
-        (["--samples", "99"], {"sd": "0"}, "A standard deviation of 0 cannot be: state one above 0."),
+        (
+            ["--samples", "7"],
+            {},
+            "7 samples is too small: a plan needs two users, who have 8. Raise --samples or lower",
+        ),
+        (["--half-width", "0"], {}, "The half-width must be above 0 (got 0)."),
+        (["--half-width", "nan"], {}, "The half-width must be above 0 (got nan)."),
+        (["--half-width", "0.0001"], {}, "More than 1,000,000 users would be needed."),
+        (["--difference", "-1"], {"correlation": "0"}, "The difference must be above 0 (got -1)."),
+        (["--difference", "1"], {"correlation": "1"}, "The correlation must be from -1 to below 1 (got 1)."),
+        (["--difference", "1"], {"correlation": "0", "power": "1"}, "The power must be above 0.05 (1 - level) and"),
+        (
+            ["--difference", "1"],
+            {"correlation": "0", "power": "0.05"},
+            "above 0.05 (1 - level) and below 1 (got 0.05).",
+        ),
+        (["--samples", "99"], {"level": "95"}, "The level must be between 0 and 1, such as 0.95 (got 95)."),
+        (["--samples", "99"], {"icc": "1.1"}, "The intraclass correlation must be from 0 to 1 (got 1.1)."),
+        (
+            ["--samples", "99"],
+            {"correlation": "0", "icc_difference": "-0.1"},
+            "intraclass correlation must be from 0 to 1 (got -0.1).",
+        ),
+        (["--samples", "99"], {"sd": "0"}, "The standard deviation must be above 0 (got 0)."),
         (["--samples", "99"], {"sd": "2.1"}, "a standard deviation of 2 at most: --sd 2.1 cannot be."),
-        (["--samples", "99"], {"per_user": "0.5"}, "Users with 0.5 samples each cannot be: state --per-user of 1"),
+        (["--samples", "99"], {"per_user": "0.5"}, "The mean number of samples per user must be 1 or more (got 0.5)."),
         (["nowhere", "--samples", "99"], {}, "nowhere"),
     ],
 )

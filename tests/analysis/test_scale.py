@@ -166,5 +166,5 @@ def test_a_scale_without_length_gives_no_share() -> None:
     y = np.array([1.0, -1, 0.5, -0.4, 0.2])
     found = ratio_of_means(np.ones(5), y, np.arange(5))
     assert math.isnan(found.lower)
-    assert found.reason == "the ends of the scale cannot be told apart: no share can be told"
-    assert ratio_of_means([1, 2], [2, 2], ["a", "a"]).reason == "one user only: no interval can be told"
+    assert found.reason == "denominator not significantly above 0: no interval"
+    assert ratio_of_means([1, 2], [2, 2], ["a", "a"]).reason == "only one user: no interval"

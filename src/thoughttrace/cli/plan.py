@@ -13,6 +13,8 @@ from thoughttrace.core.errors import UserError
 from thoughttrace.datasets.hub import PUBLISHED
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from thoughttrace.analysis.runs import Run
     from thoughttrace.analysis.stats.power import Assumptions, Figures
 
@@ -103,9 +105,22 @@ def plan(
     if logs:
         runs = _pilot(logs, kind)
         kind = runs[0].kind
-        told = pilot([run.samples for run in runs])
+        try:
+            told = pilot(*_ratings(runs))
+        except UserError as error:
+            raise UserError(f"{error} Or plan without a pilot, with --sd, --icc and --per-user.") from error
         console.print(f"Pilot, {kind}s: {', '.join(run.model for run in runs)}", markup=False, soft_wrap=True)
     known = stated.over(told)
+    needed = {"--sd": known.sd, "--icc": known.icc, "--per-user": known.per_user}
+    if missing := [flag for flag, value in needed.items() if value is None]:
+        raise UserError(
+            f"A plan needs the logs of a pilot, or --sd, --icc and --per-user: add {' and '.join(missing)}."
+        )
+    if difference is not None and known.sd_difference is None and known.correlation is None:
+        raise UserError(
+            "A difference needs the correlation of two models' ratings: add --correlation, or give pilot logs of two "
+            "models on the same samples, of two or more users with two or more samples."
+        )
     ratings = known.mean()
     compares = difference is not None or known.sd_difference is not None or known.correlation is not None
     differences = known.difference() if compares else None
@@ -120,7 +135,10 @@ def plan(
             f"{_count(ratings, users)}, the same for both."
         )
     else:
-        users = users_within(ratings, samples or 0)
+        try:
+            users = users_within(ratings, samples or 0)
+        except UserError as error:
+            raise UserError(f"{error} Raise --samples or lower --per-user.") from error
         answer = f"{_count(ratings, users)} of a model tell its mean to ± {planned.half_width(users)}"
         if differences:
             answer += f", and detect a difference of {planned.detectable(users)} from another with power {power:g}"
@@ -145,6 +163,16 @@ def _pilot(logs: Sequence[str], kind: str | None) -> "list[Run]":
     if len({run.setting for run in runs}) > 1:
         raise UserError("The pilot's runs differ in judge, context, prompt or data: give the logs of one setting.")
     return runs
+
+
+def _ratings(runs: "Sequence[Run]") -> "tuple[pd.DataFrame, pd.Series[str]]":
+    """Give the ratings of all runs, samples × runs, and the user of each sample."""
+    import pandas as pd  # noqa: PLC0415
+
+    samples = [run.samples.set_index("id") for run in runs]
+    ratings = pd.concat([each["agreement"] for each in samples], axis=1)
+    users = pd.concat([each["user"] for each in samples])
+    return ratings, users[~users.index.duplicated()].loc[ratings.index]
 
 
 def _count(assumptions: "Assumptions", users: int) -> str:

@@ -64,7 +64,7 @@ def test_one_user_is_said_and_not_guessed(without_umap: None, make_conversation:
     assert {"AUC", "AUC of words"}.isdisjoint(titles)
     for row in pairs.cells():
         cells = dict(zip(titles, row, strict=True))
-        assert cells["95 % interval"] == "one user only"
+        assert cells["95 % interval"] == "only one user"
         assert "fewer than 5 users: no probe" in cells["Note"]
     assert {"MMD p", "Debiased"}.isdisjoint(column.title for column in clouds.filled_columns)
 

@@ -1,12 +1,11 @@
-"""How long the whole profile of a dataset of the release's size takes and how much memory, against `json.loads`.
+"""Measure time and memory of the whole profile of a dataset of the release's size, compared with `json.loads`.
 
     python benchmarks/profile.py [--share 1.0] [--file FILE]
 
-Writes a file of the release's size (`loading.py`), or takes FILE, and measures, each in a process of its own and from
+Writes a file of the release's size (`loading.py`), or uses FILE, and measures, each in its own process and including
 the start of Python: `json.loads` of every line; `thoughttrace profile FILE`, which prints; and `thoughttrace profile
-FILE -o FOLDER`, which writes the page with near-duplicates, intervals and figures. Imports are part of both; those of
-the command alone (`--help`) are shown too. The goals: the page under 20 s and under 2 GB. It exits with 1 where one is
-missed.
+FILE -o FOLDER`, which writes the page with near-duplicates, intervals and figures. Both include imports; those of the
+command alone (`--help`) are shown too. The goals: the page under 20 s and under 2 GB. Exits with 1 if one is missed.
 """
 
 import os
@@ -28,13 +27,13 @@ _PAGE = "profile, with the page"
 
 
 def measure(command: list[str]) -> tuple[float, float, float]:
-    """Run a command in a process of its own.
+    """Run a command in its own process.
 
     Args:
-        command: What is run.
+        command: The command and its arguments.
 
     Returns:
-        Seconds on the clock, seconds of the processor, and the most memory it held, in GB.
+        Wall-clock seconds, processor seconds, and peak memory in GB.
     """
     started = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
@@ -47,10 +46,10 @@ def measure(command: list[str]) -> tuple[float, float, float]:
 
 
 @click.command()
-@click.option("--share", default=1.0, show_default=True, help="Of the release's size.")
+@click.option("--share", default=1.0, show_default=True, help="Size of the file, as a share of the release's.")
 @click.option("--file", type=click.Path(exists=True, path_type=Path), help="Conversations to profile instead.")
 def main(share: float, file: Path | None) -> None:
-    """Measure, and print what was found."""
+    """Measure, and print the results."""
     console = Console()
     command = [str(Path(sys.executable).with_name("thoughttrace")), "profile"]
     with TemporaryDirectory() as folder:
@@ -63,14 +62,14 @@ def main(share: float, file: Path | None) -> None:
             "profile, printed": [*command, str(file)],
             _PAGE: [*command, str(file), "-o", f"{folder}/page"],
         }
-        found = {name: measure(program) for name, program in programs.items()}
+        results = {name: measure(program) for name, program in programs.items()}
         title = f"{file.stat().st_size / 1e6:.1f} MB"
-    table = Table("", "seconds", "of the processor", "× json.loads", "memory, GB", title=title)
-    baseline = found["json.loads"][0]
-    for name, (seconds, busy, memory) in found.items():
+    table = Table("", "seconds", "processor seconds", "× json.loads", "memory, GB", title=title)
+    baseline = results["json.loads"][0]
+    for name, (seconds, busy, memory) in results.items():
         table.add_row(name, f"{seconds:.2f}", f"{busy:.2f}", f"{seconds / baseline:.1f}", f"{memory:.2f}")
     console.print(table)
-    seconds, _, memory = found[_PAGE]
+    seconds, _, memory = results[_PAGE]
     console.print(f"goals: {_PAGE}, under {SECONDS:g} s and {GIGABYTES:g} GB")
     sys.exit(seconds > SECONDS or memory > GIGABYTES)
 

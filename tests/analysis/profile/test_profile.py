@@ -35,9 +35,9 @@ def real(examples: Path) -> tuple[Source, Tables]:
 def test_the_counts_are_those_of_the_real_sample(real: tuple[Source, Tables]) -> None:
     source, tables = real
     found = counts(source.conversations)
-    told = {"users": 17, "conversations": 20, "messages": 328, "user messages": 164, "assistant messages": 164}
-    told |= {"reasons": 154, "reactions": 156, "thoughts": 310, "assistant models": 10, "pairs": 144}
-    assert {name: found[name] for name in told} == told
+    expected = {"users": 17, "conversations": 20, "messages": 328, "user messages": 164, "assistant messages": 164}
+    expected |= {"reasons": 154, "reactions": 156, "thoughts": 310, "assistant models": 10, "pairs": 144}
+    assert {name: found[name] for name in expected} == expected
     assert (found["median turns a conversation"], found["median messages a conversation"]) == (8, 16)
     turns = tables.conversations["turns"]
     assert (turns.min(), turns.median(), turns.max()) == (5, 8, 16)
@@ -72,8 +72,8 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """Write the bundled sample's page, compared with two other datasets."""
     folder = tmp_path_factory.mktemp("profile")
     for number, name in enumerate(("wild", "arena")):
-        said = [{"role": role, "content": "<script>alert(1)</script> secret"} for role in ("user", "assistant")]
-        record = {"conversation_id": "c", "hashed_ip": "ip", "conversation": said * (1 + number)}
+        messages = [{"role": role, "content": "<script>alert(1)</script> secret"} for role in ("user", "assistant")]
+        record = {"conversation_id": "c", "hashed_ip": "ip", "conversation": messages * (1 + number)}
         (folder / name).mkdir()
         (folder / name / "train.jsonl").write_text(f"{json.dumps(record)}\n" * 12)
     others = [part for name in ("wild", "arena") for part in ("--against", str(folder / name / "train.jsonl"))]

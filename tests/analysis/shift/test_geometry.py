@@ -140,7 +140,7 @@ def test_the_probe_s_interval_is_that_of_a_bootstrap_of_users() -> None:
     assert found.standard_error == pytest.approx(np.std(areas), rel=0.15)
 
 
-def test_too_few_users_are_said() -> None:
+def test_too_few_users_give_nan() -> None:
     x, y, users = draw(8, users=1)
     assert np.isnan(mmd(x, y, users, 1.0, seed=1)).all()
     assert np.isnan(centroids(x, y, users, seed=1).debiased)

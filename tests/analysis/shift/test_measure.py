@@ -73,7 +73,7 @@ def test_of_ones_alone_it_is_the_clustered_mean() -> None:
     ("x", "clusters", "reason"),
     [([[1, 1]] * 4, [1, 2, 3, 4], "nothing to compare"), ([[1], [2], [1], [2]], [1] * 4, "only one user")],
 )
-def test_what_cannot_be_told_is_said(x: list[list[int]], clusters: list[int], reason: str) -> None:
+def test_a_coefficient_without_limits_has_a_reason(x: list[list[int]], clusters: list[int], reason: str) -> None:
     found = coefficient([1.0, 2, 3, 4], x, clusters)
     assert math.isnan(found.lower)
     assert reason in str(found.reason)
@@ -121,7 +121,7 @@ def test_an_effect_besides_length_stays() -> None:
     assert row.lower > 0.1
 
 
-def test_lengths_that_never_meet_are_said() -> None:
+def test_lengths_that_never_meet_give_a_note() -> None:
     rows = table(1, {NEXT: (0, 2), REASON: (0, 2)})
     rows.loc[rows["relation"] == REASON, "source_words"] = 64
     row = way(compare(rows), "equal length")

@@ -56,7 +56,7 @@ def test_a_planted_shift_is_found_in_the_published_order(without_umap: None, mak
     assert [row.n for row in found.steps] == [84, 96, 84]
 
 
-def test_one_user_is_said_and_not_guessed(without_umap: None, make_conversation: Any) -> None:
+def test_one_user_has_no_interval_and_a_note(without_umap: None, make_conversation: Any) -> None:
     found = measured([make_conversation("user1", turns=6)])
     chapter = shift_chapter(found, Pairs(pd.DataFrame({"user": ["user1"]}), 0, 0), "embedder", "data", 1, [])
     pairs, clouds = (section.table for section in chapter.sections[:2])
@@ -124,7 +124,7 @@ def test_the_command_writes_a_page(
         ("onnxruntime", r"needs onnxruntime: install it"),
     ],
 )
-def test_a_missing_extra_is_said(monkeypatch: pytest.MonkeyPatch, module: str, sentence: str) -> None:
+def test_a_missing_extra_is_an_error(monkeypatch: pytest.MonkeyPatch, module: str, sentence: str) -> None:
     found = importlib.util.find_spec
     monkeypatch.setattr("thoughttrace.cli.shift.find_spec", lambda name: None if name == module else found(name))
     done = run("sample")
@@ -132,7 +132,7 @@ def test_a_missing_extra_is_said(monkeypatch: pytest.MonkeyPatch, module: str, s
     assert sentence in done.output
 
 
-def test_what_cannot_be_compared_is_said(write: Callable[..., Path]) -> None:
+def test_what_cannot_be_compared_is_an_error(write: Callable[..., Path]) -> None:
     message = {"type": "user", "content": "alone"}
     done = run(str(write({"id": "user1_task1_conversation1", "messages": [message]})))
     assert done.exit_code == 1

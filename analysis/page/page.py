@@ -163,9 +163,12 @@ def _write_section(folder: Path, section: Section) -> ShownSection:
         section.name,
         section.title,
         section.note,
-        [column.title for column in table.shown],
-        [_nature(column, [row[place] for row in table.shown_cells]) for place, column in enumerate(table.shown)],
-        table.shown_cells,
+        [column.title for column in table.filled_columns],
+        [
+            _nature(column, [row[place] for row in table.filled_cells])
+            for place, column in enumerate(table.filled_columns)
+        ],
+        table.filled_cells,
         table.classes,
         [(picture.name, picture.caption) for picture in section.pictures],
         files,

@@ -141,6 +141,11 @@ class Run(LogInfo):
         return self.samples.dropna(subset="score").set_index("id")
 
     @property
+    def usage(self) -> dict[str, float]:
+        """The sums of `USAGE` over all samples."""
+        return {column: self.rows[column].sum(skipna=False) for column in USAGE}
+
+    @property
     def missing(self) -> str:
         """How many replies have no score, by reason: "3 truncated, 1 not in the log"; empty where all have one."""
         reasons = self.rows.loc[self.rows["score"].isna(), "reason"].fillna(Unscored.NOT_SCORED.value).value_counts()

@@ -8,18 +8,14 @@ import pandas as pd
 
 from thoughttrace.analysis.headline import estimate
 from thoughttrace.analysis.runs import Run
+from thoughttrace.analysis.stats.groups import MIN_SAMPLES as MIN_SAMPLES  # noqa: PLC0414
+from thoughttrace.analysis.stats.groups import MIN_USERS as MIN_USERS  # noqa: PLC0414
+from thoughttrace.analysis.stats.groups import STAGE_RULE as STAGE_RULE  # noqa: PLC0414
+from thoughttrace.analysis.stats.groups import STAGES as STAGES  # noqa: PLC0414
+from thoughttrace.analysis.stats.groups import bands
+from thoughttrace.analysis.stats.groups import stage as stage  # noqa: PLC0414
 from thoughttrace.analysis.stats.intervals import Numbers
 from thoughttrace.core.record import TYPES
-
-MIN_SAMPLES, MIN_USERS = 10, 5
-"""A group with fewer scored samples or users is shown as too small: its interval would say next to nothing."""
-
-STAGES = ("Early", "Mid-Early", "Mid-Late", "Late")
-STAGE_RULE = (
-    "A sample's stage is the one of the four positions 0, 1/3, 2/3 and 1 that is nearest to the position of its "
-    "message in the conversation (0 the first message, 1 the last). The paper does not state its rule; "
-    "this one looks at a message alone, so it stays when other samples are added or left out."
-)
 
 _WORDS = (1, 6, 11, 21, 41)
 _AGES = (10, 18, 25, 35, 45, 55)
@@ -71,17 +67,6 @@ def grouped(run: Run, samples: pd.DataFrame, by: str, labels: pd.Series) -> list
     ]
 
 
-def stage(position: pd.Series) -> pd.Series:
-    """The stage of messages by `STAGE_RULE`.
-
-    Args:
-        position: Of the message in its conversation, 0 to 1.
-    """
-    nearest = np.floor(position.to_numpy(dtype=float) * (len(STAGES) - 1) + 0.5).astype(int)
-    order = pd.CategoricalDtype(list(STAGES), ordered=True)
-    return pd.Series(np.array(STAGES)[nearest], index=position.index).astype(order)
-
-
 def _row(values: Numbers, users: npt.NDArray[np.intp]) -> dict[str, object]:
     scored = ~np.isnan(values)
     found = estimate(values[scored], users[scored])
@@ -89,18 +74,6 @@ def _row(values: Numbers, users: npt.NDArray[np.intp]) -> dict[str, object]:
         note = f"too small: under {MIN_SAMPLES} scored samples or {MIN_USERS} users"
         found |= {"mean": np.nan, "lower": np.nan, "upper": np.nan, "note": note}
     return found | {"samples": len(values), "coverage": scored.mean()}
-
-
-def _bands(starts: Sequence[int], unit: str) -> Callable[[pd.Series], pd.Series]:
-    """Sort whole numbers into bands that begin at `starts`; the last is open."""
-    ends = [start - 1 for start in starts[1:]]
-    names = [f"{start}–{end}" if end > start else f"{start}" for start, end in zip(starts, ends, strict=False)]
-    names = [f"{name} {unit}" for name in [*names, f"{starts[-1]} or more"]]
-
-    def band(values: pd.Series) -> pd.Series:
-        return pd.cut(values.astype(float), [*starts, np.inf], right=False, labels=names)
-
-    return band
 
 
 def _told(column: str) -> Callable[[pd.DataFrame], pd.Series]:
@@ -117,13 +90,13 @@ def _told(column: str) -> Callable[[pd.DataFrame], pd.Series]:
 GROUPINGS: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
     "type": lambda samples: samples["type"].str.split(" + ", regex=False),
     "stage": lambda samples: stage(samples["position"]),
-    "turn": lambda samples: _bands((1, 2, 3, 4, 5, 9), "of the conversation")(samples["message_index"] // 2 + 1),
+    "turn": lambda samples: bands((1, 2, 3, 4, 5, 9), "of the conversation")(samples["message_index"] // 2 + 1),
     "assistant model": _told("assistant_model"),
     "hindsight": lambda samples: (
         samples["hindsight"].map({True: "written after the next message", False: "before"}).fillna("cannot be told")
     ),
-    "target length": lambda samples: _bands(_WORDS, "words")(samples["target_words"]),
-    "age": lambda samples: _bands(_AGES, "years")(samples["age"]).cat.add_categories("not told").fillna("not told"),
+    "target length": lambda samples: bands(_WORDS, "words")(samples["target_words"]),
+    "age": lambda samples: bands(_AGES, "years")(samples["age"]).cat.add_categories("not told").fillna("not told"),
     "gender": _told("gender"),
     "education": _told("education"),
     "AI use, 1 to 5": _told("frequency"),

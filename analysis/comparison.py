@@ -6,17 +6,15 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
-from statsmodels.stats.multitest import multipletests
 
 from thoughttrace.analysis.runs import Run
+from thoughttrace.analysis.stats.holm import LEVEL as LEVEL  # noqa: PLC0414
+from thoughttrace.analysis.stats.holm import holm as holm  # noqa: PLC0414
 from thoughttrace.analysis.stats.intervals import paired_difference
 from thoughttrace.core.errors import UserError
 
 By = Literal["model", "context", "judge", "prompt", "date"]
 """In what two compared runs may differ; in everything else they must be equal."""
-
-LEVEL = 0.05
-"""Two runs differ where the Holm-adjusted p-value is below this."""
 
 _ASPECTS = {
     "model": "model",
@@ -165,14 +163,6 @@ def _differ_in(a: Run, b: Run, by: By) -> list[str]:
 
 def _name(run: Run, by: By) -> str:
     return run.date if by == "date" else str(getattr(run, _ASPECTS[by]))
-
-
-def holm(p_values: pd.Series) -> pd.Series:
-    """Adjust the p-values of one family (Holm 1979); what has none stays without."""
-    known = p_values.dropna()
-    if known.empty:
-        return p_values
-    return pd.Series(multipletests(known, method="holm")[1], index=known.index).reindex(p_values.index)
 
 
 def _differing(aspects: Sequence[str]) -> str:

@@ -25,7 +25,7 @@ _CONTENT = "page.json"
 _SEARCHED = 20
 """A table of more rows can be searched."""
 
-_NARROW = 28
+_NARROW = 30
 """Names of at most so many characters are not wrapped."""
 
 

@@ -10,11 +10,14 @@ import pandas as pd
 from scipy import stats
 
 Numbers = npt.NDArray[np.float64]
+"""An array of real numbers."""
+Codes = npt.NDArray[np.intp]
+"""An array of whole numbers from 0 that stand for labels, as `pandas.factorize` gives them."""
 
 
 @dataclass(frozen=True)
 class Interval:
-    """An estimate and how sure it is."""
+    """An estimate with the limits of its interval, or the reason why it has none."""
 
     estimate: float
     lower: float
@@ -22,13 +25,53 @@ class Interval:
     upper: float
     standard_error: float
     df: float
-    """Bell–McCaffrey degrees of freedom."""
+    """Degrees of freedom (Bell–McCaffrey); NaN for a bootstrap."""
     n: int
     clusters: int
     p_value: float = math.nan
     """Of a difference: two-sided, against no difference. NaN for a mean, and where there is no interval."""
     reason: str | None = None
-    """Why there is no interval, where there is none."""
+    """Why there is no interval, where there is none. The part before the colon fits into a table cell."""
+
+    @classmethod
+    def without_limits(cls, reason: str, estimate: float = math.nan, n: int = 0, clusters: int = 0) -> "Interval":
+        """Build the result of an estimation that gave no interval.
+
+        Args:
+            reason: Why; what fits into a table cell goes before a colon.
+            estimate: The estimate, where there is one.
+            n: Number of values.
+            clusters: Number of clusters.
+        """
+        return cls(estimate, math.nan, math.nan, math.nan, math.nan, n, clusters, reason=reason)
+
+    def as_row(self, value: str, *, p_value: bool = False) -> dict[str, Any]:
+        """Give the columns of a table row that is about this estimate.
+
+        Args:
+            value: Name of the column that holds the estimate, such as "mean" or "difference".
+            p_value: Whether the row has a column for the p-value, as rows of differences have.
+
+        Returns:
+            `value`, `lower`, `upper`, `p_value` if wanted, `n`, `users`, and `note`: why there is no interval, else
+            empty.
+        """
+        row: dict[str, Any] = {value: self.estimate, "lower": self.lower, "upper": self.upper}
+        if p_value:
+            row["p_value"] = self.p_value
+        return row | {"n": self.n, "users": self.clusters, "note": self.reason or ""}
+
+    def as_columns(self, name: str) -> dict[str, Any]:
+        """Give the columns of one among several estimates in a table row.
+
+        Args:
+            name: Name of the column that holds the estimate, and the prefix of the others.
+
+        Returns:
+            `name`, `name_lower`, `name_upper` and `name_note`: why there is no interval, else empty.
+        """
+        limits = {f"{name}_lower": self.lower, f"{name}_upper": self.upper}
+        return {name: self.estimate, **limits, f"{name}_note": self.reason or ""}
 
 
 def cluster_mean(

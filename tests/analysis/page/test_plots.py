@@ -100,7 +100,8 @@ def test_a_published_line_is_named_upright_too(tmp_path: Path) -> None:
 def test_rows_of_the_same_label_do_not_hide_each_other() -> None:
     figure = dots([Dot("same", 1.0), Dot("same", 2.0), Dot("other", 3.0)], "mean")
     (line,) = (line for line in figure.axes[0].lines if line.get_marker() == "o")
-    assert list(np.asarray(line.get_ydata())) == [2, 1, 0]
+    rows = zip(np.asarray(line.get_xdata()), np.asarray(line.get_ydata()), strict=True)
+    assert {*rows} == {(1, 2), (2, 1), (3, 0)}
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["same", "same", "other"]
 
 

@@ -12,7 +12,7 @@ from thoughttrace.analysis.chapters.headline import kind_of
 from thoughttrace.analysis.page.table import Chapter, Section, count, limits, name, note, number, p, short, spread
 from thoughttrace.analysis.read.evidence import Evidence
 from thoughttrace.analysis.read.task_log import Run
-from thoughttrace.analysis.stats.holm import LEVEL, holm
+from thoughttrace.analysis.stats.holm import LEVEL, holm_by_family
 from thoughttrace.analysis.stats.intervals import paired_difference
 from thoughttrace.core.errors import UserError
 from thoughttrace.core.record import Kind
@@ -166,9 +166,9 @@ def compare(runs: Sequence[Run], by: By = "model", force: bool = False) -> tuple
         else:
             reason = "no scored sample in common"
         refused[reason] = refused.get(reason, 0) + 1
-    adjusted = holm([row.p_value for row in rows], families=[row.kind for row in rows])
+    adjusted = holm_by_family([row.p_value for row in rows], [row.kind for row in rows])
     sentences = [f"{n} {'pair' if n == 1 else 'pairs'} not compared: {reason}." for reason, n in refused.items()]
-    return [replace(row, p_holm=float(p)) for row, p in zip(rows, adjusted, strict=True)], sentences
+    return [replace(row, p_holm=adjusted_p) for row, adjusted_p in zip(rows, adjusted, strict=True)], sentences
 
 
 def require(runs: Sequence[Run], by: By, force: bool) -> tuple[list[PairRow], list[str]]:

@@ -4,10 +4,10 @@ import datetime
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 from matplotlib.figure import Figure
 
 from thoughttrace.analysis.page.plots import Bar, Dot, Reference, dots, in_figures, stacked
@@ -262,7 +262,7 @@ def kind_of(run: Run) -> Kind:
     return run.kind
 
 
-def mean_agreement(values: Numbers, users: npt.NDArray[np.generic] | "pd.Series[str]") -> Interval:
+def mean_agreement(values: Numbers, users: npt.NDArray[Any]) -> Interval:
     """Estimate the mean agreement of scored samples, clustered by user; without any, the reason says so.
 
     Args:

@@ -30,8 +30,8 @@ from thoughttrace.analysis.read.evidence import Evidence
 from thoughttrace.analysis.read.task_log import Run
 from thoughttrace.analysis.stats.intervals import Interval, Numbers, cluster_mean
 from thoughttrace.analysis.stats.variance import components
-from thoughttrace.core.prices import LOCAL, our_prices
 from thoughttrace.core import published
+from thoughttrace.core.prices import LOCAL, our_prices
 from thoughttrace.core.record import CEILINGS, FLOOR, INFER, NO_ANSWER, Kind
 
 SCALE = INFER["reason"].scale
@@ -311,7 +311,9 @@ def labels_of(rows: Sequence[HeadlineRow]) -> list[str]:
 
 def _forest(rows: Sequence[HeadlineRow], controls: Sequence[HeadlineRow]) -> Figure:
     points = [
-        Dot(label, row.mean, row.lower, row.upper, panel=f"{row.kind}s", text=in_figures(row.mean, row.lower, row.upper))
+        Dot(
+            label, row.mean, row.lower, row.upper, panel=f"{row.kind}s", text=in_figures(row.mean, row.lower, row.upper)
+        )
         for label, row in zip(labels_of(rows), rows, strict=True)
     ]
     references = [

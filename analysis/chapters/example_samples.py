@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 from inspect_ai.log import EvalSample, read_eval_log_sample
@@ -128,7 +129,7 @@ def _row(run: Run, sample: pd.Series, why: str, texts: bool) -> ExampleRow:
     )
 
 
-def _texts(run: Run, row: pd.Series) -> dict[str, object]:
+def _texts(run: Run, row: pd.Series) -> dict[str, Any]:
     sample = read_eval_log_sample(run.file, row["id"], row["epoch"], exclude_fields=UNREAD)
     # A rescored log holds several scores: the rationale must be of the one whose rating is shown.
     score = (sample.scores or {})[run.score_name]

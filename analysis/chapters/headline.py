@@ -246,7 +246,7 @@ def _row(run: Run) -> HeadlineRow:
         coverage=len(scored) / run.planned,
         mean_if_missing_1=(values.sum() + missing * low) / run.planned,
         mean_if_missing_5=(values.sum() + missing * high) / run.planned,
-        **{f"rated_{rating}": int((nearest == rating).sum()) for rating in RATINGS},
+        **_rated(nearest),
         refused_or_empty=int((run.rows["reason"].isin(NO_ANSWER) & run.rows["score"].notna()).sum()),
         missing=run.missing,
         similarity=run.samples["similarity"].mean(),
@@ -274,7 +274,11 @@ def mean_agreement(values: Numbers, users: npt.NDArray[Any]) -> Interval:
     return cluster_mean(values, users, bounds=SCALE)
 
 
-def _variance(run: Run) -> dict[str, float]:
+def _rated(nearest: Numbers) -> dict[str, Any]:
+    return {f"rated_{rating}": int((nearest == rating).sum()) for rating in RATINGS}
+
+
+def _variance(run: Run) -> dict[str, Any]:
     scored = run.rows.dropna(subset="score")
     if scored.empty:
         return {}

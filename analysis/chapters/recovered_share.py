@@ -303,7 +303,7 @@ def _share(run: Run, runs: Sequence[Run]) -> ShareRow | None:
         context=run.context,
         judge=run.judge,
         ceiling_is=ceiling,
-        **shared.mean().to_dict(),
+        **{str(part): mean for part, mean in shared.mean().items()},
         **interval.as_row("share"),
     )
 

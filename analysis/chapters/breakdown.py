@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from thoughttrace.analysis.chapters.headline import SCALE, kind_of, mean_agreement
+from thoughttrace.analysis.chapters.headline import SCALE, kind_of
 from thoughttrace.analysis.page.plots import SERIES, Dot, dots
 from thoughttrace.analysis.page.table import Chapter, Picture, Section, count, limits, name, number, share, short
 from thoughttrace.analysis.read.evidence import Evidence
 from thoughttrace.analysis.read.task_log import Run
-from thoughttrace.analysis.stats.groups import STAGE_RULE, STAGES, bands, stage, too_small
+from thoughttrace.analysis.stats.groups import STAGE_RULE, STAGES, bands, group_mean, stage
 from thoughttrace.core.record import TYPES, Kind
 
 _WORDS = (1, 6, 11, 21, 41)
@@ -154,9 +154,7 @@ def grouped(run: Run, samples: pd.DataFrame, by: str, labels: pd.Series) -> list
     rows = []
     for order, (group, numbers) in enumerate(members.items()):
         scored = [number for number in numbers if not np.isnan(scores[number])]
-        mean = mean_agreement(scores[scored], users[scored]).as_row("mean")
-        if small := too_small(len(scored), len(set(users[scored]))):
-            mean |= {"mean": math.nan, "lower": math.nan, "upper": math.nan, "note": small}
+        mean = group_mean(scores[scored], users[scored], SCALE)
         rows.append(
             GroupRow(
                 model=run.model,
@@ -166,7 +164,7 @@ def grouped(run: Run, samples: pd.DataFrame, by: str, labels: pd.Series) -> list
                 by=by,
                 group=str(group),
                 order=order,
-                **mean,
+                **mean.as_row("mean"),
                 samples=len(numbers),
                 coverage=len(scored) / len(numbers),
             )

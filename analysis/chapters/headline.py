@@ -270,7 +270,7 @@ def mean_agreement(values: Numbers, users: npt.NDArray[Any]) -> Interval:
         users: n names.
     """
     if not len(values):
-        return Interval(math.nan, math.nan, math.nan, math.nan, math.nan, 0, 0, reason="none scored")
+        return Interval.without_limits("none scored")
     return cluster_mean(values, users, bounds=SCALE)
 
 

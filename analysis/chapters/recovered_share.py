@@ -292,8 +292,7 @@ def _share(run: Run, runs: Sequence[Run]) -> ShareRow | None:
     }
     shared = pd.concat(scores, axis=1, join="inner")
     if shared.empty:
-        reason = "no scored sample in common with floor and ceiling"
-        interval = Interval(math.nan, math.nan, math.nan, math.nan, math.nan, 0, 0, reason=reason)
+        interval = Interval.without_limits("no scored sample in common with floor and ceiling")
     else:
         users = run.scored.loc[shared.index, "user"].to_numpy()
         interval = ratio_of_means(shared["agreement"] - shared["floor"], shared["ceiling"] - shared["floor"], users)

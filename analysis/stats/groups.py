@@ -1,6 +1,5 @@
 """Group samples: stages of a conversation, bands of whole numbers, and the smallest group that gets an estimate."""
 
-import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -87,5 +86,5 @@ def group_mean(
     numbers, names = np.asarray(values, dtype=float), np.asarray(users)
     distinct = len(set(names))
     if reason := too_small(len(numbers), distinct, unit):
-        return Interval(math.nan, math.nan, math.nan, math.nan, math.nan, len(numbers), distinct, reason=reason)
+        return Interval.without_limits(reason, n=len(numbers), clusters=distinct)
     return cluster_mean(numbers, names, bounds=bounds)

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, get_args
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -62,6 +62,13 @@ users' thoughts in their places; a model's inferences there."""
 
 After = Literal["thought", "reaction"]
 """Which messages are predicted: those after any thought on what is shown, or right after a reaction."""
+
+KINDS: tuple[Kind, ...] = get_args(Kind)
+CONTEXTS: tuple[Context, ...] = get_args(Context)
+THOUGHT_CONTEXTS: tuple[ThoughtContext, ...] = get_args(ThoughtContext)
+CONTROLS: tuple[Control, ...] = get_args(Control)
+ARMS: tuple[Arm, ...] = get_args(Arm)
+AFTERS: tuple[After, ...] = get_args(After)
 
 # ---- reasons
 

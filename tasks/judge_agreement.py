@@ -15,7 +15,7 @@ from thoughttrace.datasets.probes import FAMILIES, Probe, gather_probes
 from thoughttrace.datasets.sources import open_source
 from thoughttrace.scorers.agreement import VERDICT, judge_prompt, rubric_hash
 from thoughttrace.scorers.panel import vote
-from thoughttrace.scorers.probe import probe
+from thoughttrace.scorers.probe import keep_vote, probe
 from thoughttrace.tasks._labelling import answered
 
 _VIEWER = ViewerConfig(
@@ -110,8 +110,8 @@ def judge_probe(judge_message: bool) -> Solver:
         cast_vote = await vote(
             get_model(), [*state.messages], VERDICT, rubric_hash(state.metadata["kind"], judge_message)
         )
-        state.store.set("vote", cast_vote)
-        return answered(state, cast_vote["replies"], VERDICT)
+        keep_vote(state, cast_vote)
+        return answered(state, cast_vote.replies, VERDICT)
 
     return solve
 

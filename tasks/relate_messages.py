@@ -16,7 +16,7 @@ from thoughttrace.datasets.sources import open_source
 from thoughttrace.datasets.taxonomy import FIRST
 from thoughttrace.models.prompt_cache import CacheOrdered
 from thoughttrace.scorers.labels import relation
-from thoughttrace.scorers.structured_output import Form
+from thoughttrace.scorers.structured_output import Form, keep_form
 from thoughttrace.tasks._labelling import fill, instructions, label_viewer, named
 from thoughttrace.tasks._log_folder import require_log_folder
 
@@ -88,7 +88,7 @@ def name_relation() -> Solver:
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         if state.metadata["first"]:
-            state.store.set("filled", {"rationale": "The user's first message.", "relation": FIRST})
+            keep_form(state, {"rationale": "The user's first message.", "relation": FIRST})
             return state
         return await fill(state, FORM)
 

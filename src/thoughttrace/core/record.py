@@ -308,6 +308,8 @@ class NextMessageMetadata(PromptMetadata):
 
     columns = ("conversation", "message_index", "hindsight", "note_words", "not_inferred")
 
+    kind: Literal["message"] = "message"
+    """In the place of a kind of thought."""
     notes_shown: int = 0
     note_words: int = 0
     not_inferred: int = 0
@@ -474,6 +476,12 @@ def task_of(name: str) -> TaskSpec | None:
         name: As the log writes it, with or without its package: `thoughttrace/infer_reason`.
     """
     return TASKS.get(name.rpartition("/")[2])
+
+
+def answered_metadata(metadata: Mapping[str, Any]) -> InferenceMetadata | NextMessageMetadata:
+    """Read the metadata of a sample of a judged task, whichever it is."""
+    model = NextMessageMetadata if metadata.get("kind") == "message" else InferenceMetadata
+    return model.model_validate(metadata)
 
 
 def run_metadata(metadata: Mapping[str, Any] | None) -> RunMetadata:

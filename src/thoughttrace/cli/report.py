@@ -1,4 +1,4 @@
-"""`thoughttrace report`."""
+"""`thoughttrace report`: tables, plots and one page from logs."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,30 +28,30 @@ _NAMES = {"Kind", "Model", "A", "B", "Rater", "Labeller", "Label", "Group", "Rel
     default="report",
     show_default=True,
     type=click.Path(file_okay=False, path_type=Path),
-    help="Folder to write into.",
+    help="Folder to write the report to.",
 )
 @click.option(
     "--ratings",
     multiple=True,
     type=click.Path(path_type=Path),
-    help="Human ratings of the same inferences, from `thoughttrace rate`; may be given several times.",
+    help="Human ratings of the same inferences, as written by `thoughttrace rate`. Repeatable.",
 )
 @click.option(
     "--no-text",
     is_flag=True,
-    help="Leave out what people and models wrote: ids, ratings and counts only, to be shared.",
+    help="Leave out everything that people and models wrote, so that the report can be shared where the data cannot.",
 )
 @click.option(
     "--add",
     "pages",
     multiple=True,
     type=click.Path(path_type=Path),
-    help="Show a page of `thoughttrace profile` or `shift` too (its folder); may be given several times.",
+    help="Include the page in this folder, as written by `thoughttrace profile` or `shift`. Repeatable.",
 )
 @click.option(
     "--annotations",
     type=click.Path(path_type=Path),
-    help="Group agreement by what `thoughttrace annotate` wrote into this file.",
+    help="Also group agreement by the labels in this file, as written by `thoughttrace annotate`.",
 )
 def report(
     logs: tuple[str, ...],
@@ -61,12 +61,13 @@ def report(
     pages: tuple[Path, ...],
     annotations: Path | None,
 ) -> None:
-    """Write the report of LOGS (files, folders, or URLs such as s3://…): tables, figures, and one page.
+    """Write a report of the runs in LOGS: one HTML page, and its tables and plots as files.
 
-    The newest finished run of each model, kind, judge, context, prompt and data counts; the others are named
-    with the reason they do not. What was read from a log is kept in the cache, so the next report is quick.
+    LOGS are files, folders, or URLs such as s3://…. Of each measurement (task, model, judge, context, prompt and data)
+    the newest finished run counts; the report names every other log and why it does not count. What is read from a
+    log is cached, so the next report of it is quick.
     """
-    # Imported here: pandas and matplotlib take seconds, and the other commands need neither.
+    # Imported here: they take seconds, which --help would have to wait for.
     from thoughttrace.analysis.headline import PUBLISHED_NOTE  # noqa: PLC0415
     from thoughttrace.analysis.report import write_report  # noqa: PLC0415
     from thoughttrace.analysis.runs import read_runs  # noqa: PLC0415

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from thoughttrace.analysis.runs import Run
+    from thoughttrace.analysis.read.task_log import Run
     from thoughttrace.analysis.stats.power import Assumptions, Figures
 
 _Callback = Callable[[click.Context, click.Parameter, float | None], float | None]
@@ -225,9 +225,9 @@ def _check_complete(figures: "Figures", compares: bool) -> None:
 
 def _pilot(logs: Sequence[str], kind: str | None) -> "list[Run]":
     """Return the pilot's runs of the chosen kind, or of the only kind there is."""
-    from thoughttrace.analysis.runs import read_runs  # noqa: PLC0415
+    from thoughttrace.analysis.read.runs import INFERENCE, read_runs  # noqa: PLC0415
 
-    counted = read_runs(logs).counted
+    counted = read_runs(logs, INFERENCE).counted
     runs = [run for run in counted if kind in {None, run.kind}]
     if not runs:
         raise click.ClickException(

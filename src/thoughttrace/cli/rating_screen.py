@@ -22,8 +22,8 @@ from rich.table import Table
 from rich.text import Text
 
 from thoughttrace.analysis.read.human_ratings import UNREAD, Rating, append, inferences
-from thoughttrace.analysis.runs import Run
-from thoughttrace.analysis.tables import visible
+from thoughttrace.analysis.read.task_log import Run
+from thoughttrace.analysis.page.table import visible
 from thoughttrace.core.record import INFER, InferenceMetadata, Kind
 from thoughttrace.datasets.prompt import rendered_messages
 from thoughttrace.scorers.agreement import rubric

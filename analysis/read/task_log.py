@@ -10,7 +10,7 @@ import json
 import math
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -88,7 +88,7 @@ class Run(LogInfo):
     judge: str
     """The judges' names, comma-separated; of `judge_agreement` the evaluated model; else empty."""
     rubric_hash: str
-    rows: pd.DataFrame
+    rows: pd.DataFrame = field(compare=False, repr=False)
     """One row per sample and epoch: `id`, `epoch`, `user`, `score` (NaN if unscored, or if the score is a label),
     `reason` (why it is unscored, or was scored by a rule; else None), `answer`, `similarity` (a cosine; NaN where
     not scored), `ratings` (JSON: each judge's), `overlap` (words of the longest run that answer and target share),
@@ -358,7 +358,7 @@ def _usage(usages: Usages) -> dict[str, float]:
 def _runs(info: LogInfo, rows: pd.DataFrame) -> list[Run]:
     """Make a run of each score of a log."""
     spec = record.TASKS[info.task]
-    header = {field.name: getattr(info, field.name) for field in fields(info)}
+    header = {part.name: getattr(info, part.name) for part in fields(info)}
     runs = []
     for name, scored in rows.groupby("score_name", sort=False):
         judge = info.evaluated if spec is record.PROBE else ""

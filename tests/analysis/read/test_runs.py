@@ -15,9 +15,8 @@ from inspect_ai.log import EvalLog, read_eval_log, write_eval_log
 from inspect_ai.scorer import includes
 from moto.server import ThreadedMotoServer
 
-from thoughttrace.analysis import cache
-from thoughttrace.analysis.logs import read_log
-from thoughttrace.analysis.runs import read_runs
+from thoughttrace.analysis.read import task_log
+from thoughttrace.analysis.read.runs import read_runs
 from thoughttrace.cli.main import main
 from thoughttrace.core.cache_dir import cache_dir
 from thoughttrace.core.errors import UserError
@@ -71,7 +70,7 @@ def test_what_cannot_count_is_named_and_the_rest_is_read(run_task: Run, tmp_path
     assert said == {}
 
 
-def test_runs_of_an_older_task_version_do_not_stand_beside_newer_ones(run_task: Run, tmp_path: Path) -> None:
+def test_runs_of_an_older_task_version_are_left_out(run_task: Run, tmp_path: Path) -> None:
     new, old, letter = (read_eval_log(run_task(model=model, limit=3).location) for model in ("m1", "m2", "m3"))
     for log, version in ((new, "3-A"), (letter, "3-B")):
         log.eval.task_version = version
@@ -79,8 +78,8 @@ def test_runs_of_an_older_task_version_do_not_stand_beside_newer_ones(run_task: 
     found = read_runs([str(tmp_path / "logs")])
     assert [run.model for run in found.counted] == ["scripted/m1", "scripted/m3"]
     assert found.left_out == [
-        f"{Path(old.location).name}: is of version 2-A of infer_reason; numbers do not compare with those of version 3 "
-        "beside it. Run it again, or report it in a folder of its own."
+        f"{Path(old.location).name}: is of version 2-A of infer_reason; its numbers do not compare with those of "
+        "version 3 in the same report. Run it again, or report it in a folder of its own."
     ]
     assert len(read_runs([str(tmp_path / "logs")], every=True).counted) == 3
 
@@ -88,11 +87,13 @@ def test_runs_of_an_older_task_version_do_not_stand_beside_newer_ones(run_task: 
 def test_a_log_is_parsed_once_and_never_stale(run_task: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     parsed: list[str] = []
 
-    def read(file: str) -> object:
-        parsed.append(file)
-        return read_log(file)
+    read = task_log._read
 
-    monkeypatch.setattr(cache, "read_log", read)
+    def count(file: str) -> object:
+        parsed.append(file)
+        return read(file)
+
+    monkeypatch.setattr(task_log, "_read", count)
     path = Path(run_task(limit=6).location)
     (first,), (again,) = (read_runs([str(path)]).counted for _ in range(2))
     assert len(parsed) == 1
@@ -108,7 +109,7 @@ def test_a_log_is_parsed_once_and_never_stale(run_task: Run, tmp_path: Path, mon
     os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
     (changed,) = read_runs([str(path)]).counted
     assert len(parsed) == 2
-    assert changed.rows["agreement"].iloc[0] == log.samples[0].scores["agreement"].value
+    assert changed.rows["score"].iloc[0] == log.samples[0].scores["agreement"].value
     # A cache that was cut off, or cannot be written, costs time and nothing else.
     (kept,) = (cache_dir() / "logs").iterdir()
     kept.write_bytes(kept.read_bytes()[:100])
@@ -140,7 +141,7 @@ def test_logs_may_be_on_s3(run_task: Run, tmp_path: Path, monkeypatch: pytest.Mo
         pd.testing.assert_frame_equal(remote.rows, local.rows)
         missing = CliRunner().invoke(main, ["report", "s3://nowhere/runs"])
         assert missing.exit_code == 1
-        assert "Error: No finished inference run in s3://nowhere/runs. There is no log file there." in missing.output
+        assert "Error: No finished run in s3://nowhere/runs. There is no log file there." in missing.output
     finally:
         server.stop()
 
@@ -156,13 +157,13 @@ def test_a_failed_sample_is_not_covered(run_task: Run, tmp_path: Path) -> None:
     log = run_task(limit=4, judge=sometimes, fail_on_error=False, max_samples=1)
     assert log.status == "success"
     (run,) = read_runs([log.location]).counted
-    assert (run.planned, int(run.samples["agreement"].count())) == (4, 3)
-    assert list(run.samples.loc[run.samples["agreement"].isna(), "reason"]) == ["error"]
+    assert (run.planned, int(run.samples["score"].count())) == (4, 3)
+    assert list(run.samples.loc[run.samples["score"].isna(), "reason"]) == ["error"]
 
 
 @pytest.mark.parametrize(("make", "sentence"), [
     (lambda path: None, "no such log file or folder"),
-    (lambda path: path.mkdir(), r"No finished inference run in .*logs\. There is no log file there\."),
+    (lambda path: path.mkdir(), r"No finished run in .*logs\. There is no log file there\."),
 ])  # fmt: skip
 def test_no_logs_are_said(tmp_path: Path, make: Callable[[Path], None], sentence: str) -> None:
     make(tmp_path / "logs")

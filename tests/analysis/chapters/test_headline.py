@@ -11,9 +11,9 @@ import statsmodels.api as sm
 from inspect_ai.log import EvalLog
 from scipy import stats
 
-from thoughttrace.analysis.headline import headline
-from thoughttrace.analysis.report import write_report
-from thoughttrace.analysis.runs import read_runs
+from thoughttrace.analysis.chapters.comparison import compare
+from thoughttrace.analysis.chapters.headline import headline
+from thoughttrace.analysis.read.runs import read_runs
 from thoughttrace.core.record import Kind
 from thoughttrace.datasets.load import load_conversations
 from thoughttrace.scorers.agreement import VERDICT, judge_prompt
@@ -37,7 +37,7 @@ def test_every_figure_of_the_headline(
 ) -> None:
     for model in MODELS:
         assert run_task(model=model).status == "success"
-    table = write_report(read_runs([str(tmp_path / "logs")]), tmp_path / "report").headline
+    table = pd.DataFrame(headline(read_runs([str(tmp_path / "logs")]).models))
     assert list(table["model"]) == ["scripted/m1", "scripted/m2"]
     for (_, row), model in zip(table.iterrows(), MODELS, strict=True):
         truth = expected(tmp_path / "data.jsonl", model, judged)
@@ -81,7 +81,7 @@ def test_every_figure_of_the_comparisons(
     for kind in ("reason", "reaction"):
         for model in models:
             assert run_task(kind=kind, model=model).status == "success"
-    table = write_report(read_runs([str(tmp_path / "logs")]), tmp_path / "report").comparisons
+    table = pd.DataFrame(compare(read_runs([str(tmp_path / "logs")]).models)[0])
     assert len(table) == 6
     for kind, pairs in table.groupby("kind", sort=False):
         truth = {f"scripted/{m}": expected(tmp_path / "data.jsonl", m, judged, cast(Kind, kind)) for m in models}
@@ -113,6 +113,6 @@ def test_epochs_enter_as_the_mean_of_a_sample(run_task: Callable[..., EvalLog], 
     run_task(judge=lambda _: f'{{"rationale": "x", "rating": {1 + next(ratings) % 5}}}', epochs=3, limit=6)
     (run,) = read_runs([str(tmp_path / "logs")]).counted
     assert (len(run.samples), run.planned) == (6, 6)
-    assert run.samples["agreement"].sum() * 3 == pytest.approx(sum(1 + n % 5 for n in range(18)))
-    table = headline([run])
-    assert table["var_epochs"].item() == pytest.approx(run.rows.groupby("id")["agreement"].var(ddof=1).mean())
+    assert run.samples["score"].sum() * 3 == pytest.approx(sum(1 + n % 5 for n in range(18)))
+    (row,) = headline([run])
+    assert row.var_epochs == pytest.approx(run.rows.groupby("id")["score"].var(ddof=1).mean())

@@ -2,23 +2,22 @@
 
 import hashlib
 import json
-import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
 from inspect_ai import eval as inspect_eval
 from inspect_ai.model import get_model
-from scipy import optimize, stats
 
-from thoughttrace.analysis.overlap import longest_overlap
+from thoughttrace.analysis.chapters.recovered_share import against_controls, chapter, in_words, leaked, recovered
+from thoughttrace.analysis.read.evidence import Evidence
+from thoughttrace.analysis.read.runs import Runs, read_runs
+from thoughttrace.analysis.read.task_log import longest_overlap
 from thoughttrace.analysis.report import write_report
-from thoughttrace.analysis.runs import Runs, read_runs
-from thoughttrace.analysis.scale import against_controls, in_words, leaked, recovered
-from thoughttrace.analysis.stats.intervals import bell_mccaffrey_df, cluster_mean, ratio_of_means
+from thoughttrace.analysis.stats.intervals import cluster_mean
 from thoughttrace.core.errors import UserError
 from thoughttrace.tasks.infer_reason import infer_reason
 
@@ -59,7 +58,7 @@ def runs(logs: str) -> Runs:
 
 
 def by_name(runs: Runs) -> dict[str, pd.Series]:
-    return {run.control or "model": run.scored["agreement"] for run in runs.counted}
+    return {run.control or "model": run.scored["score"] for run in runs.counted}
 
 
 def test_recovered_share_is_the_ratio_of_the_paired_means(runs: Runs, tmp_path: Path) -> None:
@@ -68,63 +67,65 @@ def test_recovered_share_is_the_ratio_of_the_paired_means(runs: Runs, tmp_path: 
     scores = by_name(runs)
     three = pd.DataFrame({n: scores[n] for n in ("model", "someone_else", "reworded")}).dropna()
     assert len(three) < len(scores["model"])
-    row = recovered(runs.counted).squeeze()
+    (row,) = recovered(runs.counted)
     x, y = three["model"] - three["someone_else"], three["reworded"] - three["someone_else"]
-    assert row["share"] == pytest.approx(x.mean() / y.mean(), abs=1e-12)
-    assert (row["floor"], row["ceiling"]) == pytest.approx((three["someone_else"].mean(), three["reworded"].mean()))
-    assert (row["n"], row["ceiling_is"]) == (len(three), "reworded")
+    assert row.share == pytest.approx(x.mean() / y.mean(), abs=1e-12)
+    assert (row.floor, row.ceiling) == pytest.approx((three["someone_else"].mean(), three["reworded"].mean()))
+    assert (row.n, row.ceiling_is) == (len(three), "reworded")
     # Fieller's limits are where the mean of x − R y is just told from 0, which cluster_mean tells by itself.
     users = runs.models[0].scored.loc[three.index, "user"].to_numpy()
-    for limit in (row["lower"], row["upper"]):
+    for limit in (row.lower, row.upper):
         found = cluster_mean(x - limit * y, users)
         assert min(abs(found.lower), abs(found.upper)) == pytest.approx(0, abs=1e-9)
-    assert row["lower"] < row["share"] < row["upper"]
-    page = write_report(runs, tmp_path / "report")
-    assert list(page.headline["model"]) == ["scripted/m"]
-    assert [section.name for section in page.scale] == ["recovered", "controls", "against", "leaks"]
-    assert "scripted/m" in (tmp_path / "report/recovered.md").read_text()
+    assert row.lower < row.share < row.upper
+    sections = [section.name for section in chapter(Evidence(runs)).filled]
+    assert sections == ["recovered_share", "controls", "models_vs_controls", "leaks"]
+    write_report(Evidence(runs), tmp_path / "report")
+    assert list(pd.read_csv(tmp_path / "report/headline.csv")["model"]) == ["scripted/m"]
+    assert "scripted/m" in (tmp_path / "report/recovered_share.md").read_text()
 
 
 def test_without_reworded_the_target_is_the_ceiling_and_without_floor_there_is_no_share(runs: Runs) -> None:
     kept = [run for run in runs.counted if run.control != "reworded"]
-    assert recovered(kept)["ceiling_is"].item() == "target"
-    assert recovered([run for run in kept if run.control != "someone_else"]).empty
+    assert [row.ceiling_is for row in recovered(kept)] == ["target"]
+    assert recovered([run for run in kept if run.control != "someone_else"]) == []
 
 
 def test_controls_of_another_judge_do_not_serve(runs: Runs) -> None:
     for run in runs.controls:
         object.__setattr__(run, "judge", "another")
-    assert recovered(runs.counted).empty
-    assert against_controls(runs.counted).empty
+    assert recovered(runs.counted) == []
+    assert against_controls(runs.counted) == []
 
 
 def test_models_stand_against_every_control_in_numbers_and_in_words(runs: Runs) -> None:
-    table = against_controls(runs.counted).set_index("control")
+    rows = against_controls(runs.counted)
+    table = pd.DataFrame(rows).set_index("control")
     scores = by_name(runs)
     for control in CONTROLS:
         both = pd.DataFrame({"a": scores["model"], "c": scores[control]}).dropna()
         assert table.loc[control, "difference"] == pytest.approx((both["a"] - both["c"]).mean())
         assert table.loc[control, "n"] == len(both)
     assert table["p_holm"].max() >= table["p_value"].max()
-    losing = table.reset_index()
-    losing.loc[losing["control"] == "parrot", ["difference", "p_holm"]] = (-1, 0.001)
-    losing.loc[losing["control"] == "typical", "p_holm"] = 0.4
-    said = in_words(losing)
+    changes: dict[str, dict[str, float]] = {"parrot": {"difference": -1, "p_holm": 0.001}, "typical": {"p_holm": 0.4}}
+    said = in_words([replace(row, **changes.get(row.control, {})) for row in rows])
     assert len(said) == 2
     assert said[0].startswith("On reasons, repeating the message (parrot) beats scripted/m: ")
-    assert said[1].startswith("On reasons, scripted/m cannot be told from one typical sentence per type (typical): ")
+    assert said[1].startswith(
+        "On reasons, scripted/m does not differ significantly from one typical sentence per type (typical): "
+    )
 
 
 def test_a_repeated_target_is_flagged_and_left_out_of_another_mean(runs: Runs) -> None:
     (model,) = runs.models
-    assert leaked(runs.counted)[0]["flagged"].item() == 0
-    at = model.rows["agreement"].first_valid_index()
+    assert [row.flagged for row in leaked(runs.counted)[0]] == [0]
+    at = model.rows["score"].first_valid_index()
     model.rows.loc[at, "overlap"] = 9
-    table, flagged = leaked(runs.counted)
-    assert table["flagged"].item() == 1
-    assert flagged["id"].item() == model.rows.loc[at, "id"]
-    rest = model.rows.drop(index=at)["agreement"].mean()
-    assert table["mean_without"].item() == pytest.approx(rest)
+    ((leak,), (flagged,)) = leaked(runs.counted)
+    assert leak.flagged == 1
+    assert flagged.id == model.rows.loc[at, "id"]
+    rest = model.rows.drop(index=at)["score"].mean()
+    assert leak.mean_without == pytest.approx(rest)
 
 
 @pytest.mark.parametrize(
@@ -143,28 +144,4 @@ def test_the_longest_run_of_words(said: str, targets: list[str], words: int) -> 
 
 def test_only_controls_are_no_report(runs: Runs, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="only controls in these logs"):
-        write_report(Runs(counted=runs.controls), tmp_path / "none")
-
-
-def test_the_ratio_of_means_is_fiellers() -> None:
-    rng = np.random.default_rng(0)
-    clusters = np.repeat(np.arange(15), rng.integers(1, 9, 15))
-    y = 2 + rng.normal(size=len(clusters))
-    x = 0.5 * y + rng.normal(size=len(clusters)) * 0.3 + rng.normal(size=15)[clusters] * 0.2
-    found = ratio_of_means(x, y, clusters, level=0.9)
-
-    def told(ratio: float) -> float:
-        one = cluster_mean(x - ratio * y, clusters)
-        return abs(one.estimate) / one.standard_error - stats.t.ppf(0.95, bell_mccaffrey_df(np.bincount(clusters)))
-
-    assert found.estimate == pytest.approx(x.mean() / y.mean())
-    assert found.lower == pytest.approx(optimize.brentq(told, found.estimate - 1, found.estimate), abs=1e-9)
-    assert found.upper == pytest.approx(optimize.brentq(told, found.estimate, found.estimate + 1), abs=1e-9)
-
-
-def test_a_scale_without_length_gives_no_share() -> None:
-    y = np.array([1.0, -1, 0.5, -0.4, 0.2])
-    found = ratio_of_means(np.ones(5), y, np.arange(5))
-    assert math.isnan(found.lower)
-    assert found.reason == "the ends of the scale cannot be told apart: no share can be told"
-    assert ratio_of_means([1, 2], [2, 2], ["a", "a"]).reason == "one user only: no interval can be told"
+        write_report(Evidence(Runs(counted=runs.controls)), tmp_path / "none")

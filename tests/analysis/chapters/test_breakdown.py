@@ -7,11 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from inspect_ai.log import EvalLog
-from matplotlib.collections import QuadMesh
 
-from thoughttrace.analysis.breakdown import GROUPINGS, STAGES, breakdown, stage
-from thoughttrace.analysis.figures import groups
-from thoughttrace.analysis.runs import read_runs
+from thoughttrace.analysis.chapters.breakdown import GROUPINGS, breakdown
+from thoughttrace.analysis.read.runs import read_runs
+from thoughttrace.analysis.stats.groups import STAGES, stage
 from thoughttrace.analysis.stats.intervals import cluster_mean
 
 Run = Callable[..., EvalLog]
@@ -34,12 +33,12 @@ def test_stage_is_the_nearest_of_the_four_positions(messages: int, at: list[int]
 def test_every_group_equals_its_own_computation(run_task: Run, tmp_path: Path) -> None:
     run_task()
     (run,) = read_runs([str(tmp_path / "logs")]).counted
-    table = breakdown([run])
+    table = pd.DataFrame(breakdown([run]))
     assert set(table["by"]) == {*GROUPINGS, "context"}
     turn = table[(table["by"] == "turn") & (table["group"] == "1 of the conversation")].squeeze()
     members = run.samples[run.samples["message_index"] == 0]
-    scored = members.dropna(subset="agreement")
-    expected = cluster_mean(scored["agreement"], scored["user"], bounds=(1, 5))
+    scored = members.dropna(subset="score")
+    expected = cluster_mean(scored["score"], scored["user"], bounds=(1, 5))
     assert (turn["mean"], turn["lower"], turn["upper"]) == (expected.estimate, expected.lower, expected.upper)
     assert (turn["n"], turn["users"], turn["samples"]) == (len(scored), 9, len(members))
     assert turn["coverage"] == len(scored) / len(members) < 1
@@ -50,13 +49,13 @@ def test_every_group_equals_its_own_computation(run_task: Run, tmp_path: Path) -
 
 def test_small_groups_are_shown_as_too_small(run_task: Run, tmp_path: Path) -> None:
     run_task(limit=6)
-    table = breakdown(read_runs([str(tmp_path / "logs")]).counted)
+    table = pd.DataFrame(breakdown(read_runs([str(tmp_path / "logs")]).counted))
     assert (table["n"] > 0).any()
     assert table["mean"].isna().all()
     assert set(table["note"]) == {"too small: under 10 scored samples or 5 users"}
 
 
-def test_what_was_not_told_is_a_group() -> None:
+def test_missing_values_are_a_group() -> None:
     samples = pd.DataFrame({
         "type": ["task_motivation + content_expectation", "task_motivation"], "position": [0, 1],
         "message_index": [0, 20], "assistant_model": ["A", ""], "hindsight": [None, True], "target_words": [5, 60],
@@ -67,22 +66,11 @@ def test_what_was_not_told_is_a_group() -> None:
         "type": ["task_motivation", "content_expectation", "task_motivation"],
         "stage": ["Early", "Late"],
         "turn": ["1 of the conversation", "9 or more of the conversation"],
-        "assistant model": ["A", "not told"],
-        "hindsight": ["cannot be told", "written after the next message"],
+        "assistant model": ["A", "unknown"],
+        "hindsight": ["unknown", "written after the next message"],
         "target length": ["1–5 words", "41 or more words"],
-        "age": ["not told", "35–44 years"],
-        "gender": ["not told", "Female"],
-        "education": ["not told", "Graduate"],
-        "AI use, 1 to 5": ["5", "not told"],
+        "age": ["unknown", "35–44 years"],
+        "gender": ["unknown", "Female"],
+        "education": ["unknown", "Graduate"],
+        "AI use, 1 to 5": ["5", "unknown"],
     }
-
-
-def test_the_heat_map_of_a_single_model_has_cells(run_task: Run, tmp_path: Path) -> None:
-    run_task()
-    table = breakdown(read_runs([str(tmp_path / "logs")]).counted)
-    (axes,) = groups(table, "turn").axes
-    (mesh,) = axes.collections
-    assert isinstance(mesh, QuadMesh)
-    corners = mesh.get_coordinates()
-    assert corners.shape == (2, (table["by"] == "turn").sum() + 1, 2)
-    assert np.ptp(corners[..., 1]) == 1

@@ -295,7 +295,12 @@ def _share(run: Run, runs: Sequence[Run]) -> ShareRow | None:
         interval = Interval.without_limits("no scored sample in common with floor and ceiling")
     else:
         users = run.scored.loc[shared.index, "user"].to_numpy()
-        interval = ratio_of_means(shared["agreement"] - shared["floor"], shared["ceiling"] - shared["floor"], users)
+        interval = ratio_of_means(
+            shared["agreement"] - shared["floor"],
+            shared["ceiling"] - shared["floor"],
+            users,
+            denominator_name="ceiling − floor",
+        )
     return ShareRow(
         model=run.model,
         kind=kind_of(run),

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import krippendorff
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,12 +12,10 @@ import statsmodels.formula.api as smf
 from inspect_ai import eval as inspect_eval
 from inspect_ai import score as inspect_score
 from inspect_ai.log import read_eval_log, write_eval_log
-from statsmodels.stats.inter_rater import cohens_kappa
 
 from thoughttrace.analysis import judges
 from thoughttrace.analysis.report import write_report
 from thoughttrace.analysis.runs import read_runs
-from thoughttrace.analysis.stats.interrater import alpha, kappa
 from thoughttrace.analysis.stats.intervals import cluster_mean
 from thoughttrace.analysis.votes import repeated, votes
 from thoughttrace.scorers.agreement import agreement
@@ -42,40 +39,6 @@ def made(seed: int = 0, judge_names: tuple[str, ...] = ("x/claude-1", "x/gpt-1",
     columns = ["kind", "model", "context", "unit", "id", "user", "judge", "repeat", "rating"]
     table = pd.DataFrame(rows, columns=columns)
     return table.assign(own_family=table["judge"].str.contains("claude") & table["model"].str.contains("claude"))
-
-
-def test_alpha_is_krippendorffs() -> None:
-    table = made()
-    wide = table.pivot_table(index="unit", columns="judge", values="rating")
-    users = table.drop_duplicates("unit").set_index("unit")["user"].loc[wide.index]
-    found = alpha(wide, users)
-    expected = krippendorff.alpha(wide.to_numpy().T, value_domain=[1, 2, 3, 4, 5], level_of_measurement="ordinal")
-    assert found.estimate == pytest.approx(expected, abs=1e-10)
-    assert found.lower < found.estimate < found.upper
-    assert (found.clusters, alpha(wide, users)) == (15, found)
-
-
-def test_kappa_is_statsmodels_with_quadratic_weights() -> None:
-    table = made()
-    wide = table.pivot_table(index="unit", columns="judge", values="rating").dropna()
-    users = table.drop_duplicates("unit").set_index("unit")["user"].loc[wide.index]
-    a, b = wide.iloc[:, 0], wide.iloc[:, 1]
-    counts = pd.crosstab(a, b).reindex(index=range(1, 6), columns=range(1, 6), fill_value=0)
-    expected = cohens_kappa(counts.to_numpy(), wt="quadratic", return_results=False)
-    found = kappa(a, b, users)
-    assert found.estimate == pytest.approx(expected, abs=1e-10)
-    assert found.lower < found.estimate < found.upper
-
-
-def test_the_bootstrap_resamples_users() -> None:
-    """With every user's ratings doubled the estimate stays, and so does the interval."""
-    table = made()
-    wide = table.pivot_table(index="unit", columns="judge", values="rating").dropna()
-    users = table.drop_duplicates("unit").set_index("unit")["user"].loc[wide.index]
-    once, twice = kappa(wide.iloc[:, 0], wide.iloc[:, 1], users), None
-    doubled = pd.concat([wide, wide])
-    twice = kappa(doubled.iloc[:, 0], doubled.iloc[:, 1], pd.concat([users, users]))
-    assert (twice.lower, twice.upper) == pytest.approx((once.lower, once.upper))
 
 
 def test_severity_and_adjusted_means_are_the_additive_models() -> None:

@@ -99,4 +99,4 @@ def test_a_user_s_ratings_are_not_independent(rate: Callable[..., Any]) -> None:
     _, found = rate("rate_thought", users=1)
     (row,) = means(found).to_dict("records")
     assert np.isnan(row["lower"])
-    assert row["note"] == "one user only: no interval can be told"
+    assert row["note"] == "only one user: no interval"

@@ -55,7 +55,7 @@ def test_a_planted_shift_is_found_in_the_published_order(no_planes: None, make_c
 def test_one_user_is_said_and_not_guessed(no_planes: None, make_conversation: Any) -> None:
     found = measured([make_conversation("user1", turns=6)])
     for row in relation_rows(found.relations):
-        assert row["95 % interval"] == "one user only"
+        assert row["95 % interval"] == "only one user"
         assert row["AUC"] == row["AUC of words"] == ""
         assert "fewer than 5 users: no probe" in row["Note"]
     for row in cloud_rows(found.relations):

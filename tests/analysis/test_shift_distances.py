@@ -71,7 +71,7 @@ def test_of_ones_alone_it_is_the_clustered_mean() -> None:
 
 @pytest.mark.parametrize(
     ("x", "clusters", "reason"),
-    [([[1, 1]] * 4, [1, 2, 3, 4], "nothing to compare"), ([[1], [2], [1], [2]], [1] * 4, "one user only")],
+    [([[1, 1]] * 4, [1, 2, 3, 4], "nothing to compare"), ([[1], [2], [1], [2]], [1] * 4, "only one user")],
 )
 def test_what_cannot_be_told_is_said(x: list[list[int]], clusters: list[int], reason: str) -> None:
     found = coefficient([1.0, 2, 3, 4], x, clusters)

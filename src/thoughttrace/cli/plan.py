@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from thoughttrace.analysis.read.task_log import Run
     from thoughttrace.analysis.stats.power import Assumptions, Figures
 
@@ -170,7 +172,7 @@ def plan(
     if logs:
         runs = _pilot(logs, kind)
         kind = runs[0].kind
-        from_pilot = pilot([run.samples for run in runs])
+        from_pilot = pilot(*_ratings(runs))
         console.print(f"Pilot, {kind}s: {', '.join(run.model for run in runs)}", markup=False, soft_wrap=True)
     figures = stated.over(from_pilot)
     compares = difference is not None or figures.sd_difference is not None or figures.correlation is not None
@@ -242,6 +244,16 @@ def _pilot(logs: Sequence[str], kind: str | None) -> "list[Run]":
             "the pilot's runs differ in judge, context, prompt or data: pass logs with the same settings only."
         )
     return runs
+
+
+def _ratings(runs: "Sequence[Run]") -> "tuple[pd.DataFrame, pd.Series[str]]":
+    """Give the ratings of all runs, samples × runs, and the user of each sample."""
+    import pandas as pd  # noqa: PLC0415
+
+    samples = [run.samples.set_index("id") for run in runs]
+    ratings = pd.concat([each["agreement"] for each in samples], axis=1)
+    users = pd.concat([each["user"] for each in samples])
+    return ratings, users[~users.index.duplicated()].loc[ratings.index]
 
 
 def _count(assumptions: "Assumptions", users: int) -> str:

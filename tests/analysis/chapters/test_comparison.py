@@ -90,7 +90,7 @@ def test_other_things_than_models_compare(ratings: np.ndarray, by: By, field: st
     runs = [make("a", ratings, **{field: name}) for name in ("x", "y")]
     table = frame(compare(runs, by)[0])
     assert (table["a"].item(), table["b"].item(), table["by"].item()) == ("x", "y", by)
-    assert table["note"].item() == "no spread between users: no interval can be told"
+    assert table["note"].item() == "no spread between users: no interval"
 
 
 def test_nothing_in_common_is_said(ratings: np.ndarray) -> None:

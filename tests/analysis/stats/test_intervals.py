@@ -10,7 +10,7 @@ import statsmodels.api as sm
 from scipy import stats
 
 from thoughttrace.analysis.stats import intervals
-from thoughttrace.analysis.stats.intervals import cluster_mean, paired_difference
+from thoughttrace.analysis.stats.intervals import Interval, cluster_mean, paired_difference, ratio_of_means
 
 Numbers = npt.NDArray[Any]
 
@@ -121,7 +121,7 @@ def test_pairs_need_both_sides() -> None:
 def test_a_spread_that_was_not_seen_is_not_a_spread_of_zero(values: list[float]) -> None:
     found = cluster_mean(values, ["a", "a", "b", "c"])
     assert np.isnan([found.lower, found.upper, found.standard_error]).all()
-    assert found.reason == "no spread between users: no interval can be told"
+    assert found.reason == "no spread between users: no interval"
     assert math.isnan(paired_difference(values, values, ["a", "a", "b", "c"]).p_value)
 
 
@@ -129,7 +129,7 @@ def test_one_user_gives_no_interval_and_says_why() -> None:
     found = cluster_mean([1, 2, 3], ["a", "a", "a"])
     assert (found.estimate, found.n, found.clusters) == (2, 3, 1)
     assert np.isnan([found.lower, found.upper, found.standard_error, found.df]).all()
-    assert found.reason == "one user only: no interval can be told"
+    assert found.reason == "only one user: no interval"
 
 
 @pytest.mark.parametrize(
@@ -143,3 +143,37 @@ def test_one_user_gives_no_interval_and_says_why() -> None:
 def test_what_cannot_be_averaged_is_refused(values: list[float], clusters: list[str], sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         cluster_mean(values, clusters)
+
+
+def test_a_difference_is_clipped_to_what_is_possible() -> None:
+    a, b, users = [1, 1, 0, 1], [0, 0, 0, 1], ["a", "b", "c", "d"]
+    assert paired_difference(a, b, users).upper > 1
+    found = paired_difference(a, b, users, bounds=(-1, 1))
+    assert found.upper == 1
+    assert found.p_value == paired_difference(a, b, users).p_value
+
+
+def test_a_ratio_to_nothing_has_no_limits_and_names_the_denominator() -> None:
+    found = ratio_of_means(np.ones(4), [1, -1, 1, -0.9], np.arange(4), denominator_name="ceiling − floor")
+    assert found.reason == "ceiling − floor not significantly above 0: no interval"
+    assert np.isnan([found.lower, found.upper, found.standard_error]).all()
+
+
+def test_an_interval_gives_the_columns_of_a_table_row() -> None:
+    found = Interval(1.0, 0.5, 1.5, 0.2, 8.0, 20, 9, 0.03)
+    counted = {"n": 20, "users": 9, "note": ""}
+    assert found.as_row("mean") == {"mean": 1.0, "lower": 0.5, "upper": 1.5} | counted
+    row = found.as_row("difference", p_value=True)
+    assert row == {"difference": 1.0, "lower": 0.5, "upper": 1.5, "p_value": 0.03} | counted
+    assert list(row) == ["difference", "lower", "upper", "p_value", "n", "users", "note"]
+    expected = {"accuracy": 1.0, "accuracy_lower": 0.5, "accuracy_upper": 1.5, "accuracy_note": ""}
+    assert found.as_columns("accuracy") == expected
+
+
+def test_without_limits_the_row_says_why() -> None:
+    nothing = Interval.without_limits("none scored")
+    row = nothing.as_row("mean", p_value=True)
+    assert np.isnan([row.pop(name) for name in ("mean", "lower", "upper", "p_value")]).all()
+    assert row == {"n": 0, "users": 0, "note": "none scored"}
+    alone = Interval.without_limits("only one user: no interval", 2.0, 3, 1)
+    assert (alone.as_row("mean")["mean"], alone.as_columns("mean")["mean_note"]) == (2.0, "only one user: no interval")

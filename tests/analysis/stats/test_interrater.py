@@ -1,12 +1,25 @@
-"""Macro-F1, kappa and confusion counts against scikit-learn and statsmodels, and their bootstrap against a loop."""
+"""Agreement against scikit-learn, statsmodels and krippendorff, and the bootstrap against a loop."""
 
+import krippendorff
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pytest
 from sklearn.metrics import cohen_kappa_score, confusion_matrix, f1_score, precision_recall_fscore_support
 from statsmodels.stats.inter_rater import cohens_kappa
 
-from thoughttrace.analysis.stats.interrater import DRAWS, bootstrap_counts, cohen_kappa, confusions, f1, macro_f1
+from thoughttrace.analysis.stats.interrater import (
+    DRAWS,
+    alpha,
+    bootstrap_counts,
+    cohen_kappa,
+    confusions,
+    f1,
+    kappa,
+    macro_f1,
+)
+
+Users = npt.NDArray[np.str_]
 
 TYPES = ("a", "b", "c", "d")
 
@@ -32,7 +45,7 @@ def test_statistics_equal_those_of_scikit_learn_and_statsmodels(seed: int, absen
     expected = f1_score(labels, answers, labels=present, average="macro", zero_division=0)
     assert macro_f1(total) == pytest.approx(expected)
     assert cohen_kappa(total) == pytest.approx(cohen_kappa_score(labels, answers))
-    assert cohen_kappa(total) == pytest.approx(cohens_kappa(square).cohen_kappa)
+    assert cohen_kappa(total) == pytest.approx(cohens_kappa(square).kappa)
     each = precision_recall_fscore_support(labels, answers, labels=list(TYPES), zero_division=0)[2]
     assert f1(total) == pytest.approx(each)
 
@@ -76,8 +89,60 @@ def test_the_same_data_give_the_same_limits() -> None:
 
 def test_where_there_is_no_interval_it_is_said() -> None:
     alone = bootstrap_counts(confusions(["a", "b"], ["a", "a"], ["u", "u"], TYPES), cohen_kappa)
-    assert (alone.reason, alone.clusters) == ("one user only: no interval can be told", 1)
+    assert (alone.reason, alone.clusters) == ("only one user: no interval", 1)
     assert np.isnan(alone.lower)
     same = bootstrap_counts(confusions(["a", "a"], ["a", "a"], ["u", "v"], TYPES), cohen_kappa)
     assert np.isnan(same.estimate)
-    assert same.reason == "labels and answers are all one type"
+    assert same.reason == "labels and answers are all one type: no estimate"
+
+
+def rated(seed: int = 0) -> tuple[pd.DataFrame, Users]:
+    """Ratings of 240 inferences by three judges, some missing, and the user of each inference."""
+    rng = np.random.default_rng(seed)
+    truth = np.repeat([3.0, 2.6], 120) + rng.normal(size=240)
+    ratings = {
+        judge: np.clip(np.round(truth + severity + rng.normal(size=240) * 0.5), 1, 5)
+        for judge, severity in (("a", 0.0), ("b", -0.5), ("c", 0.2))
+    }
+    return pd.DataFrame(ratings).mask(rng.random((240, 3)) < 0.1), np.array([f"u{n % 15}" for n in range(240)])
+
+
+def test_alpha_is_krippendorffs() -> None:
+    ratings, users = rated()
+    found = alpha(ratings, users)
+    expected = krippendorff.alpha(ratings.to_numpy().T, value_domain=[1, 2, 3, 4, 5], level_of_measurement="ordinal")
+    assert found.estimate == pytest.approx(expected, abs=1e-10)
+    assert found.lower < found.estimate < found.upper
+    assert (found.clusters, alpha(ratings, users)) == (15, found)
+
+
+def both_rated() -> tuple[pd.Series, pd.Series, Users]:
+    """The ratings of two judges where both gave one, and the user of each inference."""
+    ratings, users = rated()
+    both = ratings[["a", "b"]].dropna()
+    return both["a"], both["b"], users[both.index]
+
+
+def test_kappa_is_statsmodels_with_quadratic_weights() -> None:
+    a, b, users = both_rated()
+    counts = pd.crosstab(a, b).reindex(index=range(1, 6), columns=range(1, 6), fill_value=0)
+    expected = cohens_kappa(counts.to_numpy(), wt="quadratic", return_results=False)
+    found = kappa(a, b, users)
+    assert found.estimate == pytest.approx(expected, abs=1e-10)
+    assert found.lower < found.estimate < found.upper
+
+
+def test_the_bootstrap_resamples_users() -> None:
+    """With every user's ratings doubled the estimate stays, and so does the interval."""
+    a, b, users = both_rated()
+    once, twice = kappa(a, b, users), kappa(np.tile(a, 2), np.tile(b, 2), np.tile(users, 2))
+    assert (twice.estimate, twice.lower, twice.upper) == pytest.approx((once.estimate, once.lower, once.upper))
+
+
+def test_ratings_without_an_interval_say_why() -> None:
+    assert kappa([1, 2, 3], [1, 2, 2], ["u", "u", "u"]).reason == "only one user: no interval"
+    same = alpha([[3, 3], [3, 3]], ["u", "v"])
+    assert (same.reason, same.n, same.clusters) == ("ratings do not vary: no estimate", 2, 2)
+    assert np.isnan(same.estimate)
+    alone = alpha([[3, np.nan], [np.nan, 2]], ["u", "v"])
+    assert (alone.reason, alone.n) == ("no inference has two ratings: no estimate", 0)

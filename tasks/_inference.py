@@ -118,10 +118,10 @@ def thoughts(
     items.reverse()
     samples = []
     while items:
-        conversation, index = items.pop()
-        sample = record_to_sample(conversation, index, _INSTRUCTIONS, question, dose, max_context_words)
+        item = items.pop()
+        sample = record_to_sample(*item, _INSTRUCTIONS, question, dose, max_context_words)
         if said:
-            sample.metadata = {**(sample.metadata or {}), "recited": said((conversation, index))}
+            sample.metadata = {**(sample.metadata or {}), "recited": said(item)}
         samples.append(sample)
     metadata = {
         "kind": kind,

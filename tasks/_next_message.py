@@ -152,7 +152,7 @@ def _rated(items: list[Item], quality: str | None, least: float | None) -> tuple
             raise UserError(f"min_quality={least}: name the file with the qualities, quality=FILE.parquet.")
         return items, {}
     rated = read_quality(quality, items)
-    found = {(c, index): rated.get((c.id, index - 1), math.nan) for c, index in items}
+    found = {Item(c, index): rated.get((c.id, index - 1), math.nan) for c, index in items}
     kept = [item for item in items if least is None or found[item] >= least]
     if not kept:
         raise UserError(f"min_quality={least}: no reaction right before a message is rated so high.")

@@ -4,7 +4,8 @@ from inspect_ai import Task, task
 
 from thoughttrace.core.errors import check_choice
 from thoughttrace.core.record import KINDS
-from thoughttrace.datasets.samples import Noted, quote, select_thoughts
+from thoughttrace.datasets.prompt import Prompt, quote
+from thoughttrace.datasets.samples import Noted, select_thoughts
 from thoughttrace.datasets.sources import open_source
 from thoughttrace.scorers.labels import rating
 from thoughttrace.tasks._labelling import RATING, give_rating, instructions, named, thought_samples, viewer
@@ -50,7 +51,7 @@ def cover_thought(
     )
 
 
-def _question(noted: Noted) -> str:
+def _question(noted: Noted) -> Prompt:
     """The note, and the message that may say it."""
     if noted.kind == "reason":
         return quote({"note": noted.thought.content, "message": noted.message.content})

@@ -39,13 +39,6 @@ SCALE = INFER["reason"].scale
 
 RATINGS = range(1, 6)
 
-PUBLISHED_NOTE = (
-    f"Published: Jin et al. 2026 (arXiv:2605.20087) report {published.agreement('reason'):.2f} for reasons and "
-    f"{published.agreement('reaction'):.2f} for reactions, the mean of GPT-5.4, Gemini 3.1 Pro and Claude Opus 4.6, "
-    "with other judges, other prompts, and no interval. They are shown for orientation; they are not the same "
-    "measurement."
-)
-
 
 @dataclass(frozen=True)
 class HeadlineRow:
@@ -182,7 +175,7 @@ def chapter(evidence: Evidence) -> Chapter:
                 "Mean agreement",
                 with_published(rows),
                 COLUMNS,
-                f"{PUBLISHED_NOTE} {price_note(evidence.runs.models)}".strip(),
+                f"{published.agreement_note()} {price_note(evidence.runs.models)}".strip(),
                 [
                     Picture("forest", _forest(rows, controls), "Mean agreement with its 95 % interval, clustered by "
                             "user. Dashed: published values, which another judge gave with other prompts."),
@@ -222,7 +215,7 @@ def with_published(rows: Sequence[HeadlineRow]) -> list[HeadlineRow]:
         members = [row for row in rows if row.kind == kind]
         if members:
             value = HeadlineRow(
-                published.LABEL, kind, judge="others", mean=published.agreement(kind), note="not published",
+                published.LABEL, kind, judge="others", mean=published.agreement(kind).value, note="not published",
                 published=True,
             )  # fmt: skip
             shown += [*members, value]
@@ -321,9 +314,9 @@ def _forest(rows: Sequence[HeadlineRow], controls: Sequence[HeadlineRow]) -> Fig
         for label, row in zip(labels_of(rows), rows, strict=True)
     ]
     references = [
-        Reference(published.agreement(kind), f"published {published.agreement(kind):.2f}\n(other judge and prompts)",
-                  panel=f"{kind}s")
+        Reference(mean, f"published {mean:.2f}\n(other judge and prompts)", panel=f"{kind}s")
         for kind in dict.fromkeys(row.kind for row in rows)
+        if (mean := published.agreement(kind).value)
     ]  # fmt: skip
     return dots(
         points,

@@ -187,8 +187,8 @@ def _mean(run: Run) -> MeanRow:
 def _published() -> list[MeanRow]:
     return [
         MeanRow(f"{published.LABEL}: {model}", arm, "others", mean=mean, note="not published", published=True)
-        for model, arms in published.next_message().items()
-        for arm, mean in arms.items()
+        for model, means_published in published.next_message().items()
+        for arm, mean in (("none", means_published.none), ("both", means_published.both))
     ]
 
 
@@ -201,9 +201,10 @@ def _plot(rows: Sequence[MeanRow]) -> Figure:
         for arm in arms
         for label, row in first_of_each(labelled, arm)
     ]
+    mean_published = published.next_message()[published.MODELS]
     references = [
         Reference(mean, "published mean\n(other judge and prompts)", at=arm)
-        for arm, mean in published.next_message()["mean of 3 models"].items()
+        for arm, mean in (("none", mean_published.none), ("both", mean_published.both))
         if arm in arms
     ]
     return dots(points, "mean similarity, 0–100, with 95 % interval", references, scale=(0, None), upright=True)
@@ -212,6 +213,7 @@ def _plot(rows: Sequence[MeanRow]) -> Figure:
 def rank(arm: str) -> tuple[int, str]:
     """Place an arm among all, as they are shown."""
     return _ORDER.index(arm) if arm in _ORDER else len(_ORDER), arm
+
 
 _ORDER = ("none", "reasons", "reactions", "both", "shuffled")
 

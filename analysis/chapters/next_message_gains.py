@@ -403,11 +403,11 @@ def _share(cell: _Cell, arm: str, own: str, setting: Setting) -> InferredShareRo
 def _published() -> list[GainRow]:
     return [
         GainRow(
-            f"{published.LABEL}: {model}", "others", 0, "both", "none", "", mean_arm=arms["both"],
-            mean_against=arms["none"], gain=arms["both"] - arms["none"], note="not published",
-            relative=arms["both"] / arms["none"] - 1, published=True,
+            f"{published.LABEL}: {model}", "others", 0, "both", "none", "", mean_arm=means.both,
+            mean_against=means.none, gain=means.gain, note="not published", relative=means.both / means.none - 1,
+            published=True,
         )
-        for model, arms in published.next_message().items()
+        for model, means in published.next_message().items()
     ]  # fmt: skip
 
 
@@ -424,8 +424,8 @@ def _plot(rows: Sequence[GainRow]) -> Figure:
     ]
     references = [Reference(0, kind="zero")]
     if any(row.arm == "both" for row in plotted):
-        means_published = published.next_message()["mean of 3 models"]
-        gain = means_published["both"] - means_published["none"]
-        references.append(Reference(gain, "published, both\n(other judge and prompts)"))
+        references.append(
+            Reference(published.next_message()[published.MODELS].gain, "published, both\n(other judge and prompts)")
+        )
     axis = "points of similarity more than with the history alone, with 95 % interval"
     return dots(points, axis, references, legend="thoughts shown")

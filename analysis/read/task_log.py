@@ -179,8 +179,8 @@ def read_task_log(file: str) -> list[Run]:
         pass
     info, rows = _read(file)
     rows.attrs = {"identity": identity, "info": asdict(info)}
-    with contextlib.suppress(OSError):  # a cache that cannot be written only costs time
-        cache_dir.write_whole(kept, rows.to_parquet)
+    with contextlib.suppress(OSError), cache_dir.write_whole(kept) as part:  # without a cache it only takes longer
+        rows.to_parquet(part)
     rows.attrs = {}
     return _runs(info, rows)
 

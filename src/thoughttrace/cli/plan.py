@@ -251,7 +251,7 @@ def _ratings(runs: "Sequence[Run]") -> "tuple[pd.DataFrame, pd.Series[str]]":
     import pandas as pd  # noqa: PLC0415
 
     samples = [run.samples.set_index("id") for run in runs]
-    ratings = pd.concat([each["agreement"] for each in samples], axis=1)
+    ratings = pd.concat([each["score"] for each in samples], axis=1)
     users = pd.concat([each["user"] for each in samples])
     return ratings, users[~users.index.duplicated()].loc[ratings.index]
 

@@ -21,9 +21,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from thoughttrace.analysis.page.table import visible
 from thoughttrace.analysis.read.human_ratings import UNREAD, Rating, append, inferences
 from thoughttrace.analysis.read.task_log import Run
-from thoughttrace.analysis.page.table import visible
 from thoughttrace.core.record import INFER, InferenceMetadata, Kind
 from thoughttrace.datasets.prompt import rendered_messages
 from thoughttrace.scorers.agreement import rubric

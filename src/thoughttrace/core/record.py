@@ -207,6 +207,11 @@ class RunMetadata(Metadata):
 
 # ---- metadata of samples
 
+BlockEnds = Annotated[list[int], BeforeValidator(lambda value: [] if value == _REMOVED else value)]
+"""After how many characters of the user message's text each of its blocks ends, rising; the last is its length.
+
+Empty in logs written before there was such a key, and where a summary has no room for it."""
+
 
 class SampleMetadata(Metadata):
     """The metadata of every sample that is cut from a conversation."""
@@ -245,8 +250,7 @@ class PromptMetadata(MessageMetadata):
     arm: str | None = None
     marker: str | None = None
     """With `arm`: the marker, which names the thoughts that stand between the messages."""
-    block_ends: list[int] = Field(default_factory=list)
-    """After how many characters of the prompt each of its text blocks ends, rising; the last is its length."""
+    block_ends: BlockEnds = Field(default_factory=list)
 
 
 class InferenceMetadata(PromptMetadata):
@@ -347,6 +351,7 @@ class ThoughtMetadata(SampleMetadata):
     type: str = ""
     position: float = 0.0
     target_words: int = 0
+    block_ends: BlockEnds = Field(default_factory=list)
 
 
 class TopicMetadata(SampleMetadata):
@@ -357,6 +362,7 @@ class TopicMetadata(SampleMetadata):
     messages: int = 0
     words: int = 0
     messages_left_out: int = 0
+    block_ends: BlockEnds = Field(default_factory=list)
 
 
 class ProbeMetadata(Metadata):

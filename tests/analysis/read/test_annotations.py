@@ -9,9 +9,11 @@ import pytest
 from click.testing import CliRunner
 from inspect_ai import eval as inspect_eval
 
-from thoughttrace.analysis.annotated import annotated_chapter
-from thoughttrace.analysis.read.annotations import annotations, read_annotations
-from thoughttrace.analysis.runs import read_runs
+from thoughttrace.analysis.chapters.by_annotation import chapter
+from thoughttrace.analysis.read.annotations import annotate as table_of
+from thoughttrace.analysis.read.annotations import read_annotations
+from thoughttrace.analysis.read.evidence import Evidence
+from thoughttrace.analysis.read.runs import read_runs
 from thoughttrace.cli.main import main
 from thoughttrace.datasets.sources import open_source
 from thoughttrace.datasets.taxonomy import SUBTOPICS
@@ -74,7 +76,7 @@ def test_two_models_for_a_column_are_refused(label: Callable[..., Any], tmp_path
     done = annotate(str(tmp_path / "labels"))
     assert done.exit_code == 1
     said = " ".join(done.output.split())
-    assert "Two logs tell the column relation: scripted/ann on data.jsonl" in said
+    assert "Two logs give the column relation: scripted/ann on data.jsonl" in said
     assert "and scripted/bob on data.jsonl" in said
 
 
@@ -88,7 +90,9 @@ def test_what_cannot_be_annotated_is_said(of: str, label: Callable[..., Any], tm
     done = annotate(*arguments)
     assert done.exit_code == 1
     expected = (
-        "cannot be written" if of == "unwritable" else "No finished log of relate_messages, label_topic, classify"
+        "cannot be written"
+        if of == "unwritable"
+        else "No finished run of classify_thought or cover_thought or rate_thought or relate_messages or label_topic in"
     )
     assert expected in " ".join(done.output.split())
     assert "Traceback" not in done.output
@@ -104,32 +108,32 @@ def test_agreement_is_grouped_by_annotations(
         log_dir=str(tmp_path / "runs"), display="none",
     )  # fmt: skip
     assert all(log.status == "success" for log in logs)
-    table, left_out = annotations([str(tmp_path / "labels")])
+    table, left_out = table_of([str(tmp_path / "labels")])
     assert left_out == []
     runs = read_runs([str(tmp_path / "runs")])
-    sections = {section.name: section for section in annotated_chapter(runs.models, table).sections}
-    assert set(sections) == {"annotated_relation", "annotated_domains", "annotated_quality"}
+    sections = {section.name: section for section in chapter(Evidence(runs, annotations=table)).filled}
+    assert set(sections) == {"by_relation", "by_domains", "by_quality"}
     relations = table.dropna(subset=["relation"]).set_index(["conversation", "message_index"])["relation"]
     for run in runs.models:
         samples = run.samples
         back = 0 if run.kind == "reason" else 1
         place = list(zip(samples["conversation"], samples["message_index"] - back, strict=True))
         named = pd.Series([relations.get(one) for one in place], index=samples.index)
-        found = sections["annotated_relation"].table
+        found = sections["by_relation"].table.to_frame()
         found = found[found["kind"] == run.kind].set_index("group")
         assert found["samples"].to_dict() == named.value_counts().to_dict()
         for name, row in found.iterrows():
-            own = samples.loc[named == name, "agreement"].dropna()
+            own = samples.loc[named == name, "score"].dropna()
             assert row["n"] == len(own)
             assert pd.isna(row["mean"]) or row["mean"] == pytest.approx(own.mean())
         assert found["mean"].notna().any()
-    domains = sections["annotated_domains"].table
+    domains = sections["by_domains"].table.to_frame()
     several = table["domains"].str.contains("; ").sum()
     assert several
     assert domains["samples"].sum() > sum(len(run.samples) for run in runs.models) - table["domains"].isna().sum()
     # Only reactions have a quality here.
-    assert set(sections["annotated_quality"].table["kind"]) == {"reaction"}
-    assert "samples of all runs have no such annotation" in sections["annotated_quality"].note
+    assert set(sections["by_quality"].table.to_frame()["kind"]) == {"reaction"}
+    assert "samples of all runs have no such annotation" in sections["by_quality"].note
 
 
 def test_the_report_groups_by_a_file_or_says_why_not(
@@ -143,18 +147,22 @@ def test_the_report_groups_by_a_file_or_says_why_not(
     command = ["report", str(tmp_path / "logs"), "-o", str(out), "--annotations"]
     done = CliRunner().invoke(main, [*command, str(good)])
     assert done.exit_code == 0, done.output
-    assert '<h2 id="annotated">Agreement by annotation</h2>' in (out / "index.html").read_text()
-    assert (
-        "| reason | scripted/m | history | scripted/j | relation | first |"
-        in (out / "annotated_relation.md").read_text()
-    )
+    assert '<h2 id="chapter_by_annotation">Agreement by annotation</h2>' in (out / "index.html").read_text()
+    first = pd.read_csv(out / "by_relation.csv").iloc[0]
+    assert first[["kind", "model", "judge", "by", "group"]].tolist() == [
+        "reason",
+        "scripted/m",
+        "scripted/j",
+        "relation",
+        "first",
+    ]
     (tmp_path / "text.parquet").write_text("hello")
     pd.DataFrame({"conversation": ["a"]}).to_parquet(tmp_path / "half.parquet")
     read_annotations(good).assign(conversation="another").to_parquet(tmp_path / "other.parquet")
     for name, sentence in {
         "text": "cannot be read as a Parquet file",
-        "half": "has no column message_index; make it with thoughttrace annotate",
-        "other": "says nothing of any sample of these logs",
+        "half": "has no column message_index. Make the file with thoughttrace annotate",
+        "other": "no sample of these logs is annotated",
     }.items():
         done = CliRunner().invoke(main, [*command, str(tmp_path / f"{name}.parquet")])
         assert done.exit_code == 1

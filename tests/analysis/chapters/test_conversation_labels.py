@@ -1,7 +1,7 @@
 """Relations and topics in the report, against independent computations."""
 
-import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,11 @@ from click.testing import CliRunner
 from sklearn.metrics import cohen_kappa_score
 from statsmodels.regression.linear_model import OLS
 
-from thoughttrace.analysis.conversation_sections import conversations_chapter
-from thoughttrace.analysis.conversations import agreements, shares
-from thoughttrace.analysis.label_logs import label_logs
-from thoughttrace.analysis.runs import Runs, read_runs
+from thoughttrace.analysis.chapters.conversation_labels import chapter, labellers, shares
+from thoughttrace.analysis.read.evidence import Evidence
+from thoughttrace.analysis.read.runs import Runs, read_runs
 from thoughttrace.cli.main import main
+from thoughttrace.core import record
 from thoughttrace.datasets.taxonomy import DOMAINS, RELATIONS, SUBTOPICS
 from thoughttrace.tasks.label_topic import label_topic
 from thoughttrace.tasks.relate_messages import relate_messages
@@ -33,7 +33,7 @@ def frame(said: dict[str, tuple[str, Any]], of: str) -> pd.DataFrame:
 
 @pytest.fixture
 def found(tmp_path: Path) -> Callable[[], Runs]:
-    return lambda: read_runs([str(tmp_path / "labels")], others=True)
+    return lambda: read_runs([str(tmp_path / "labels")])
 
 
 @pytest.mark.parametrize(("of", "names", "prefix"), [("relation", RELATIONS, RELATED), ("domain", DOMAINS, TOPIC)])
@@ -44,8 +44,8 @@ def test_shares_equal_independent_computations(
     known = said[said["answer"] != ""]
     lost = len(said) - len(known)
     assert lost > 0 or of == "domain"
-    task = "relate_messages" if of == "relation" else "label_topic"
-    table = shares(label_logs(found(), task), of)
+    task = record.RELATE if of == "relation" else record.TOPIC
+    table = pd.DataFrame(shares(found().of(task), of))
     assert tuple(table["name"]) == names
     for row in table.to_dict("records"):
         has = known["value"].map(lambda value, name=row["name"]: value[name]).astype(float)
@@ -61,15 +61,15 @@ def test_shares_equal_independent_computations(
             assert (row["lower"], row["upper"]) == pytest.approx(tuple(clipped), abs=0.05)
 
 
-def test_published_shares_stand_beside(label: Callable[..., Any], found: Callable[[], Runs]) -> None:
+def test_published_shares_are_shown(label: Callable[..., Any], found: Callable[[], Runs]) -> None:
     label(relate_messages, label_topic)
     runs = found()
-    related = shares(label_logs(runs, "relate_messages"), "relation").set_index("name")
+    related = pd.DataFrame(shares(runs.of(record.RELATE), "relation")).set_index("name")
     assert related["published"].to_dict() == pytest.approx(
         {"first": 0.252, "extend": 0.57, "re_attempt": 0.029, "variation": 0.023, "new_request": 0.125}
     )
     assert set(related["status"]) == {"reported"}
-    domains = shares(label_logs(runs, "label_topic"), "domain").set_index("name")
+    domains = pd.DataFrame(shares(runs.of(record.TOPIC), "domain")).set_index("name")
     assert domains.loc["Culture & Lifestyle", "published"] == pytest.approx(0.371)
     assert set(domains["status"]) == {"stated"}
 
@@ -83,7 +83,7 @@ def test_kappa_equals_that_of_scikit_learn(label: Callable[..., Any], found: Cal
     first = label(relate_messages, label_topic)
     second = label(relate_messages, label_topic, model="bob", reply=other)
     runs = found()
-    table = agreements(label_logs(runs, "relate_messages"), label_logs(runs, "label_topic"))
+    table = pd.DataFrame(labellers(runs.of(record.RELATE), runs.of(record.TOPIC)))
     assert len(table) == 1 + len(DOMAINS)
     for row in table.to_dict("records"):
         prefix = RELATED if row["of"] == "relation" else TOPIC
@@ -107,18 +107,20 @@ def test_the_report_has_a_chapter(label: Callable[..., Any], found: Callable[[],
     done = CliRunner().invoke(main, ["report", str(tmp_path / "labels"), "-o", str(out)])
     assert done.exit_code == 0, done.output
     page = (out / "index.html").read_text()
-    assert '<h2 id="conversations">Conversations</h2>' in page
+    assert '<h2 id="chapter_conversations">Conversations</h2>' in page
     for name in ("conversations_relations", "conversations_domains"):
-        assert {f"{name}.{ending}" for ending in ("csv", "md", "tex", "svg", "png")} <= {f.name for f in out.iterdir()}
-    assert re.search(r"\| first \| 12 \| \d+ \|", (out / "conversations_relations.md").read_text())
+        assert {f"{name}.{ending}" for ending in ("csv", "svg", "png")} <= {f.name for f in out.iterdir()}
+    table = pd.read_csv(out / "conversations_relations.csv").set_index("name")
+    assert table.loc["first", "count"] == 12
     assert not list(out.glob("conversations_labellers*"))
 
 
 def test_few_labels_are_called_too_small(label: Callable[..., Any], found: Callable[[], Runs]) -> None:
     label(label_topic)
     runs = found()
-    header, rows = label_logs(runs, "label_topic")[0]
-    table = shares([(header, rows[rows["user"].isin(["user1", "user2"])])], "domain")
+    (run,) = runs.of(record.TOPIC)
+    few = replace(run, rows=run.rows[run.rows["user"].isin(["user1", "user2"])])
+    table = pd.DataFrame(shares([few], "domain"))
     assert table["mean"].isna().all()
     assert table["note"].str.startswith("too small").all()
-    assert conversations_chapter(Runs()).sections == []
+    assert chapter(Evidence(Runs())).filled == []

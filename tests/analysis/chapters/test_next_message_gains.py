@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,12 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from thoughttrace.analysis.finished import log_files
-from thoughttrace.analysis.messages.gains import gains, shares
-from thoughttrace.analysis.messages.logs import Predicted, predictions
-from thoughttrace.analysis.messages.means import means
+from thoughttrace.analysis.chapters.next_message import means
+from thoughttrace.analysis.chapters.next_message_gains import gains, shares
+from thoughttrace.analysis.read.runs import read_runs
+from thoughttrace.analysis.read.task_log import Run
 from thoughttrace.analysis.stats.intervals import bell_mccaffrey_df
+from thoughttrace.core.record import PREDICT
 
 ADDED = {"none": 0, "reasons": 5, "both": 20, "shuffled": 0, "inferred": 10}
 MODELS = ("ann", "bob")
@@ -48,14 +49,14 @@ def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def runs(logs: Path, predict: Callable[..., Path]) -> list[Predicted]:
+def runs(logs: Path, predict: Callable[..., Path]) -> list[Run]:
     if not (logs / "all").exists():
         for model in MODELS:
             for arm in ADDED:
                 predict(model, arm, logs / "all", judge)
-    found, left_out = predictions(log_files([str(logs / "all")]))
-    assert left_out == []
-    return found
+    runs = read_runs([str(logs / "all")], [PREDICT])
+    assert runs.left_out == []
+    return runs.counted
 
 
 def by_hand(models: tuple[str, ...], *arms: str, users: Any = USERS) -> tuple[list[np.ndarray], np.ndarray]:
@@ -81,7 +82,8 @@ def t_of(users: np.ndarray) -> float:
     return float(stats.t.ppf(0.975, bell_mccaffrey_df(np.unique(users, return_counts=True)[1])))
 
 
-def row_of(table: pd.DataFrame, **named: Any) -> dict[str, Any]:
+def row_of(rows: Sequence[Any], **named: Any) -> dict[str, Any]:
+    table = pd.DataFrame(rows)
     for name, value in named.items():
         table = table[table[name] == value]
     (row,) = table.to_dict("records")
@@ -90,9 +92,7 @@ def row_of(table: pd.DataFrame, **named: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("models", [("ann",), ("bob",), MODELS])
 @pytest.mark.parametrize(("arm", "against"), [("both", "none"), ("reasons", "none"), ("both", "shuffled")])
-def test_gains_equal_those_computed_by_hand(
-    arm: str, against: str, models: tuple[str, ...], runs: list[Predicted]
-) -> None:
+def test_gains_equal_those_computed_by_hand(arm: str, against: str, models: tuple[str, ...], runs: list[Run]) -> None:
     name = "mean of 2 models" if len(models) > 1 else f"scripted/{models[0]}"
     row = row_of(gains(runs), model=name, arm=arm, against=against, subset="all")
     (x, y), users = by_hand(models, arm, against)
@@ -115,27 +115,28 @@ def fieller(x: np.ndarray, y: np.ndarray, users: np.ndarray, minus: float = 0) -
 
 
 @pytest.mark.parametrize("models", [("ann",), ("bob",), MODELS])
-def test_the_share_that_guesses_recover_equals_that_by_hand(models: tuple[str, ...], runs: list[Predicted]) -> None:
+def test_the_share_that_guesses_recover_equals_that_by_hand(models: tuple[str, ...], runs: list[Run]) -> None:
     name = "mean of 2 models" if len(models) > 1 else f"scripted/{models[0]}"
     # Reasons alone were inferred, so they are held against the user's reasons.
     row = row_of(shares(runs), model=name)
-    assert (row["arm"], row["truth"]) == ("inferred reasons", "reasons")
+    assert (row["arm"], row["own"]) == ("inferred reasons", "reasons")
     (none, guessed, told), users = by_hand(models, "none", "inferred", "reasons")
     assert row["n"] == len(none)
     lower, upper = fieller(guessed - none, told - none, users)
     if np.isnan(row["lower"]):
-        assert "cannot be told" in row["note"]
+        assert "no share" in row["note"]
     else:
         assert row["share"] == pytest.approx((guessed - none).mean() / (told - none).mean())
         assert (row["lower"], row["upper"]) == pytest.approx((lower, upper))
 
 
-def test_a_planted_gain_is_found_and_shuffled_thoughts_add_nothing(runs: list[Predicted]) -> None:
-    table = gains(runs)
-    found = row_of(table, pooled=2, arm="both", against="none", subset="all")
+def test_a_planted_gain_is_found_and_shuffled_thoughts_add_nothing(runs: list[Run]) -> None:
+    rows = gains(runs)
+    table = pd.DataFrame(rows)
+    found = row_of(rows, pooled=2, arm="both", against="none", subset="all")
     assert found["lower"] < 30 < found["upper"]
     assert found["p_holm"] < 0.001
-    nothing = row_of(table, pooled=2, arm="shuffled", against="none")
+    nothing = row_of(rows, pooled=2, arm="shuffled", against="none")
     assert nothing["lower"] < 0 < nothing["upper"]
     family = table[(table["pooled"] == 0) & (table["subset"] == "all")]
     assert family["p_holm"].max() <= 1
@@ -143,13 +144,13 @@ def test_a_planted_gain_is_found_and_shuffled_thoughts_add_nothing(runs: list[Pr
     assert family["p_holm"].min() == pytest.approx(len(family) * family["p_value"].min())
 
 
-def test_what_was_written_in_hindsight_is_left_out_of_the_second_row(runs: list[Predicted]) -> None:
+def test_what_was_written_in_hindsight_is_left_out_of_the_second_row(runs: list[Run]) -> None:
     row = row_of(gains(runs), model="scripted/ann", arm="both", against="none", subset="written before")
     (x, y), _ = by_hand(("ann",), "both", "none", users=[user for user in USERS if user != "user0"])
     assert (row["n"], row["gain"]) == (len(x), pytest.approx((x - y).mean()))
 
 
-def test_means_and_coverage(runs: list[Predicted]) -> None:
+def test_means_and_coverage(runs: list[Run]) -> None:
     table = means(runs)
     assert len(table) == 10
     planned = sum(turns - 1 for turns in USERS.values())
@@ -161,4 +162,4 @@ def test_means_and_coverage(runs: list[Predicted]) -> None:
             assert (row["mean"], row["n"], row["samples"]) == (pytest.approx(x.mean()), len(x), planned)
             assert row["coverage"] == len(x) / planned
             assert row["missing"] == (f"{planned - len(x)} judge_unparsable" if planned > len(x) else "")
-            assert (row["note_words"] > 0) == (arm != "none")
+            assert (row["thought_words"] > 0) == (arm != "none")

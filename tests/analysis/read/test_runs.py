@@ -8,18 +8,24 @@ import boto3
 import pandas as pd
 import pytest
 from click.testing import CliRunner
-from inspect_ai import Task, task
+from inspect_ai import Task, score, task
 from inspect_ai import eval as inspect_eval
 from inspect_ai.dataset import Sample
 from inspect_ai.log import EvalLog, read_eval_log, write_eval_log
+from inspect_ai.model import Model
 from inspect_ai.scorer import includes
 from moto.server import ThreadedMotoServer
 
 from thoughttrace.analysis.read import task_log
 from thoughttrace.analysis.read.runs import read_runs
 from thoughttrace.cli.main import main
+from thoughttrace.core import record
 from thoughttrace.core.cache_dir import cache_dir
 from thoughttrace.core.errors import UserError
+from thoughttrace.scorers.labels import rating, type_match
+from thoughttrace.scorers.message_similarity import message_similarity
+from thoughttrace.tasks.classify_thought import classify_thought
+from thoughttrace.tasks.rate_thought import rate_thought
 
 Run = Callable[..., EvalLog]
 
@@ -169,3 +175,48 @@ def test_no_logs_are_said(tmp_path: Path, make: Callable[[Path], None], sentence
     make(tmp_path / "logs")
     with pytest.raises(UserError, match=sentence):
         read_runs([str(tmp_path / "logs")])
+
+
+def test_every_task_s_logs_are_cached(label: Callable[..., object], tmp_path: Path) -> None:
+    """Only the logs of inferences were: the others were opened up to six times a report."""
+    label()
+    first = read_runs([str(tmp_path / "labels")])
+    assert {run.task for run in first.counted} == {
+        record.RELATE.name, record.TOPIC.name, record.CLASSIFY.name, record.COVER.name, record.RATE.name,
+    }  # fmt: skip
+    assert len(list((cache_dir() / "logs").iterdir())) == 5
+    opened: list[str] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(task_log, "_read", opened.append)
+        again = read_runs([str(tmp_path / "labels")])
+    assert opened == []
+    assert again.counted == first.counted
+
+
+@pytest.mark.parametrize("source", ["runs.py", "task_log.py", "costs.py"])
+def test_another_reader_reads_anew(source: str) -> None:
+    """The key left out modules of the reader, so figures of an older version stayed in the cache."""
+    assert source in {path.name for path in task_log._SOURCES}
+    assert {"record.py", "prices.py", "prices.yml"} <= {path.name for path in task_log._SOURCES}
+
+
+def test_rescored_logs_of_every_scorer_are_read(
+    label: Callable[..., object], predict: Callable[..., Path], scripted: Callable[..., Model], tmp_path: Path
+) -> None:
+    """Only the rescored logs of inferences were: message_similarity1, rating1 and type_match1 were ignored."""
+    predict("m", "none", tmp_path / "labels", lambda _: '{"rationale": "x", "rating": 20}')
+    label(rate_thought, classify_thought)
+    second = scripted("k", lambda _: '{"rationale": "y", "rating": 80}')
+    scorers = {"predict_message": message_similarity(), "rate_thought": rating(), "classify_thought": type_match()}
+    for file in log_files([str(tmp_path / "labels")]):
+        log = read_eval_log(file)
+        scorer = scorers[log.eval.task.rpartition("/")[2]]
+        write_eval_log(score(log, scorer, action="append", model_roles={"grader": second}), file)
+    runs = read_runs([str(tmp_path / "labels")])
+    assert [(run.judge, run.score_name, set(run.rows["score"])) for run in runs.of(record.PREDICT)] == [
+        ("scripted/j", "message_similarity", {20.0}),
+        ("scripted/k", "message_similarity1", {80.0}),
+    ]
+    # Without a judge the later score is of the same measurement, and counts.
+    assert [run.score_name for run in runs.of(record.RATE, record.CLASSIFY)] == ["type_match1", "rating1"]
+    assert sum("is superseded by the newer" in sentence for sentence in runs.left_out) == 2

@@ -17,6 +17,7 @@ from inspect_ai.scorer import includes
 from moto.server import ThreadedMotoServer
 
 from thoughttrace.analysis.read import task_log
+from thoughttrace.analysis.read.log_files import log_files
 from thoughttrace.analysis.read.runs import read_runs
 from thoughttrace.cli.main import main
 from thoughttrace.core import record

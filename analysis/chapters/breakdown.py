@@ -1,7 +1,7 @@
 """The mean agreement of groups of samples: by type, stage, assistant model, and what else is known of them."""
 
 import math
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,14 +12,10 @@ from thoughttrace.analysis.chapters.headline import SCALE, kind_of
 from thoughttrace.analysis.page.plots import SERIES, Dot, dots
 from thoughttrace.analysis.page.table import Chapter, Picture, Section, count, limits, name, number, share, short
 from thoughttrace.analysis.read.evidence import Evidence
+from thoughttrace.analysis.read.groupings import GROUPINGS, by_types
 from thoughttrace.analysis.read.task_log import Run
-from thoughttrace.analysis.stats.groups import STAGE_RULE, STAGES, bands, group_mean, stage
-from thoughttrace.core.record import TYPES, Kind
-
-_WORDS = (1, 6, 11, 21, 41)
-_AGES = (10, 18, 25, 35, 45, 55)
-
-UNKNOWN = "unknown"
+from thoughttrace.analysis.stats.groups import STAGE_RULE, STAGES, group_mean
+from thoughttrace.core.record import Kind
 
 
 @dataclass(frozen=True)
@@ -64,35 +60,6 @@ COLUMNS = [
 ]
 
 
-def _as_given(column: str) -> Callable[[pd.DataFrame], pd.Series]:
-    """Group by a column as it is, missing values apart."""
-
-    def group(samples: pd.DataFrame) -> pd.Series:
-        values = samples[column]
-        words = values.map(lambda value: f"{value:g}" if isinstance(value, float) else str(value).strip())
-        return words.mask(values.isna() | words.isin(["", "None"]), UNKNOWN)
-
-    return group
-
-
-GROUPINGS: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
-    "type": lambda samples: samples["type"].str.split(" + ", regex=False),
-    "stage": lambda samples: stage(samples["position"]),
-    "turn": lambda samples: bands((1, 2, 3, 4, 5, 9), "of the conversation")(samples["message_index"] // 2 + 1),
-    "assistant model": _as_given("assistant_model"),
-    "hindsight": lambda samples: (
-        samples["hindsight"].map({True: "written after the next message", False: "before"}).fillna(UNKNOWN)
-    ),
-    "target length": lambda samples: bands(_WORDS, "words")(samples["target_words"]),
-    "age": lambda samples: bands(_AGES, "years")(samples["age"]).cat.add_categories(UNKNOWN).fillna(UNKNOWN),
-    "gender": _as_given("gender"),
-    "education": _as_given("education"),
-    "AI use, 1 to 5": _as_given("frequency"),
-}
-"""How samples are grouped: a name, and the group (or groups) of each sample. Occupation and purposes, free text
-that hardly repeats, are not among them."""
-
-
 def chapter(evidence: Evidence) -> Chapter:
     """Write the breakdown."""
     rows = breakdown(evidence.runs.models)
@@ -130,8 +97,7 @@ def breakdown(runs: Sequence[Run]) -> list[GroupRow]:
         for by, group in GROUPINGS.items():
             labels = group(samples).explode()
             if by == "type":
-                types = TYPES[kind_of(run)]
-                labels = labels.astype(pd.CategoricalDtype([*types, *sorted(set(labels) - set(types))]))
+                labels = by_types(labels, kind_of(run))
             rows += grouped(run, samples, by, labels)
         rows += grouped(run, samples, "context", pd.Series(run.context, index=samples.index))
     return rows

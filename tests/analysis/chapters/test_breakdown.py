@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 from inspect_ai.log import EvalLog
 
-from thoughttrace.analysis.chapters.breakdown import GROUPINGS, breakdown
+from thoughttrace.analysis.chapters.breakdown import breakdown
+from thoughttrace.analysis.read.groupings import GROUPINGS
 from thoughttrace.analysis.read.runs import read_runs
 from thoughttrace.analysis.stats.groups import STAGES, stage
 from thoughttrace.analysis.stats.intervals import cluster_mean

@@ -12,10 +12,11 @@ from inspect_ai import eval as inspect_eval
 from inspect_ai.log import EvalLog
 from statsmodels.regression.linear_model import OLS
 
-from thoughttrace.analysis.rated import groups, means
-from thoughttrace.analysis.runs import read_runs
+from thoughttrace.analysis.chapters.thought_ratings import groups, means
+from thoughttrace.analysis.read.runs import read_runs
+from thoughttrace.analysis.read.task_log import Run
 from thoughttrace.analysis.stats.intervals import cluster_mean
-from thoughttrace.analysis.thought_logs import thought_logs
+from thoughttrace.core.record import TASKS as SPECS
 from thoughttrace.tasks.cover_thought import cover_thought
 from thoughttrace.tasks.rate_thought import rate_thought
 
@@ -31,15 +32,15 @@ def reply(messages: list[Any]) -> str:
 @pytest.fixture
 def rate(
     tmp_path: Path, scripted: Callable[..., Any], write: Callable[..., Path], make_conversation: Callable[..., Any]
-) -> Callable[..., tuple[EvalLog, list[Any]]]:
+) -> Callable[..., tuple[EvalLog, list[Run]]]:
     data = str(write(*(make_conversation(f"user{n}", turns=2 + n % 4) for n in range(12))))
 
-    def rate(task: str, **arguments: Any) -> tuple[EvalLog, list[Any]]:
+    def rate(task: str, **arguments: Any) -> tuple[EvalLog, list[Run]]:
         (log,) = inspect_eval(
             TASKS[task](data=data, **arguments),
             model=scripted("rater", reply), log_dir=str(tmp_path / "logs"), display="none",
         )  # fmt: skip
-        return log, thought_logs(read_runs([str(tmp_path / "logs")], others=True), task)
+        return log, read_runs([str(tmp_path / "logs")]).of(SPECS[task])
 
     return rate
 
@@ -61,7 +62,7 @@ def test_means_equal_independent_computations(task: str, kind: str, rate: Callab
     assert log.samples
     planned = len(log.samples)
     assert 0 < len(own) < planned == (42 - (12 if (task, kind) == ("cover_thought", "reaction") else 0))
-    (row,) = means(found).to_dict("records")
+    (row,) = pd.DataFrame(means(found)).to_dict("records")
     assert (row["kind"], row["model"]) == (kind, "scripted/rater")
     assert row["mean"] == pytest.approx(own["rating"].mean())
     assert row["high"] == pytest.approx((own["rating"] >= 4).mean())
@@ -80,7 +81,7 @@ def test_means_equal_independent_computations(task: str, kind: str, rate: Callab
 def test_groups_are_by_type_stage_and_words_of_the_thought(rate: Callable[..., Any]) -> None:
     log, found = rate("cover_thought")
     own = ratings(log)
-    table = groups(found)
+    table = pd.DataFrame(groups(found))
     assert table.groupby("by", sort=False)["n"].sum().to_dict() == dict.fromkeys(
         ("type", "stage", "target length"), len(own)
     )
@@ -97,6 +98,6 @@ def test_groups_are_by_type_stage_and_words_of_the_thought(rate: Callable[..., A
 
 def test_a_user_s_ratings_are_not_independent(rate: Callable[..., Any]) -> None:
     _, found = rate("rate_thought", users=1)
-    (row,) = means(found).to_dict("records")
+    (row,) = pd.DataFrame(means(found)).to_dict("records")
     assert np.isnan(row["lower"])
     assert row["note"] == "only one user: no interval"

@@ -113,7 +113,7 @@ def test_shuffled_thoughts_are_about_as_long(make_conversation: Callable[..., di
 
 def test_shuffled_needs_another_user(write: Callable[..., Path], make_conversation: Callable[..., Any]) -> None:
     data = str(write(make_conversation("ann"), make_conversation("ann", task=2)))
-    with pytest.raises(UserError, match="thoughts=shuffled: all reasons in this data are of one user"):
+    with pytest.raises(UserError, match="thoughts=shuffled: all reasons in this data are from one user"):
         predict_message(data=data, thoughts="shuffled")
 
 

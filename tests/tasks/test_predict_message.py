@@ -146,7 +146,7 @@ def test_logs_that_do_not_fit_are_refused(
     control = infer("reason", folder="control", control="parrot")
     (tmp_path / "empty").mkdir()
     for path in (control.location, str(tmp_path / "empty")):
-        with pytest.raises(UserError, match="holds no finished log of infer_reason or infer_reaction of a model"):
+        with pytest.raises(UserError, match="no finished log of a model's infer_reason or infer_reaction"):
             predict_message(data=data, thoughts="inferred", inferred=path)
     with pytest.raises(UserError, match=r"inferred=nowhere\.eval: no such log file or folder"):
         predict_message(data=data, thoughts="inferred", inferred="nowhere.eval")

@@ -98,7 +98,7 @@ def test_a_folder_of_parquet_is_read_in_order_and_only_the_needed_columns(
     ("line", "sentence"),
     [
         (b'{"conversation": [', "data.jsonl, line 2: is not valid JSON"),
-        (b'["a"]', "data.jsonl, line 2: has no messages; WildChat's and LMSYS-Chat-1M's stand in 'conversation'"),
+        (b'["a"]', "data.jsonl, line 2: has no messages; expected a list in 'conversation'"),
         (b'{"conversation": []}', "data.jsonl, line 2: has no messages"),
         (b'{"conversation": [{"content": "x"}]}', "data.jsonl, line 2: message 0 needs a 'role' and a 'content'"),
         (b'{"conversation": [{"role": "user", "content": 3}]}', "line 2: message 0 needs a 'role' and a 'content'"),

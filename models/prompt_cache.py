@@ -20,12 +20,10 @@ from inspect_ai.model import (
     Model,
     get_model,
 )
-from inspect_ai.model._generate_config import active_generate_config
-from inspect_ai.model._model import active_model
-from inspect_ai.model._openai import supports_explicit_prompt_cache
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 from inspect_ai.util import concurrency
 
+from thoughttrace.core.inspect_private import active_generate_config, active_model, supports_explicit_prompt_cache
 from thoughttrace.datasets.prompt import pieces, rendered_messages
 
 MARKS = 4

@@ -39,7 +39,7 @@ def inspect(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     (extra / "canned-0.dist-info/entry_points.txt").write_text("[inspect_ai]\ncanned = canned_provider\n")
     environment = {
         **os.environ,
-        "PYTHONPATH": str(extra),
+        "PYTHONPATH": os.pathsep.join(filter(None, (str(extra), os.environ.get("PYTHONPATH")))),
         "INSPECT_LOG_DIR": str(tmp_path / "logs"),
         "INSPECT_DISPLAY": "plain",
     }

@@ -70,7 +70,7 @@ def shift(data: str, embedder: str, seed: int, output: Path) -> None:
         vectors = vectorizer.embed(texts, lambda done: bar.advance(task, done))
     with console.status("Measuring …"):
         measured = measure(pairs.table, vectors[: len(pairs.table)], vectors[len(pairs.table) :], seed)
-        if long := vectorizer.embedder.cut(list(dict.fromkeys(texts))):
+        if long := vectorizer.embedder.count_truncated(list(dict.fromkeys(texts))):
             measured.notes.append(f"{long:,} texts were cut off at the embedder's input limit.")
         page = chapter(measured, pairs, vectorizer.embedder.name, f"{source.name}, {source.revision}", seed)
         write_pages(output, [page], "Thoughts and messages", "")

@@ -1,36 +1,19 @@
-"""Controls: inferences made without a model, or from the target itself, that show where the scale begins and ends."""
+"""Answer without a model, or from the target itself: controls that show where the scale begins and ends."""
 
 import hashlib
 import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import cast, get_args
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
-from thoughttrace.core.errors import UserError
 from thoughttrace.core.record import Control, Kind
-from thoughttrace.datasets.conversation import Conversation, Message, Thought
+from thoughttrace.datasets.conversation import Conversation, Thought
 from thoughttrace.datasets.sampling import Item
 
 
-@dataclass(frozen=True)
-class _Owned:
-    """A thought and whose it is."""
-
+class _UserThought(NamedTuple):
     user: str
     thought: Thought
-
-
-def parse_control(name: str) -> Control:
-    """Check the name of a control.
-
-    Raises:
-        UserError: There is no such control.
-    """
-    for control in get_args(Control):
-        if name == control:
-            return cast(Control, control)
-    raise UserError(f"control={name}: no such control; choose from {', '.join(get_args(Control))}.")
 
 
 def recite(control: Control, conversations: Sequence[Conversation], kind: Kind, seed: int) -> Callable[[Item], str]:
@@ -38,71 +21,69 @@ def recite(control: Control, conversations: Sequence[Conversation], kind: Kind, 
 
     Args:
         control: Which one; not `reworded`.
-        conversations: Where the thoughts of others come from: all of the data, not only what is sampled.
+        conversations: All of the data, not only what is sampled: the thoughts of others come from here.
         kind: The kind of thought.
-        seed: Of the choice.
+        seed: Another seed gives another choice.
 
     Returns:
-        A function from an annotated message to the inference; it is empty where nobody else had such a thought.
+        A function from an annotated message to the control's answer; empty where nobody else had such a thought.
     """
     if control == "parrot":
-        return lambda item: _message(item).content.strip()
+        return lambda item: item.message.content.strip()
     if control == "target":
-        return lambda item: _first(item).content.strip()
-    owned = [_Owned(c.user, thought) for c in conversations for _, m in c.annotated(kind) for thought in m.thoughts]
-    by_type: dict[str, list[_Owned]] = defaultdict(list)
-    for one in owned:
-        by_type["" if control == "anyone" else one.thought.label].append(one)
+        return lambda item: _first_thought(item).content.strip()
+
+    def group(thought: Thought) -> str:
+        return "" if control == "anyone" else thought.label
+
+    everyone = [_UserThought(c.user, t) for c in conversations for _, m in c.annotated(kind) for t in m.thoughts]
+    groups: dict[str, list[_UserThought]] = defaultdict(list)
+    for candidate in everyone:
+        groups[group(candidate.thought)].append(candidate)
     if control == "typical":
-        ranked = {label: _by_typicality(members, owned) for label, members in by_type.items()}
-        return lambda item: _by_another(item, ranked[_first(item).label])
+        ranked = {label: _by_typicality(members, everyone) for label, members in groups.items()}
+        return lambda item: _first_of_another(item, ranked[group(_first_thought(item))])
 
     def draw(item: Item) -> str:
-        candidates = by_type["" if control == "anyone" else _first(item).label]
-        lot = hashlib.sha256(f"{seed}:{control}:{item[0].id}:{item[1]}".encode()).digest()
-        start = int.from_bytes(lot) % len(candidates)
-        return _by_another(item, candidates[start:] + candidates[:start])
+        candidates = groups[group(_first_thought(item))]
+        name = f"{seed}:{control}:{item.conversation.id}:{item.message_index}"
+        start = int.from_bytes(hashlib.sha256(name.encode()).digest()) % len(candidates)
+        return _first_of_another(item, candidates[start:] + candidates[:start])
 
     return draw
 
 
-def _by_another(item: Item, candidates: Sequence[_Owned]) -> str:
-    """The first thought of another user."""
-    return next((one.thought.content.strip() for one in candidates if one.user != item[0].user), "")
+def _first_thought(item: Item) -> Thought:
+    """Return the thought whose type counts as that of the sample."""
+    return item.message.thoughts[0]
 
 
-def _by_typicality(members: Sequence[_Owned], everyone: Sequence[_Owned]) -> list[_Owned]:
-    """Order thoughts of a type by the cosine with their mean, the most typical first.
+def _first_of_another(item: Item, candidates: Sequence[_UserThought]) -> str:
+    """Return the first thought of another user; empty if there is none."""
+    user = item.conversation.user
+    return next((candidate.thought.content.strip() for candidate in candidates if candidate.user != user), "")
+
+
+def _by_typicality(members: Sequence[_UserThought], everyone: Sequence[_UserThought]) -> list[_UserThought]:
+    """Order the thoughts of a type by the cosine with their mean, the most typical first.
 
     A thought is the set of its words, weighted by how rare they are in all thoughts of the kind (idf).
     """
-    frequency = Counter(word for one in everyone for word in _words(one))
+    frequency = Counter(word for candidate in everyone for word in _words(candidate))
     weight = {word: math.log(1 + len(everyone) / count) for word, count in frequency.items()}
+    words = [_words(member) for member in members]
+    lengths = [math.sqrt(sum(weight[word] ** 2 for word in own)) or 1.0 for own in words]
     mean: dict[str, float] = defaultdict(float)
-    lengths = [math.sqrt(sum(weight[word] ** 2 for word in _words(one))) or 1.0 for one in members]
-    for one, length in zip(members, lengths, strict=True):
-        for word in _words(one):
+    for own, length in zip(words, lengths, strict=True):
+        for word in own:
             mean[word] += weight[word] / length
     cosines = [
-        sum(weight[word] * mean[word] for word in _words(one)) / length
-        for one, length in zip(members, lengths, strict=True)
+        sum(weight[word] * mean[word] for word in own) / length for own, length in zip(words, lengths, strict=True)
     ]
     order = sorted(range(len(members)), key=lambda n: (-cosines[n], members[n].thought.content))
     return [members[n] for n in order]
 
 
-def _words(one: _Owned) -> set[str]:
-    return set(_tokens(one.thought.content))
-
-
-def _tokens(text: str) -> Iterator[str]:
-    return (word for raw in text.casefold().split() if (word := raw.strip(".,;:!?\"'()")))
-
-
-def _message(item: Item) -> Message:
-    return item[0].messages[item[1]]
-
-
-def _first(item: Item) -> Thought:
-    """The thought whose type stands for the sample."""
-    return _message(item).thoughts[0]
+def _words(candidate: _UserThought) -> set[str]:
+    stripped = (word.strip(".,;:!?\"'()") for word in candidate.thought.content.casefold().split())
+    return {word for word in stripped if word}

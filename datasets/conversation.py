@@ -58,6 +58,11 @@ class Thought(_Record):
     timestamp: Moment = None
     label: Text = ""
 
+    @property
+    def words(self) -> int:
+        """How many words it has, split at white space."""
+        return len(self.content.split())
+
 
 class Participant(_Record):
     """What a user said of themselves. Values are as given, impossible ages too."""
@@ -73,6 +78,11 @@ class Participant(_Record):
     def plausible_age(self) -> int | None:
         """The age in years, or None where it is missing or outside 10–110 (the release has 2 and 366)."""
         return self.age if self.age in _AGES else None
+
+    @property
+    def answers(self) -> dict[str, Any]:
+        """The answers by their names, None where one is missing; without an impossible age."""
+        return self.model_dump() | {"age": self.plausible_age}
 
 
 class Message(_Record):
@@ -91,6 +101,11 @@ class Message(_Record):
         if self.role == "assistant" and self.reasons:
             raise ValueError("has a reason on an assistant message; reasons belong on user messages")
         return self
+
+    @property
+    def words(self) -> int:
+        """How many words it has, split at white space."""
+        return len(self.content.split())
 
     @property
     def kind(self) -> Kind:
@@ -149,6 +164,10 @@ class Conversation(_Record):
         for index, message in enumerate(self.messages):
             if message.kind == kind and message.thoughts:
                 yield index, message
+
+    def position(self, index: int) -> float:
+        """Return where message `index` is: 0 the first message of the conversation, 1 the last."""
+        return round(index / max(1, len(self.messages) - 1), 4)
 
     def hindsight(self, index: int) -> bool | None:
         """Tell whether a thought on message `index` was written after the next user message.

@@ -1,48 +1,40 @@
-"""Turn a conversation into the text that a model reads: how much of it, under lines that no text can forge."""
+"""Turn a conversation into the text that a model reads: how much of it, under header lines that no text can forge."""
 
 import hashlib
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
-from typing import get_args
+from itertools import accumulate, pairwise
 
-from thoughttrace.core.errors import UserError
 from thoughttrace.core.record import Context
 from thoughttrace.datasets.conversation import Conversation, Participant
 
 
 @dataclass(frozen=True)
 class Window:
-    """The messages shown for one annotated message, `first` to `last`, both included."""
+    """The messages of a conversation that are shown, `first` to `last`, both included."""
 
     first: int
     last: int
     left_out: int
-    """Messages dropped from the front because the context would have been longer than allowed."""
+    """Messages dropped because the context would have been longer than allowed."""
 
-
-def parse_context(name: str) -> Context:
-    """Check the name of a context.
-
-    Raises:
-        UserError: There is no such context.
-    """
-    for context in get_args(Context):
-        if name == context:
-            return name  # type: ignore[return-value]
-    raise UserError(f"context={name}: no such context; choose from {', '.join(get_args(Context))}.")
+    @property
+    def shown(self) -> int:
+        """How many messages are shown."""
+        return self.last - self.first + 1
 
 
 def window(conversation: Conversation, index: int, context: Context, max_words: int | None) -> Window:
-    """Decide which messages are shown for the annotated message `index`.
+    """Choose which messages are shown for message `index`.
 
     Args:
         conversation: The conversation.
-        index: Position of the annotated message, 0-based.
+        index: Position of the message that a sample is about, 0-based.
         context: How much may be shown.
-        max_words: Drop the oldest turns until at most this many words are left. The turn of the annotated
-            message, and what follows it, always stay.
+        max_words: Drop the oldest turns until at most this many words are left. The turn of the message, and what
+            follows it, always stay.
     """
     if context == "message":
         return Window(index, index, 0)
@@ -50,65 +42,142 @@ def window(conversation: Conversation, index: int, context: Context, max_words: 
     first = 0
     if max_words is not None:
         messages = conversation.messages
-        starts = [i for i in range(index + 1) if i == 0 or messages[i].role == "user"]
-        lengths = [len(message.content.split()) for message in messages]
-        first = next((i for i in starts if sum(lengths[i : last + 1]) <= max_words), starts[-1])
+        turns = [i for i in range(index + 1) if i == 0 or messages[i].role == "user"]
+        words = [message.words for message in messages]
+        first = next((start for start in turns if sum(words[start : last + 1]) <= max_words), turns[-1])
     return Window(first, last, first)
 
 
+def opening(conversation: Conversation, max_words: int | None) -> Window:
+    """Choose the first messages of a conversation, one at least.
+
+    Args:
+        conversation: The conversation.
+        max_words: Drop the latest messages until at most this many words are left.
+    """
+    total = len(conversation.messages)
+    words = accumulate(message.words for message in conversation.messages)
+    shown = sum(max_words is None or count <= max_words for count in words) or 1
+    return Window(0, shown - 1, total - shown)
+
+
 Notes = tuple[tuple[str, ...], ...]
-"""For each message of a conversation the private notes that stand below it; empty where none shall be shown."""
+"""For each message of a conversation the private notes that are shown below it; empty if none is ever shown."""
 
 _NOTE = "user's private note"
 
 
-def marker(*texts: str) -> str:
-    """A word that stands in none of the texts, so that no text can forge a line that carries it.
+@dataclass(frozen=True)
+class Prompt:
+    """The text of a user message, in the blocks it was built from."""
 
-    Derived from the texts alone: the same texts always give the same prompt, byte for byte.
+    blocks: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """The text that a model reads."""
+        return "".join(self.blocks)
+
+    @property
+    def block_ends(self) -> list[int]:
+        """After how many characters of the text each block ends, rising; the last is the length of the text."""
+        return list(accumulate(map(len, self.blocks)))
+
+
+def marker(*texts: str) -> str:
+    """Return 8 hexadecimal digits that occur in none of the texts, so that no text can forge a line that has them.
+
+    They are derived from the texts alone: the same texts always give the same prompt, byte for byte.
     """
-    seed = hashlib.sha256("\x1f".join(texts).encode("utf-8", "surrogatepass"))
-    while any((word := seed.hexdigest()[:8]) in text for text in texts):
-        seed.update(b"again")
+    digest = hashlib.sha256("\x1f".join(texts).encode("utf-8", "surrogatepass"))
+    while any((word := digest.hexdigest()[:8]) in text for text in texts):
+        digest.update(b"again")
     return word
 
 
 def block(mark: str, label: str, text: str) -> str:
-    """One piece of quoted text under a line that only we can write."""
+    """Quote text under a header line that the text cannot forge.
+
+    Args:
+        mark: A marker that does not occur in the text.
+        label: What the text is.
+        text: The text.
+    """
     # Half of a surrogate pair, as a reply cut within an emoji ends in, has no UTF-8 and stops the request: send "?".
     sendable = text.strip().encode("utf-8", "replace").decode("utf-8")
     return f"[{mark} {label}]\n{sendable}\n"
 
 
-# The samples of a conversation are cut one after another.
+def quote(texts: Mapping[str, str], other_text: str = "") -> Prompt:
+    """Quote texts, each under a header line that none of them can forge.
+
+    Args:
+        texts: The texts by their labels, in order.
+        other_text: What the prompt also shows; it cannot forge such a line either.
+    """
+    mark = marker(other_text, *texts.values())
+    return Prompt((*(block(mark, label, text) for label, text in texts.items()), f"[{mark} end]"))
+
+
+# The samples of a conversation are made one after another.
 @lru_cache(maxsize=4)
 def conversation_marker(conversation: Conversation, notes: Notes = ()) -> str:
-    """The marker of a conversation; the same for all its samples, so that their prompts share a prefix.
+    """Return the marker of a conversation: the same for all its samples, so that their prompts share a prefix.
 
     Args:
         conversation: The conversation.
-        notes: All that may be shown in any of its samples: none of them can forge a marked line either.
+        notes: All that may be shown in any of its samples: none of them can forge a header line either.
     """
-    person = conversation.participant
-    survey = _survey(person) if person else ""
-    texts = [message.content for message in conversation.messages]
-    beside = ["\x1f".join(own) for own in notes]
-    return marker(conversation.id, *texts, conversation.task_summary, conversation.task_expectation, survey, *beside)
+    survey = _survey(conversation.participant)
+    contents = [message.content for message in conversation.messages]
+    below = ["\x1f".join(message_notes) for message_notes in notes]
+    return marker(conversation.id, *contents, conversation.task_summary, conversation.task_expectation, survey, *below)
 
 
-def render(conversation: Conversation, first: int, last: int, notes: Notes = ()) -> str:
-    """Render messages `first` to `last` (both included), each with the notes on it right below.
+def conversation_prompt(
+    conversation: Conversation,
+    shown: Window,
+    question: str,
+    index: int,
+    notes: Notes = (),
+    profile: bool = False,
+) -> Prompt:
+    """Build a prompt that shows messages and then asks a question.
 
-    The text of a longer stretch from the same `first` begins with the text of a shorter one.
+    The blocks are ordered from the most to the least shared (profile, messages, question), so that the prompts of one
+    conversation begin alike and providers' prompt caches hit.
+
+    Args:
+        conversation: The conversation.
+        shown: The messages that are shown.
+        question: What is asked; `{marker}` and `{message}` in it name a message.
+        index: Position of the message that the question is about, 0-based.
+        notes: All that may be shown in the conversation; those on messages that are shown are.
+        profile: Show the survey answers and the task description too.
     """
     mark = conversation_marker(conversation, notes)
-    left_out = f"[{mark} messages m00 to m{first - 1:02} are left out]\n" if first else ""
-    return left_out + "".join(_blocks(conversation, notes)[first : last + 1])
+    about = _profile_blocks(conversation) if profile else []
+    asked = question.format(marker=mark, message=f"m{index:02}")
+    return Prompt((*about, *message_blocks(conversation, shown, notes), f"[{mark} end]\n\n{asked}"))
+
+
+def message_blocks(conversation: Conversation, shown: Window, notes: Notes = ()) -> list[str]:
+    """Build a block of each message shown, with the notes on it right below.
+
+    Those of a longer window with the same `first` begin with those of a shorter one.
+
+    Args:
+        conversation: The conversation.
+        shown: The messages that are shown; where it begins later than the conversation, a block says so.
+        notes: All that may be shown in the conversation.
+    """
+    mark = conversation_marker(conversation, notes)
+    left_out = [f"[{mark} messages m00 to m{shown.first - 1:02} are left out]\n"] if shown.first else []
+    return left_out + _all_message_blocks(conversation, notes)[shown.first : shown.last + 1]
 
 
 @lru_cache(maxsize=4)
-def _blocks(conversation: Conversation, notes: Notes) -> list[str]:
-    """Each message of a conversation, and the notes on it, as a model reads them."""
+def _all_message_blocks(conversation: Conversation, notes: Notes) -> list[str]:
     mark = conversation_marker(conversation, notes)
     return [
         block(mark, f"m{index:02} {message.role}", message.content)
@@ -117,35 +186,66 @@ def _blocks(conversation: Conversation, notes: Notes) -> list[str]:
     ]
 
 
-def render_profile(conversation: Conversation) -> str:
-    """Render what the user said of themselves and of the task, both outside the conversation."""
+def _profile_blocks(conversation: Conversation) -> list[str]:
+    """Build the blocks of what the user stated about themselves and the task, outside the conversation."""
     mark = conversation_marker(conversation)
-    person = conversation.participant
     parts = {
-        "survey": _survey(person) if person else "",
+        "survey": _survey(conversation.participant),
         "task, in the user's words": conversation.task_summary,
         "what the user expected": conversation.task_expectation,
     }
-    return "".join(block(mark, label, text) for label, text in parts.items() if text.strip())
+    return [block(mark, label, text) for label, text in parts.items() if text.strip()]
 
 
-def _survey(person: Participant) -> str:
-    answers = person.model_dump() | {"age": person.plausible_age}
+def _survey(person: Participant | None) -> str:
+    if person is None:
+        return ""
+    answers = person.answers
     answers["AI use, 1 (rarely) to 5 (daily)"] = answers.pop("frequency")
     return "\n".join(f"{name}: {answer}" for name, answer in answers.items() if answer is not None)
 
 
+def split_at(text: str, block_ends: Sequence[int]) -> list[str]:
+    """Split a prompt into its blocks; joined they are the prompt again.
+
+    Args:
+        text: The text of the user message.
+        block_ends: After how many characters each block ends (`block_ends` of a sample's metadata). Logs written
+            before there was such a key have none: the text is then one block.
+    """
+    inner = [end for end in block_ends if end < len(text)]
+    return [text[start:end] for start, end in pairwise([0, *inner, len(text)])]
+
+
+_MESSAGE = re.compile(r"\[([0-9a-f]{8}) m(\d+) (user|assistant)\]\n")
+
+
+def shown_messages(text: str, block_ends: Sequence[int]) -> list[tuple[int, str, str]]:
+    """Return the messages that a prompt shows.
+
+    Args:
+        text: The text of the user message.
+        block_ends: After how many characters each block ends (`block_ends` of a sample's metadata).
+
+    Returns:
+        Index, role and text of each message, without the notes on it. Empty for logs written before there was such a
+        key.
+    """
+    messages = []
+    for part in split_at(text, block_ends) if block_ends else ():
+        # A block begins with our own header line; what looks like one further on is text, unless it has our marker.
+        if header := _MESSAGE.match(part):
+            content = part[header.end() :].partition(f"\n[{header[1]} ")[0]
+            messages.append((int(header[2]), header[3], content.strip()))
+    return messages
+
+
+# Removed at the end of the move: `split_at` and `shown_messages` replace the two functions below.
 _MARKED = re.compile(r"^\[([0-9a-f]{8}) (?:m(\d+) (user|assistant)|[^\]\n]*)\]$", re.MULTILINE)
 
 
 def pieces(prompt: str) -> list[str]:
-    """Cut a prompt before each line that only we can write; joined, the pieces are the prompt again.
-
-    Notes stay with the message they are on: no prompt ends between them.
-
-    Args:
-        prompt: Text that holds what `render` made.
-    """
+    """Cut a prompt before each header line; replaced by `split_at`."""
     first = _MARKED.search(prompt)
     lines = [line for line in _MARKED.finditer(prompt) if first and line[1] == first[1]]
     starts = [line.start() for line in lines if not line[0].endswith(f"{_NOTE}]")]
@@ -153,14 +253,7 @@ def pieces(prompt: str) -> list[str]:
 
 
 def rendered_messages(prompt: str) -> list[tuple[int, str, str]]:
-    """Read messages back from a prompt.
-
-    Args:
-        prompt: Text that holds what `render` made.
-
-    Returns:
-        Index, role and text of each message shown. Lines that a message forged have another mark and stay text.
-    """
+    """Read messages back from a prompt; replaced by `shown_messages`."""
     first = _MARKED.search(prompt)
     if not first:
         return []

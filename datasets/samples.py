@@ -1,27 +1,44 @@
-"""Cut Inspect samples from conversations: by annotated message, by thought, by next message."""
+"""Make Inspect samples of conversations: of annotated, next and related messages, of thoughts, of topics."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, cast, get_args
+from typing import Any
 
 from inspect_ai.dataset import Sample
-from inspect_ai.model import ChatMessageSystem, ChatMessageUser
+from inspect_ai.model import ChatMessage, ChatMessageSystem, ChatMessageUser
 
 from thoughttrace.core.errors import UserError
-from thoughttrace.core.record import After, Arm, Context, Kind, ThoughtContext
+from thoughttrace.core.record import (
+    After,
+    Arm,
+    Context,
+    InferenceMetadata,
+    Kind,
+    NextMessageMetadata,
+    RelationMetadata,
+    ThoughtContext,
+    ThoughtMetadata,
+    TopicMetadata,
+    conversation_id,
+    message_id,
+    thought_id,
+)
 from thoughttrace.datasets.conversation import Conversation, Message, Participant, Thought
 from thoughttrace.datasets.prompt import (
     Notes,
+    Prompt,
     Window,
-    block,
     conversation_marker,
-    marker,
-    render,
-    render_profile,
+    conversation_prompt,
+    message_blocks,
+    opening,
+    quote,
     window,
 )
 from thoughttrace.datasets.sampling import Item, select
+
+# ---- annotated messages
 
 
 def record_to_sample(
@@ -32,10 +49,7 @@ def record_to_sample(
     context: Context,
     max_context_words: int | None = None,
 ) -> Sample:
-    """Cut the sample of one annotated message.
-
-    The parts of the prompt stand from the most to the least shared (instructions, profile, conversation,
-    question), so that the prompts of one conversation begin alike and providers' prompt caches hit.
+    """Make the sample of an annotated message.
 
     Args:
         conversation: The conversation.
@@ -49,62 +63,49 @@ def record_to_sample(
         A sample whose target is every thought on the message, in order.
     """
     shown = window(conversation, index, context, max_context_words)
-    profile = render_profile(conversation) if context == "profile" else ""
-    mark = conversation_marker(conversation)
-    asked = question.format(marker=mark, message=f"m{index:02}")
-    text = f"{profile}{render(conversation, shown.first, shown.last)}[{mark} end]\n\n{asked}"
-    message = conversation.messages[index]
-    return Sample(
-        id=f"{conversation.id}/m{index:02}/{message.kind}",
-        input=[ChatMessageSystem(content=instructions), ChatMessageUser(content=text)],
-        target=[thought.content.strip() for thought in message.thoughts],
-        metadata=_metadata(conversation, index)
-        | {
-            "context": context,
-            "messages_shown": shown.last - shown.first + 1,
-            "messages_left_out": shown.left_out,
-        },
-    )
-
-
-def _metadata(conversation: Conversation, index: int) -> dict[str, Any]:
-    """What analysis groups by, and the annotated message, which the judge reads."""
+    prompt = conversation_prompt(conversation, shown, question, index, profile=context == "profile")
     message = conversation.messages[index]
     thoughts = message.thoughts
     types = list(dict.fromkeys(thought.label for thought in thoughts))
-    person = conversation.participant
-    return {
-        "user": conversation.user,
-        "conversation": conversation.id,
-        "message_index": index,
-        "position": round(index / max(1, len(conversation.messages) - 1), 4),
-        "kind": message.kind,
-        "type": " + ".join(types),
-        "types": types,
-        "thoughts": len(thoughts),
-        "target_words": sum(len(thought.content.split()) for thought in thoughts),
-        "hindsight": conversation.hindsight(index),
-        "assistant_model": conversation.model,
-        "message": message.content,
-        "survey": _survey(person) if person else None,
-    }
+    metadata = InferenceMetadata(
+        user=conversation.user,
+        conversation=conversation.id,
+        message_index=index,
+        position=conversation.position(index),
+        context=context,
+        messages_shown=shown.shown,
+        messages_left_out=shown.left_out,
+        block_ends=prompt.block_ends,
+        kind=message.kind,
+        type=" + ".join(types),
+        types=types,
+        thoughts=len(thoughts),
+        target_words=sum(thought.words for thought in thoughts),
+        hindsight=conversation.hindsight(index),
+        assistant_model=conversation.model,
+        message=message.content,
+        survey=_survey(conversation.participant),
+    )
+    return Sample(
+        id=message_id(conversation.id, index, message.kind),
+        input=_messages(instructions, prompt),
+        target=[thought.content.strip() for thought in thoughts],
+        metadata=metadata.to_log(),
+    )
 
 
-def _survey(person: Participant) -> dict[str, Any]:
-    """Survey answers, long ones cut: a log's summaries leave out what is over 1 kB."""
-    answers = person.model_dump() | {"age": person.plausible_age}
-    return {name: answer[:200] if isinstance(answer, str) else answer for name, answer in answers.items()}
+def _messages(instructions: str, prompt: Prompt) -> list[ChatMessage]:
+    return [ChatMessageSystem(content=instructions), ChatMessageUser(content=prompt.text)]
 
 
-def parse_after(name: str) -> After:
-    """Check the name of a choice.
+def _survey(person: Participant | None) -> dict[str, Any] | None:
+    """Return survey answers, long ones cut: a log's summaries leave out what is over 1 kB."""
+    if person is None:
+        return None
+    return {name: answer[:200] if isinstance(answer, str) else answer for name, answer in person.answers.items()}
 
-    Raises:
-        UserError: There is no such choice.
-    """
-    if name not in get_args(After):
-        raise UserError(f"after={name}: no such choice; choose from {', '.join(get_args(After))}.")
-    return cast(After, name)
+
+# ---- next messages
 
 
 def next_messages(conversations: Sequence[Conversation], after: After, max_words: int | None) -> list[Item]:
@@ -120,25 +121,25 @@ def next_messages(conversations: Sequence[Conversation], after: After, max_words
     Raises:
         UserError: There is no such message.
     """
-    found = [
-        (conversation, index)
+
+    def thought_before(conversation: Conversation, index: int) -> bool:
+        first = index - 1 if after == "reaction" else _shown_before(conversation, index, max_words).first
+        return any(message.thoughts for message in conversation.messages[first:index])
+
+    items = [
+        Item(conversation, index)
         for conversation in conversations
         for index, message in enumerate(conversation.messages[2:], start=2)
         if message.role == "user" and message.content.strip() and conversation.messages[index - 1].role == "assistant"
-        if any(conversation.messages[place].thoughts for place in _thoughts_in(conversation, index, after, max_words))
+        if thought_before(conversation, index)
     ]
-    if not found:
-        raise UserError(f"after={after}: no user message follows a {after} in this data; nothing to predict.")
-    return found
+    if not items:
+        raise UserError(f"after={after}: no user message follows a {after} in this data, so there is none to predict.")
+    return items
 
 
-def _thoughts_in(conversation: Conversation, index: int, after: After, max_words: int | None) -> range:
-    first = index - 1 if after == "reaction" else shown(conversation, index, max_words).first
-    return range(first, index)
-
-
-def shown(conversation: Conversation, index: int, max_words: int | None) -> Window:
-    """The messages shown before message `index`: all, or the last turns of at most so many words, one at least."""
+def _shown_before(conversation: Conversation, index: int, max_words: int | None) -> Window:
+    """Choose the messages shown before message `index`: all, or the last turns that fit, one at least."""
     return window(conversation, index - 1, "history", max_words)
 
 
@@ -151,7 +152,7 @@ def message_to_sample(
     notes: Notes,
     max_words: int | None = None,
 ) -> Sample:
-    """Cut the sample of a message to be predicted; the reason on it is never shown.
+    """Make the sample of a message to be predicted; the reason on it is never shown.
 
     Args:
         conversation: The conversation.
@@ -162,51 +163,101 @@ def message_to_sample(
         notes: All that may be shown in the conversation; those on messages before `index` are.
         max_words: Drop the oldest turns until at most this many words are shown; notes are not counted.
     """
-    window = shown(conversation, index, max_words)
-    mark = conversation_marker(conversation, notes)
-    asked = question.format(marker=mark, message=f"m{window.last:02}")
-    text = f"{render(conversation, window.first, window.last, notes)}[{mark} end]\n\n{asked}"
-    seen = [note for own in notes[window.first : index] for note in own]
+    shown = _shown_before(conversation, index, max_words)
+    prompt = conversation_prompt(conversation, shown, question, shown.last, notes)
+    message, before = conversation.messages[index], conversation.messages[shown.first : index]
+    thoughts = [thought for earlier in before for thought in earlier.thoughts]
+    written = [thought.timestamp for thought in thoughts if thought.timestamp]
+    notes_shown = [note for message_notes in notes[shown.first : index] for note in message_notes]
+    metadata = NextMessageMetadata(
+        user=conversation.user,
+        conversation=conversation.id,
+        message_index=index,
+        position=conversation.position(index),
+        kind="message",
+        context="history",
+        messages_shown=shown.shown,
+        messages_left_out=shown.left_out,
+        block_ends=prompt.block_ends,
+        thoughts_before=len(thoughts),
+        hindsight=max(written) > message.timestamp if message.timestamp and written else None,
+        target_words=message.words,
+        assistant_model=conversation.model,
+        reply=conversation.messages[index - 1].content,
+        arm=arm,
+        marker=conversation_marker(conversation, notes),
+        notes_shown=len(notes_shown),
+        note_words=sum(len(note.split()) for note in notes_shown),
+    )
     return Sample(
-        id=f"{conversation.id}/m{index:02}/message",
-        input=[ChatMessageSystem(content=instructions), ChatMessageUser(content=text)],
-        target=conversation.messages[index].content.strip(),
-        metadata=_metadata_next_messages(conversation, index, window)
-        | {
-            "arm": arm,
-            "marker": mark,
-            "notes_shown": len(seen),
-            "note_words": sum(len(note.split()) for note in seen),
-        },
+        id=message_id(conversation.id, index, "message"),
+        input=_messages(instructions, prompt),
+        target=message.content.strip(),
+        metadata=metadata.to_log(),
     )
 
 
-def _metadata_next_messages(conversation: Conversation, index: int, window: Window) -> dict[str, Any]:
-    """What is the same in every arm."""
-    before = conversation.messages[window.first : index]
-    return {
-        "user": conversation.user,
-        "conversation": conversation.id,
-        "message_index": index,
-        "position": round(index / max(1, len(conversation.messages) - 1), 4),
-        "kind": "message",
-        "context": "history",
-        "messages_shown": window.last - window.first + 1,
-        "messages_left_out": window.left_out,
-        "thoughts_before": sum(len(message.thoughts) for message in before),
-        "hindsight": _hindsight(conversation, index, window),
-        "target_words": len(conversation.messages[index].content.split()),
-        "assistant_model": conversation.model,
-        "reply": conversation.messages[index - 1].content,
-    }
+# ---- relations of messages, topics of conversations
 
 
-def _hindsight(conversation: Conversation, index: int, window: Window) -> bool | None:
-    """Whether a thought on what is shown was written after the message was sent, and so may tell of it."""
-    sent = conversation.messages[index].timestamp
-    thoughts = [t for message in conversation.messages[window.first : index] for t in message.thoughts]
-    written = [thought.timestamp for thought in thoughts if thought.timestamp]
-    return max(written) > sent if sent and written else None
+def relation_sample(
+    conversation: Conversation, index: int, instructions: str, question: str, max_words: int | None = None
+) -> Sample:
+    """Make the sample of a user's message whose relation to the ones before it is labelled.
+
+    Args:
+        conversation: The conversation.
+        index: Position of the message, 0-based.
+        instructions: The system message.
+        question: What is asked in the end; `{marker}` and `{message}` name the message in it.
+        max_words: Drop the oldest turns until at most this many words are shown.
+    """
+    shown = window(conversation, index, "history", max_words)
+    prompt = conversation_prompt(conversation, shown, question, index)
+    metadata = RelationMetadata(
+        user=conversation.user,
+        conversation=conversation.id,
+        message_index=index,
+        position=conversation.position(index),
+        words=conversation.messages[index].words,
+        first=all(message.role != "user" for message in conversation.messages[:index]),
+        context="history",
+        messages_left_out=shown.left_out,
+        block_ends=prompt.block_ends,
+    )
+    return Sample(
+        id=message_id(conversation.id, index, "relation"),
+        input=_messages(instructions, prompt),
+        metadata=metadata.to_log(),
+    )
+
+
+def topic_sample(conversation: Conversation, instructions: str, question: str, max_words: int | None = None) -> Sample:
+    """Make the sample of a conversation whose topic is labelled.
+
+    Args:
+        conversation: The conversation.
+        instructions: The system message.
+        question: What is asked in the end.
+        max_words: Drop the latest messages until at most this many words are shown; the first always stays, for a
+            conversation's beginning tells what it is about.
+    """
+    shown = opening(conversation, max_words)
+    prompt = conversation_prompt(conversation, shown, question, shown.last)
+    metadata = TopicMetadata(
+        user=conversation.user,
+        conversation=conversation.id,
+        messages=len(conversation.messages),
+        words=sum(message.words for message in conversation.messages),
+        messages_left_out=shown.left_out,
+        block_ends=prompt.block_ends,
+    )
+    return Sample(
+        id=conversation_id(conversation.id), input=_messages(instructions, prompt), metadata=metadata.to_log()
+    )
+
+
+# ---- thoughts
 
 
 MESSAGE_IS: dict[Kind, str] = {"reason": "message", "reaction": "reply"}
@@ -215,11 +266,11 @@ MESSAGE_IS: dict[Kind, str] = {"reason": "message", "reaction": "reply"}
 
 @dataclass(frozen=True)
 class Noted:
-    """A thought and where it stands."""
+    """A thought and the message it is on."""
 
     conversation: Conversation
     index: int
-    """Of its message, 0-based."""
+    """Position of its message, 0-based."""
     number: int
     """Among the thoughts on its message that say something, from 1."""
 
@@ -241,27 +292,13 @@ class Noted:
     @property
     def id(self) -> str:
         """The sample's id, such as `user804_task2_conversation1/m05/reaction/1`."""
-        return f"{self.conversation.id}/m{self.index:02}/{self.kind}/{self.number}"
+        return thought_id(self.conversation.id, self.index, self.kind, self.number)
 
     @property
     def following(self) -> Message | None:
         """The next message of the user, if there is one."""
         later = self.conversation.messages[self.index + 1 :]
         return next((message for message in later if message.role == "user"), None)
-
-    @property
-    def metadata(self) -> dict[str, Any]:
-        """What names the thought and what analysis groups by; all of it short, so that a log's summaries keep it."""
-        return {
-            "user": self.conversation.user,
-            "conversation": self.conversation.id,
-            "message_index": self.index,
-            "kind": self.kind,
-            "thought_index": self.number,
-            "type": self.thought.label,
-            "position": round(self.index / max(1, len(self.conversation.messages) - 1), 4),
-            "target_words": len(self.thought.content.split()),
-        }
 
 
 def select_thoughts(
@@ -287,12 +324,12 @@ def select_thoughts(
     Raises:
         UserError: A type is unknown, a number is not positive, or nothing is left.
     """
-    whole = {conversation.id: conversation for conversation in conversations}
-    offered = [_until_last_user_message(one) for one in conversations] if followed else conversations
+    full = {conversation.id: conversation for conversation in conversations}
+    offered = list(map(_until_last_user_message, conversations)) if followed else conversations
     return [
-        Noted(whole[conversation.id], index, number)
-        for conversation, index in select(offered, kind, types, users, per_user, seed)
-        for number, thought in enumerate(conversation.messages[index].thoughts, start=1)
+        Noted(full[item.conversation.id], item.message_index, number)
+        for item in select(offered, kind, types, users, per_user, seed)
+        for number, thought in enumerate(item.message.thoughts, start=1)
         if not types or thought.label in types
     ]
 
@@ -302,54 +339,45 @@ def _until_last_user_message(conversation: Conversation) -> Conversation:
     return conversation.model_copy(update={"messages": conversation.messages[: last + 1]})
 
 
-def parse_kind(name: str) -> Kind:
-    """Check the name of a kind of thought.
-
-    Raises:
-        UserError: There is no such kind.
-    """
-    for kind in get_args(Kind):
-        if name == kind:
-            return kind  # type: ignore[no-any-return]
-    raise UserError(f"kind={name}: no such kind of thought; choose from {', '.join(get_args(Kind))}.")
-
-
-def parse_beside(name: str) -> ThoughtContext:
-    """Check the name of what a thought is shown with.
-
-    Raises:
-        UserError: There is no such context.
-    """
-    for beside in get_args(ThoughtContext):
-        if name == beside:
-            return beside  # type: ignore[no-any-return]
-    raise UserError(f"context={name}: no such context here; choose from {', '.join(get_args(ThoughtContext))}.")
-
-
-def quote(texts: dict[str, str], besides: str = "") -> str:
-    """Texts as a model reads them, each under a line that none of them can forge.
-
-    Args:
-        texts: By their labels, in order.
-        besides: What else stands in the prompt, whose text shall not forge such a line either.
-    """
-    mark = marker(besides, *texts.values())
-    return "".join(block(mark, label, text) for label, text in texts.items()) + f"[{mark} end]"
-
-
-def show(noted: Noted, beside: ThoughtContext, max_words: int | None = None) -> str:
-    """A thought as a model reads it.
+def show(noted: Noted, context: ThoughtContext, max_words: int | None = None) -> Prompt:
+    """Build the prompt that shows a thought.
 
     Args:
         noted: The thought.
-        beside: What it is shown with.
+        context: What it is shown with.
         max_words: Of the history, drop the oldest turns until at most this many words are left.
     """
     thought = noted.thought.content
-    if beside == "thought":
+    if context == "thought":
         return quote({noted.kind: thought})
-    if beside == "message":
+    if context == "message":
         return quote({MESSAGE_IS[noted.kind]: noted.message.content, noted.kind: thought})
     shown = window(noted.conversation, noted.index, "history", max_words)
-    history = render(noted.conversation, shown.first, shown.last)
-    return f"{history}\n{quote({f'{noted.kind} on m{noted.index:02}': thought}, history)}"
+    *earlier, message = message_blocks(noted.conversation, shown)
+    history = "".join([*earlier, message])
+    asked = quote({f"{noted.kind} on m{noted.index:02}": thought}, history)
+    # A thought is in the block of its message, as everywhere.
+    return Prompt((*earlier, f"{message}\n{asked.text}"))
+
+
+def thought_sample(noted: Noted, instructions: str, prompt: Prompt, target: str) -> Sample:
+    """Make the sample of a thought. Its metadata is short, so that a log's summaries keep it.
+
+    Args:
+        noted: The thought.
+        instructions: The system message.
+        prompt: What is asked about it.
+        target: The sample's target, which no model sees.
+    """
+    metadata = ThoughtMetadata(
+        user=noted.conversation.user,
+        conversation=noted.conversation.id,
+        message_index=noted.index,
+        kind=noted.kind,
+        thought_index=noted.number,
+        type=noted.thought.label,
+        position=noted.conversation.position(noted.index),
+        target_words=noted.thought.words,
+        block_ends=prompt.block_ends,
+    )
+    return Sample(id=noted.id, input=_messages(instructions, prompt), target=target, metadata=metadata.to_log())

@@ -1,15 +1,26 @@
-"""Which annotated messages enter a run, and in which order."""
+"""Choose which messages enter a run, and in which order."""
 
 import hashlib
 from collections.abc import Sequence
 from itertools import groupby
+from typing import NamedTuple
 
-from thoughttrace.core.errors import UserError
+from thoughttrace.core.errors import UserError, check_positive
 from thoughttrace.core.record import TYPES, Kind
-from thoughttrace.datasets.conversation import Conversation
+from thoughttrace.datasets.conversation import Conversation, Message
 
-Item = tuple[Conversation, int]
-"""A conversation and the position of one of its messages."""
+
+class Item(NamedTuple):
+    """A message of a conversation."""
+
+    conversation: Conversation
+    message_index: int
+    """Position of the message, 0-based."""
+
+    @property
+    def message(self) -> Message:
+        """The message itself."""
+        return self.conversation.messages[self.message_index]
 
 
 def select(
@@ -36,19 +47,19 @@ def select(
     Raises:
         UserError: A type is unknown, a number is not positive, or nothing is left.
     """
-    present = sorted({t.label for c in conversations for _, m in c.annotated(kind) for t in m.thoughts})
+    present = {thought.label for c in conversations for _, m in c.annotated(kind) for thought in m.thoughts}
     for name in types or ():
         if name not in {*TYPES[kind], *present}:
             raise UserError(f"types={name}: no such type of {kind}; choose from {', '.join(TYPES[kind])}.")
     items = [
-        (conversation, index)
+        Item(conversation, index)
         for conversation in conversations
         for index, message in conversation.annotated(kind)
         if not types or any(thought.label in types for thought in message.thoughts)
     ]
     if not items:
         wanted = f" of type {', '.join(types)}" if types else ""
-        raise UserError(f"no message carries a {kind}{wanted}; nothing to infer in this data.")
+        raise UserError(f"No message in this data has a {kind}{wanted}.")
     return draw(items, users, per_user, seed)
 
 
@@ -64,20 +75,17 @@ def draw(items: Sequence[Item], users: int | None = None, per_user: int | None =
     Raises:
         UserError: A number is not positive.
     """
-    for parameter, number in (("users", users), ("per_user", per_user)):
-        if number is not None and number < 1:
-            raise UserError(f"{parameter}={number}: must be 1 or more.")
+    check_positive("users", users)
+    check_positive("per_user", per_user)
 
-    def drawn(*names: object) -> str:
+    def lot(*names: object) -> str:
         return hashlib.sha256(":".join(map(str, (seed, *names))).encode()).hexdigest()
 
-    ordered = sorted(items, key=lambda item: drawn(item[0].user))  # stable: a user's messages keep their order
+    ordered = sorted(items, key=lambda item: lot(item.conversation.user))  # stable: a user's messages keep their order
+    by_user = [list(group) for _, group in groupby(ordered, key=lambda item: item.conversation.user)]
     chosen: list[Item] = []
-    for number, (_, group) in enumerate(groupby(ordered, key=lambda item: item[0].user)):
-        if users is not None and number >= users:
-            break
-        own = list(group)
-        lots = sorted(own, key=lambda item: drawn(item[0].id, item[1]))
-        kept = {(conversation.id, index) for conversation, index in lots[:per_user]}
-        chosen += [item for item in own if (item[0].id, item[1]) in kept]
+    for group in by_user[:users]:
+        drawn = sorted(group, key=lambda item: lot(item.conversation.id, item.message_index))[:per_user]
+        kept = {(item.conversation.id, item.message_index) for item in drawn}
+        chosen += [item for item in group if (item.conversation.id, item.message_index) in kept]
     return chosen

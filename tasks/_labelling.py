@@ -5,14 +5,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from inspect_ai.dataset import MemoryDataset, Sample
-from inspect_ai.model import ChatMessageAssistant, ChatMessageSystem, ChatMessageUser, ModelOutput, get_model
+from inspect_ai.dataset import MemoryDataset
+from inspect_ai.model import ChatMessageAssistant, ChatMessageUser, ModelOutput, get_model
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 from inspect_ai.viewer import ScoreColorScale, TaskSamplesColumn, TaskSamplesSort, TaskSamplesView, ViewerConfig
 from pydantic import BaseModel
 
 from thoughttrace import __version__
-from thoughttrace.datasets.samples import Noted
+from thoughttrace.datasets.prompt import Prompt
+from thoughttrace.datasets.samples import Noted, thought_sample
 from thoughttrace.datasets.sources import Source
 from thoughttrace.scorers.answer import NOT_ASKED, TOO_LONG, TRUNCATED, why_none
 from thoughttrace.scorers.structured_output import Form, ask
@@ -116,7 +117,7 @@ def instructions(name: str) -> str:
 def thought_samples(
     chosen: Sequence[Noted],
     system: str,
-    question: Callable[[Noted], str],
+    question: Callable[[Noted], Prompt],
     target: Callable[[Noted], str],
     source: Source,
 ) -> MemoryDataset:
@@ -133,15 +134,7 @@ def thought_samples(
         UserError: Their log could not be written.
     """
     require_log_folder(len(chosen))
-    samples = [
-        Sample(
-            id=noted.id,
-            input=[ChatMessageSystem(content=system), ChatMessageUser(content=question(noted))],
-            target=target(noted),
-            metadata=noted.metadata,
-        )
-        for noted in chosen
-    ]
+    samples = [thought_sample(noted, system, question(noted), target(noted)) for noted in chosen]
     return MemoryDataset(samples, name=source.name)
 
 

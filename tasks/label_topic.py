@@ -1,18 +1,15 @@
 """What conversations are about."""
 
-from itertools import accumulate
 from typing import Any, Literal
 
 from inspect_ai import Task, task
-from inspect_ai.dataset import MemoryDataset, Sample
-from inspect_ai.model import ChatMessageSystem, ChatMessageUser
+from inspect_ai.dataset import MemoryDataset
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 from pydantic import BaseModel, field_validator
 
-from thoughttrace.core.errors import UserError
-from thoughttrace.datasets.conversation import Conversation
-from thoughttrace.datasets.prompt import conversation_marker, render
-from thoughttrace.datasets.sampling import draw
+from thoughttrace.core.errors import check_positive
+from thoughttrace.datasets.samples import topic_sample
+from thoughttrace.datasets.sampling import Item, draw
 from thoughttrace.datasets.sources import open_source
 from thoughttrace.datasets.taxonomy import SUBTOPICS, listed
 from thoughttrace.scorers.labels import topic
@@ -47,6 +44,8 @@ FORM = Form(
     "Reply again with that object and nothing else.",
 )
 
+_QUESTION = "What is this chat about?"
+
 _VIEWER = label_viewer("Topics of conversations")
 
 
@@ -73,14 +72,16 @@ def label_topic(
             for a conversation's beginning tells what it is about.
         skip_bad: Leave out lines of the data that cannot be used, and name them in the log.
     """
-    if max_context_words is not None and max_context_words < 1:
-        raise UserError(f"max_context_words={max_context_words}: must be 1 or more.")
+    check_positive("max_context_words", max_context_words)
     source = open_source(str(data), skip_bad)
-    chosen = [one for one, _ in draw([(one, 0) for one in source.conversations], users, per_user, seed)]
+    chosen = draw([Item(conversation, 0) for conversation in source.conversations], users, per_user, seed)
     require_log_folder(len(chosen))
     system = instructions("label_topic").replace("{topics}", listed())
     return Task(
-        dataset=MemoryDataset([_sample(one, system, max_context_words) for one in chosen], name=source.name),
+        dataset=MemoryDataset(
+            [topic_sample(item.conversation, system, _QUESTION, max_context_words) for item in chosen],
+            name=source.name,
+        ),
         solver=name_topics(),
         scorer=topic(),
         version="1-A",
@@ -97,21 +98,3 @@ def name_topics() -> Solver:
         return await fill(state, FORM)
 
     return solve
-
-
-def _sample(conversation: Conversation, system: str, max_words: int | None) -> Sample:
-    lengths = [len(message.content.split()) for message in conversation.messages]
-    shown = sum(max_words is None or words <= max_words for words in accumulate(lengths)) or 1
-    mark = conversation_marker(conversation)
-    text = f"{render(conversation, 0, shown - 1)}[{mark} end]\n\nWhat is this chat about?"
-    return Sample(
-        id=f"{conversation.id}/topic",
-        input=[ChatMessageSystem(content=system), ChatMessageUser(content=text)],
-        metadata={
-            "user": conversation.user,
-            "conversation": conversation.id,
-            "messages": len(lengths),
-            "words": sum(lengths),
-            "messages_left_out": len(lengths) - shown,
-        },
-    )

@@ -3,15 +3,12 @@
 from typing import Literal
 
 from inspect_ai import Task, task
-from inspect_ai.dataset import Sample
-from inspect_ai.model import ChatMessageSystem, ChatMessageUser
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 from pydantic import BaseModel
 
-from thoughttrace.core.errors import UserError
-from thoughttrace.datasets.conversation import Conversation
-from thoughttrace.datasets.prompt import conversation_marker, render, window
-from thoughttrace.datasets.sampling import draw
+from thoughttrace.core.errors import check_positive
+from thoughttrace.datasets.samples import relation_sample
+from thoughttrace.datasets.sampling import Item, draw
 from thoughttrace.datasets.sources import open_source
 from thoughttrace.datasets.taxonomy import FIRST
 from thoughttrace.models.prompt_cache import CacheOrdered
@@ -34,6 +31,8 @@ FORM = Form(
     'That was not one JSON object with a "rationale" and a "relation" that is one of extend, re_attempt, variation, '
     "new_request. Reply again with that object and nothing else.",
 )
+
+_QUESTION = "How does the message [{marker} {message} user] relate to what came before?"
 
 _VIEWER = label_viewer("Relations of messages")
 
@@ -61,11 +60,10 @@ def relate_messages(
         max_context_words: Drop the oldest turns until at most this many words are shown.
         skip_bad: Leave out lines of the data that cannot be used, and name them in the log.
     """
-    if max_context_words is not None and max_context_words < 1:
-        raise UserError(f"max_context_words={max_context_words}: must be 1 or more.")
+    check_positive("max_context_words", max_context_words)
     source = open_source(str(data), skip_bad)
     items = [
-        (conversation, index)
+        Item(conversation, index)
         for conversation in source.conversations
         for index, message in enumerate(conversation.messages)
         if message.role == "user"
@@ -74,7 +72,9 @@ def relate_messages(
     require_log_folder(len(items))
     system = instructions("relate_messages")
     return Task(
-        dataset=CacheOrdered([_sample(*item, system, max_context_words) for item in items], name=source.name),
+        dataset=CacheOrdered(
+            [relation_sample(*item, system, _QUESTION, max_context_words) for item in items], name=source.name
+        ),
         solver=name_relation(),
         scorer=relation(),
         version="1-A",
@@ -94,29 +94,3 @@ def name_relation() -> Solver:
         return await fill(state, FORM)
 
     return solve
-
-
-def _sample(conversation: Conversation, index: int, system: str, max_words: int | None) -> Sample:
-    messages = conversation.messages
-    shown = window(conversation, index, "history", max_words)
-    mark = conversation_marker(conversation)
-    text = f"{render(conversation, shown.first, shown.last)}[{mark} end]\n\n"
-    return Sample(
-        id=f"{conversation.id}/m{index:02}/relation",
-        input=[
-            ChatMessageSystem(content=system),
-            ChatMessageUser(
-                content=f"{text}How does the message [{mark} m{index:02} user] relate to what came before?"
-            ),
-        ],
-        metadata={
-            "user": conversation.user,
-            "conversation": conversation.id,
-            "message_index": index,
-            "position": round(index / max(1, len(messages) - 1), 4),
-            "words": len(messages[index].content.split()),
-            "first": all(message.role != "user" for message in messages[:index]),
-            "context": "history",
-            "messages_left_out": shown.left_out,
-        },
-    )

@@ -2,15 +2,15 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 
-from thoughttrace.core.errors import UserError
 from thoughttrace.core.model_names import family, same_model
 from thoughttrace.core.record import Control
-from thoughttrace.datasets.controls import parse_control, recite
+from thoughttrace.datasets.controls import recite
 from thoughttrace.datasets.conversation import KIND_OF, Conversation
+from thoughttrace.datasets.sampling import Item
 from thoughttrace.datasets.sources import open_source
 
 SAMPLE = open_source("sample").conversations
@@ -26,7 +26,7 @@ for c, index, _ in ITEMS:
 @pytest.mark.parametrize("control", ["someone_else", "anyone", "typical"])
 def test_a_floor_is_another_users_thought(control: Control) -> None:
     said = {kind: recite(control, SAMPLE, kind, 0) for kind in KIND_OF.values()}
-    answers = [(said[kind]((c, index)), c.user, c.messages[index].thoughts[0].label) for c, index, kind in ITEMS]
+    answers = [(said[kind](Item(c, index)), c.user, c.messages[index].thoughts[0].label) for c, index, kind in ITEMS]
     assert sum(not answer for answer, _, _ in answers) <= 3  # a type that one user alone has
     for answer, user, label in answers:
         if answer:
@@ -35,7 +35,7 @@ def test_a_floor_is_another_users_thought(control: Control) -> None:
 
 
 def test_the_choice_is_seeded_and_varied() -> None:
-    drawn = [[recite("someone_else", SAMPLE, k, seed)((c, i)) for c, i, k in ITEMS] for seed in (0, 0, 1)]
+    drawn = [[recite("someone_else", SAMPLE, k, seed)(Item(c, i)) for c, i, k in ITEMS] for seed in (0, 0, 1)]
     assert drawn[0] == drawn[1] != drawn[2]
     assert len(set(drawn[0])) > len(ITEMS) / 3
 
@@ -44,7 +44,7 @@ def test_typical_is_one_sentence_per_type_and_another_for_its_own_user() -> None
     said = recite("typical", SAMPLE, "reason", 0)
     by_type: dict[str, set[str]] = {}
     for c, index, kind in ITEMS:
-        if kind == "reason" and (answer := said((c, index))):
+        if kind == "reason" and (answer := said(Item(c, index))):
             by_type.setdefault(c.messages[index].thoughts[0].label, set()).add(answer)
     assert len(by_type) == 7
     assert all(len(answers) <= 2 for answers in by_type.values())
@@ -58,27 +58,21 @@ def test_typical_is_the_thought_most_like_the_others(make_conversation: Callable
         record["messages"][0]["reasons"][0]["content"] = text
         talks.append(Conversation.model_validate(record))
     said = recite("typical", talks, "reason", 0)
-    assert said((talks[3], 0)) in texts[:3]
-    assert said((talks[0], 0)) in texts[1:3]
+    assert said(Item(talks[3], 0)) in texts[:3]
+    assert said(Item(talks[0], 0)) in texts[1:3]
 
 
 def test_parrot_and_target_say_the_message_and_the_thought() -> None:
     c, index, kind = ITEMS[0]
-    assert recite("parrot", SAMPLE, kind, 0)((c, index)) == c.messages[index].content.strip()
-    assert recite("target", SAMPLE, kind, 0)((c, index)) == c.messages[index].thoughts[0].content.strip()
+    assert recite("parrot", SAMPLE, kind, 0)(Item(c, index)) == c.messages[index].content.strip()
+    assert recite("target", SAMPLE, kind, 0)(Item(c, index)) == c.messages[index].thoughts[0].content.strip()
 
 
 def test_where_nobody_else_had_such_a_thought_there_is_no_answer(
     make_conversation: Callable[..., dict[str, Any]],
 ) -> None:
     talk = Conversation.model_validate(make_conversation("user1", turns=2))
-    assert recite("anyone", [talk], "reason", 0)((talk, 0)) == ""
-
-
-def test_an_unknown_control_is_said() -> None:
-    with pytest.raises(UserError, match=r"control=floor: no such control; choose from someone_else, .*reworded\."):
-        parse_control("floor")
-    assert [parse_control(name) for name in get_args(Control)] == list(get_args(Control))
+    assert recite("anyone", [talk], "reason", 0)(Item(talk, 0)) == ""
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from inspect_ai.dataset import Sample
 
 from thoughttrace.core.errors import UserError
 from thoughttrace.datasets.conversation import Conversation
-from thoughttrace.datasets.prompt import conversation_marker, pieces, render, rendered_messages
+from thoughttrace.datasets.prompt import Window, conversation_marker, conversation_prompt, shown_messages, split_at
 from thoughttrace.datasets.thought_arms import annotate
 from thoughttrace.models.prompt_cache import prefix_key
 from thoughttrace.tasks.predict_message import predict_message
@@ -54,7 +54,7 @@ def test_nothing_of_the_message_nor_after_it_is_shown(arm: str, data: str) -> No
     for sample in drawn(data=data, thoughts=arm):
         user, turn = said(sample)["user"], said(sample)["message_index"] // 2
         assert sample.target == f"question {turn} of {user}, one two three four"
-        shown = [index for index, _, _ in rendered_messages(text(sample))]
+        shown = [index for index, _, _ in shown_messages(text(sample), said(sample)["block_ends"])]
         assert shown == list(range(2 * turn))
         for later in range(turn, 4):
             assert f"question {later} of" not in text(sample)
@@ -121,8 +121,9 @@ def test_shuffled_needs_another_user(write: Callable[..., Path], make_conversati
 def test_every_prompt_of_a_conversation_begins_the_longest_one_byte_for_byte(arm: str, data: str) -> None:
     prompts: dict[str, list[list[str]]] = {}
     for sample in drawn(data=data, thoughts=arm):
-        assert "".join(pieces(text(sample))) == text(sample)
-        prompts.setdefault(prefix_key(said(sample)), []).append(pieces(text(sample)))
+        blocks = split_at(text(sample), said(sample)["block_ends"])
+        assert "".join(blocks) == text(sample)
+        prompts.setdefault(prefix_key(said(sample)), []).append(blocks)
     assert len(prompts) == 3
     for alike in prompts.values():
         longest = max(alike, key=len)
@@ -147,10 +148,10 @@ def test_no_thought_can_forge_a_marker(make_conversation: Callable[..., dict[str
     record["messages"][1]["reactions"][0]["content"] = evil
     conversation = Conversation.model_validate(record)
     notes = annotate("both", [conversation], 0, {})(conversation)
-    prompt = render(conversation, 0, 1, notes)
+    prompt = conversation_prompt(conversation, Window(0, 1, 0), "?", 1, notes)
     assert conversation_marker(conversation, notes) not in evil
-    assert [index for index, _, _ in rendered_messages(prompt)] == [0, 1]
-    assert evil in prompt
+    assert [index for index, _, _ in shown_messages(prompt.text, prompt.block_ends)] == [0, 1]
+    assert evil in prompt.text
 
 
 def test_thoughts_alone_decide_which_messages_are_predicted(
@@ -186,8 +187,8 @@ def test_hindsight_is_told(write: Callable[..., Path], make_conversation: Callab
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ({"thoughts": "all"}, "thoughts=all: no such choice; choose from none, reasons"),
-        ({"after": "noon"}, "after=noon: no such choice"),
+        ({"thoughts": "all"}, "thoughts=all: must be one of none, reasons"),
+        ({"after": "noon"}, "after=noon: must be one of thought, reaction"),
         ({"thoughts": "inferred"}, "thoughts=inferred and inferred=LOGS go together"),
         ({"inferred": "logs"}, "thoughts=none: thoughts=inferred and inferred=LOGS go together"),
         ({"max_context_words": 0}, "max_context_words=0: must be 1 or more"),

@@ -18,7 +18,6 @@ from thoughttrace.datasets.probes import (
     Probe,
     gather_probes,
     load_probes,
-    parse_families,
 )
 from thoughttrace.datasets.sources import open_source
 
@@ -135,7 +134,7 @@ def test_no_written_note_is_from_the_real_data(examples: Path) -> None:
 
 def test_a_lone_user_has_no_stranger(make_conversation: Callable[..., dict[str, Any]]) -> None:
     alone = [Conversation.model_validate(make_conversation())]
-    with pytest.raises(UserError, match="No probe of unrelated: name other families or raise per_family"):
+    with pytest.raises(UserError, match="No probe is left of the families unrelated: choose others or raise"):
         gather_probes(alone, ["unrelated"], 12, 0)
 
 
@@ -147,7 +146,7 @@ def test_a_lone_user_has_no_stranger(make_conversation: Callable[..., dict[str, 
         ({"family": "quarter"}, r"bad\.jsonl, line 2: family: Input should be 'verbatim'"),
         ({"targets": []}, r"bad\.jsonl, line 2: targets: List should have at least 1 item"),
         ({"note": "x"}, r"bad\.jsonl, line 2: note: Extra inputs are not permitted\."),
-        ({"id": "first"}, r"bad\.jsonl, line 2: the id 'first' stands twice; every probe needs its own\."),
+        ({"id": "first"}, r"bad\.jsonl, line 2: duplicate probe id 'first'; ids must be unique"),
     ],
 )
 def test_a_bad_line_is_said(change: dict[str, Any], sentence: str, tmp_path: Path) -> None:
@@ -157,10 +156,6 @@ def test_a_bad_line_is_said(change: dict[str, Any], sentence: str, tmp_path: Pat
         load_probes(path)
 
 
-def test_a_wrong_family_or_number_is_said(sample: list[Conversation]) -> None:
-    with pytest.raises(UserError, match="families=quarter: no such family of probes; choose from verbatim"):
-        parse_families("quarter")
-    with pytest.raises(UserError, match="per_family=-1: must be 0"):
+def test_a_negative_number_of_probes_is_an_error(sample: list[Conversation]) -> None:
+    with pytest.raises(UserError, match="per_family=-1: must be 0 or more"):
         gather_probes(sample, ALL, -1, 0)
-    assert parse_families("half") == ("half",)
-    assert parse_families(None) == ALL

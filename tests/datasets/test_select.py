@@ -66,7 +66,7 @@ def test_types(people: list[Conversation], make_conversation: Callable[..., dict
     ("arguments", "sentence"),
     [
         ({"types": ["scope_fit"]}, "types=scope_fit: no such type of reason; choose from task_motivation"),
-        ({"types": ["style_expectation"]}, "no message carries a reason of type style_expectation"),
+        ({"types": ["style_expectation"]}, "No message in this data has a reason of type style_expectation"),
         ({"users": 0}, "users=0: must be 1 or more"),
         ({"per_user": -1}, "per_user=-1: must be 1 or more"),
     ],

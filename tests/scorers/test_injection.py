@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from thoughttrace.core.record import Context, Kind
 from thoughttrace.datasets.conversation import Conversation
-from thoughttrace.datasets.prompt import conversation_marker, render, render_profile, rendered_messages
+from thoughttrace.datasets.prompt import Window, conversation_marker, conversation_prompt, shown_messages
 from thoughttrace.datasets.samples import record_to_sample
 from thoughttrace.scorers.agreement import VERDICT, judge_prompt, rubric
 
@@ -133,14 +133,15 @@ def check_rendering(contents: list[str], summary: str, occupation: str) -> str:
     """Compare a rendered conversation with what was written, by two readers; return its code."""
     conversation = talk(contents, summary, {"occupation": occupation})
     mark = conversation_marker(conversation)
-    prompt = f"{render_profile(conversation)}{render(conversation, 0, len(contents) - 1)}[{mark} end]"
+    asked = conversation_prompt(conversation, Window(0, len(contents) - 1, 0), "?", 0, profile=True)
+    prompt = asked.text.removesuffix("\n\n?")
     shown = [(n, ("user", "assistant")[n % 2], sent(text)) for n, text in enumerate(contents)]
     profile = [("survey", f"\n{sent(f'occupation: {occupation}')}")]
     if summary.strip():
         profile.append(("task, in the user's words", f"\n{sent(summary)}"))
     messages = [(f"m{n:02} {role}", f"\n{text}") for n, role, text in shown]
     assert read_blocks(prompt) == [*profile, *messages, ("end", "")]
-    assert rendered_messages(prompt) == shown
+    assert shown_messages(asked.text, asked.block_ends) == shown
     return mark
 
 

@@ -100,7 +100,7 @@ def test_the_message_can_be_kept_from_the_judge() -> None:
     task = judge_agreement(judge_message=False)
     assert "injection_message" not in {sample.metadata["family"] for sample in task.dataset if sample.metadata}
     assert all(" message]" not in sample.input[1].text for sample in task.dataset)  # type: ignore[union-attr]
-    with pytest.raises(UserError, match="No probe of no family"):
+    with pytest.raises(UserError, match="No probe is left of the families"):
         judge_agreement(families="injection_message", judge_message=False)
 
 

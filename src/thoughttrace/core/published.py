@@ -1,9 +1,9 @@
-"""What is published about the dataset itself, and how sure each figure is (`published.yml`)."""
+"""Return the numbers of the paper about the dataset, and how sure each is (`published.yml`)."""
 
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import yaml
 
@@ -12,8 +12,44 @@ from thoughttrace.core.record import Kind
 Status = Literal["stated", "reported"]
 """Stated by the authors, or reported second-hand."""
 
+LABEL = "published, Jin et al. 2026"
+"""What tables call the source of a published number."""
+
+MODELS = "mean of 3 models"
+"""The name, in `next_message`, of the mean over GPT-5.4, Gemini 3.1 Pro and Claude Opus 4.6."""
+
 PER_MODEL = ("users", "conversations", "messages", "thoughts")
 """What is published of each assistant model, in this order."""
+
+
+class Published(NamedTuple):
+    """A published number."""
+
+    value: float
+    status: Status
+
+
+class NextMessage(NamedTuple):
+    """Published mean similarities, 0 to 100, of predicted next messages."""
+
+    none: float
+    """From the history alone."""
+    both: float
+    """With the user's reasons and reactions."""
+    status: Status
+
+    @property
+    def gain(self) -> float:
+        """What the thoughts add."""
+        return self.both - self.none
+
+
+class EmbeddingDistance(NamedTuple):
+    """Published distances to the origin, on a plane, at three percentiles of the pairs of a relation."""
+
+    percentiles: tuple[float, float, float]
+    """At the 25th, 50th and 75th."""
+    status: Status
 
 
 @dataclass(frozen=True)
@@ -39,13 +75,75 @@ class Figure:
     status: Status
 
 
+def agreement(kind: Kind) -> Published:
+    """Return the mean agreement, 1 to 5, of inferred thoughts of a kind, over three models."""
+    value, status = _with_status("agreement", kind)
+    return Published(value, status)
+
+
+def agreement_note() -> str:
+    """Say in a sentence or two what the published mean agreements are, and what they are not."""
+    return (
+        f"Published: Jin et al. 2026 (arXiv:2605.20087) report {agreement('reason').value:.2f} for reasons and "
+        f"{agreement('reaction').value:.2f} for reactions, the mean of GPT-5.4, Gemini 3.1 Pro and Claude Opus 4.6, "
+        "with other judges, other prompts, and no interval. They are shown for orientation; they are not the same "
+        "measurement."
+    )
+
+
+@cache
+def next_message() -> dict[str, NextMessage]:
+    """Return the mean similarity of predicted next messages by model family, and their mean (`MODELS`) last."""
+    return {
+        model: NextMessage(means["none"], means["both"], status)
+        for status, models in _read()["next_message"].items()
+        for model, means in models.items()
+    }
+
+
+def expressed_share(kind: Kind) -> Published:
+    """Return the mean rating, 1 to 5, of how much a message says of its own reason, or of the reaction before it."""
+    value, status = _with_status("expressed_share", kind)
+    return Published(value, status)
+
+
+def informative_from() -> Published:
+    """Return the rating, 1 to 5, from which on a thought was kept for predicting the next message."""
+    ((status, value),) = _read()["informative_from"].items()
+    return Published(value, status)
+
+
+def embedding_distance(of: Literal["next_message", "reason", "reaction"]) -> EmbeddingDistance:
+    """Return how far from the origin differences of embeddings are on a plane.
+
+    Args:
+        of: From a message to the next one, from a message to its reason, or from a reaction to the next message.
+    """
+    (low, median, high), status = _with_status("embedding_distance", of)
+    return EmbeddingDistance((low, median, high), status)
+
+
+def median_messages(dataset: Literal["ThoughtTrace", "WildChat", "LMSYS-Chat-1M"]) -> Published:
+    """Return the median number of messages of a conversation in a dataset."""
+    if dataset == "ThoughtTrace":
+        return Published(totals()["median messages a conversation"], "stated")
+    value, status = _with_status("median_messages", dataset)
+    return Published(value, status)
+
+
+@cache
+def totals() -> dict[str, int]:
+    """Return the totals that the authors state, such as those of `users`, `conversations`, `messages`, `reasons`."""
+    return dict(_read()["totals"]["stated"])
+
+
 @cache
 def published_types() -> dict[Kind, dict[str, PublishedType]]:
-    """The published types of each kind, in the paper's order."""
+    """Return the published types of each kind, in the paper's order."""
     return {
         kind: {
-            name: PublishedType(told["share"] / 100, told["count"], tuple(share / 100 for share in told["stages"]))
-            for name, told in types.items()
+            name: PublishedType(row["share"] / 100, row["count"], tuple(share / 100 for share in row["stages"]))
+            for name, row in types.items()
         }
         for kind, types in _read()["types"].items()
     }
@@ -53,32 +151,41 @@ def published_types() -> dict[Kind, dict[str, PublishedType]]:
 
 @cache
 def published_counts() -> list[Figure]:
-    """Every published count: totals, assistant models, types."""
-    told = _read()
-    totals = [Figure("all", what, n, status) for status, found in told["totals"].items() for what, n in found.items()]
-    models = [
-        Figure(model, what, n, "stated")
-        for model, counts in told["models"].items()
-        for what, n in zip(PER_MODEL, counts, strict=True)
+    """Return every published count: totals, assistant models, types."""
+    published = _read()
+    counts = [
+        Figure("all", what, count, status)
+        for status, values in published["totals"].items()
+        for what, count in values.items()
     ]
-    types = [
+    counts += [
+        Figure(model, what, count, "stated")
+        for model, row in published["models"].items()
+        for what, count in zip(PER_MODEL, row, strict=True)
+    ]
+    counts += [
         Figure(kind, name, known.count, "reported")
-        for kind, found in published_types().items()
-        for name, known in found.items()
+        for kind, types in published_types().items()
+        for name, known in types.items()
     ]
-    return [*totals, *models, *types]
+    return counts
 
 
 @cache
 def published_labels(of: Literal["domain", "relation"]) -> dict[str, tuple[float, Status]]:
-    """The published shares, 0 to 1, of the labels of conversations (domains) or users' messages (relations).
+    """Return the published shares, 0 to 1, of labels of conversations (domains) or of users' messages (relations)."""
+    return {
+        name: (share / 100, status)
+        for status, shares in _read()["labels"][of].items()
+        for name, share in shares.items()
+    }
 
-    Args:
-        of: Which labels.
-    """
-    return {name: (share / 100, status) for status, own in _read()["labels"][of].items() for name, share in own.items()}
+
+def _with_status(section: str, name: str) -> tuple[Any, Status]:
+    return next((values[name], status) for status, values in _read()[section].items() if name in values)
 
 
+@cache
 def _read() -> dict[str, Any]:
-    told: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("published.yml").read_text(encoding="utf-8"))
-    return told
+    numbers: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("published.yml").read_text(encoding="utf-8"))
+    return numbers

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, get_args
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -62,6 +62,13 @@ users' thoughts in their places; a model's inferences there."""
 
 After = Literal["thought", "reaction"]
 """Which messages are predicted: those after any thought on what is shown, or right after a reaction."""
+
+KINDS: tuple[Kind, ...] = get_args(Kind)
+CONTEXTS: tuple[Context, ...] = get_args(Context)
+THOUGHT_CONTEXTS: tuple[ThoughtContext, ...] = get_args(ThoughtContext)
+CONTROLS: tuple[Control, ...] = get_args(Control)
+ARMS: tuple[Arm, ...] = get_args(Arm)
+AFTERS: tuple[After, ...] = get_args(After)
 
 # ---- tasks
 
@@ -235,6 +242,11 @@ class RunMetadata(_Metadata):
 
 # ---- metadata of samples
 
+BlockEnds = Annotated[list[int], BeforeValidator(lambda value: [] if value == _REMOVED else value)]
+"""After how many characters of the user message's text each of its blocks ends, rising; the last is its length.
+
+Empty in logs written before there was such a key, and where a summary has no room for it."""
+
 
 class SampleMetadata(_Metadata):
     """The metadata of every sample that is cut from a conversation."""
@@ -273,8 +285,7 @@ class PromptMetadata(MessageMetadata):
     arm: str | None = None
     marker: str | None = None
     """With `arm`: the marker, which names the thoughts that stand between the messages."""
-    block_ends: list[int] = Field(default_factory=list)
-    """After how many characters of the prompt each of its text blocks ends, rising; the last is its length."""
+    block_ends: BlockEnds = Field(default_factory=list)
 
 
 class InferenceMetadata(PromptMetadata):
@@ -296,6 +307,8 @@ class InferenceMetadata(PromptMetadata):
 
 class NextMessageMetadata(PromptMetadata):
     """The metadata of a sample of `predict_message`."""
+
+    kind: Literal["message"] = "message"
 
     notes_shown: int = 0
     note_words: int = 0
@@ -330,6 +343,7 @@ class ThoughtMetadata(SampleMetadata):
     type: str = ""
     position: float = 0.0
     target_words: int = 0
+    block_ends: BlockEnds = Field(default_factory=list)
 
 
 class TopicMetadata(SampleMetadata):
@@ -338,6 +352,7 @@ class TopicMetadata(SampleMetadata):
     messages: int = 0
     words: int = 0
     messages_left_out: int = 0
+    block_ends: BlockEnds = Field(default_factory=list)
 
 
 class ProbeMetadata(_Metadata):

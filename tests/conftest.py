@@ -120,7 +120,7 @@ def write(tmp_path: Path) -> Callable[..., Path]:
     return write
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_conversation() -> Callable[..., dict[str, Any]]:
     return conversation
 
@@ -142,29 +142,39 @@ def judged() -> Callable[[list[Any]], str]:
     return lambda messages: reply(messages[1].text)
 
 
-@pytest.fixture
-def run_task(
-    tmp_path: Path,
-    scripted: Callable[..., Any],
-    judged: Callable[[list[Any]], str],
-    make_conversation: Callable[..., dict[str, Any]],
-    write: Callable[..., Path],
-) -> Callable[..., EvalLog]:
-    data = write(*(make_conversation(f"user{n}", task, turns=1 + n % 5) for n in range(9) for task in (1, 2)))
+@pytest.fixture(scope="session")
+def run_infer(judged: Callable[[list[Any]], str]) -> Callable[..., EvalLog]:
+    """Run one of the inference tasks on a file of conversations, by a scripted model and judge, into a folder."""
 
-    def run(kind: str = "reason", model: str = "m", judge: Any = None, folder: str = "logs", **options: Any) -> EvalLog:
+    def run(
+        data: Path, log_dir: Path, kind: str = "reason", model: str = "m", judge: Script | None = None, **options: Any
+    ) -> EvalLog:
         task = {"reason": infer_reason, "reaction": infer_reaction}[kind](data=str(data))
         (log,) = inspect_eval(
             task,
-            model=scripted(model, lambda messages: f"guess of {model}"),
-            model_roles={"grader": scripted("j", judge or judged)},
-            log_dir=str(tmp_path / folder),
+            model=get_model(f"scripted/{model}", script=lambda messages: f"guess of {model}", memoize=False),
+            model_roles={"grader": get_model("scripted/j", script=judge or judged, memoize=False)},
+            log_dir=str(log_dir),
             display="none",
             **options,
         )
         return log
 
     return run
+
+
+@pytest.fixture
+def run_task(
+    tmp_path: Path,
+    run_infer: Callable[..., EvalLog],
+    make_conversation: Callable[..., dict[str, Any]],
+    write: Callable[..., Path],
+) -> Callable[..., EvalLog]:
+    """Run one of the inference tasks on 18 conversations of 9 users, into a folder of the test."""
+    data = write(*(make_conversation(f"user{n}", task, turns=1 + n % 5) for n in range(9) for task in (1, 2)))
+    return lambda kind="reason", model="m", judge=None, folder="logs", **options: run_infer(
+        data, tmp_path / folder, kind, model, judge, **options
+    )
 
 
 @pytest.fixture

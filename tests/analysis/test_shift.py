@@ -120,7 +120,7 @@ def test_the_command_writes_a_page(
 @pytest.mark.parametrize(
     ("module", "sentence"),
     [
-        ("umap", r'needs umap: install the extra with pip install "thoughttrace[shift]"'),
+        ("umap", r'needs umap: install it with pip install "thoughttrace[shift]"'),
         ("sklearn", r"needs sklearn: install"),
         ("onnxruntime", r"needs onnxruntime: install"),
     ],

@@ -20,7 +20,7 @@ def test_it_shows_what_it_runs_and_says_where_it_failed(monkeypatch: pytest.Monk
         return subprocess.CompletedProcess(command, 3)
 
     monkeypatch.setattr(demo_module, "fetch_weights", fetched.append)
-    monkeypatch.setattr(demo_module.subprocess, "run", run)
+    monkeypatch.setattr("subprocess.run", run)
     done = CliRunner().invoke(main, ["demo", "--log-dir", str(tmp_path)])
     assert done.exit_code == 1
     assert "Inspect ended with exit code 3" in done.output

@@ -64,12 +64,25 @@ class Terminal:
         return [json.loads(line) for line in self.ratings.read_text(encoding="utf-8").splitlines()]
 
 
+@pytest.fixture(scope="module")
+def hidden_logs(
+    run_infer: Runner, make_conversation: Callable[..., dict[str, Any]], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """Logs of one model on both kinds."""
+    folder = tmp_path_factory.mktemp("hidden")
+    records = [make_conversation(f"user{n}", turns=1 + n % 5) for n in range(9)]
+    data = folder / "data.jsonl"
+    data.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
+    for kind in ("reason", "reaction"):
+        run_infer(data, folder / "logs", kind, "hidden", limit=8)
+    return folder / "logs"
+
+
 @pytest.fixture
-def terminal(run_task: Runner, tmp_path: Path) -> Iterator[Terminal]:
+def terminal(hidden_logs: Path, tmp_path: Path) -> Iterator[Terminal]:
     if not shutil.which("tmux"):
         pytest.skip("tmux is not installed")
-    for kind in ("reason", "reaction"):
-        run_task(kind=kind, model="hidden", limit=8)
+    shutil.copytree(hidden_logs, tmp_path / "logs")
     with tempfile.TemporaryDirectory(dir="/tmp") as sockets:  # a socket's path is at most some 100 characters
         found = Terminal(tmp_path, sockets)
         yield found

@@ -53,12 +53,12 @@ _MOST_FAULTS = 20
 def rate(
     logs: tuple[str, ...], output: Path, rater: str | None, seed: int, limit: int | None, imported: Path | None
 ) -> None:
-    """Rate the inferences in LOGS against what users really thought, one key each.
+    """Rate the inferences in LOGS against what users really thought, with one key press each.
 
     LOGS are files, folders, or URLs such as s3://…. Inferences are rated from 1 to 5 by the judges' rubric (press ?
     to read it), in random order. Neither the model that wrote an inference nor its judges' ratings are shown. Every
     rating is saved at once: quit at any time and run the same command again to continue. Skipped inferences come
-    again next time. Skip as few as you can: those you can rate are not a random sample of all.
+    again next time. Skip as few as you can: the inferences that are easy to rate are not a random sample.
 
     \b
     thoughttrace rate logs/first -o ratings.jsonl --rater me --limit 200

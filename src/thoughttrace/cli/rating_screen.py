@@ -25,7 +25,7 @@ from thoughttrace.analysis.page.table import visible
 from thoughttrace.analysis.read.human_ratings import UNREAD, Rating, append, inferences
 from thoughttrace.analysis.read.task_log import Run
 from thoughttrace.core.record import INFER, InferenceMetadata, Kind
-from thoughttrace.datasets.prompt import rendered_messages
+from thoughttrace.datasets.prompt import shown_messages
 from thoughttrace.scorers.agreement import rubric
 
 _MOST_COLUMNS = 100
@@ -66,7 +66,8 @@ class Texts:
     """What the screen shows of a question."""
 
     before: str
-    """The message before the annotated one; empty where there is none, or the model did not see it."""
+    """The message before the annotated one; empty where there is none, the model did not see it, or the log was written
+    before logs said where messages end in a prompt."""
     message: str
     thoughts: list[str]
     """What the user really thought: the target."""
@@ -103,7 +104,7 @@ def read_texts(question: Question) -> Texts:
     sample = read_eval_log_sample(question.file, question.id, question.epoch, exclude_fields=UNREAD)
     metadata = sample.metadata_as(InferenceMetadata)
     prompt = sample.input if isinstance(sample.input, str) else sample.input[-1].text
-    messages = {index: text for index, _, text in rendered_messages(prompt)}
+    messages = {index: text for index, _, text in shown_messages(prompt, metadata.block_ends)}
     return Texts(
         before=messages.get(metadata.message_index - 1, ""),
         message=metadata.message,

@@ -84,9 +84,8 @@ def shift(data: str, embedder: str, seed: int, output: Path) -> None:
 
 
 def _require(*modules: str) -> None:
+    from thoughttrace.core.errors import missing_extra  # noqa: PLC0415
+
     missing = [name for name in modules if find_spec(name) is None]
     if missing:
-        raise click.ClickException(
-            f"thoughttrace shift needs {' and '.join(missing)}: install the extra with "
-            'pip install "thoughttrace[shift]" (from a clone: pip install -e ".[shift]").'
-        )
+        raise missing_extra("thoughttrace shift", missing, "shift")

@@ -18,7 +18,7 @@ from thoughttrace.analysis.page.table import (
     share,
     short,
 )
-from thoughttrace.analysis.profile.tables import BY_USER, Tables, dot, mean_by_user
+from thoughttrace.analysis.profile.tables import BY_USER, Mean, Tables, dot, mean_by_user
 from thoughttrace.core.record import TYPES
 
 NOT_STATED = "not stated"
@@ -48,21 +48,24 @@ def annotators_chapter(tables: Tables) -> Chapter:
 
 
 @dataclass(frozen=True)
-class MessagesRow:
-    """How many messages, or pairs, carry a thought."""
+class _OfGroup:
+    by: str
+    group: str
 
+
+@dataclass(frozen=True)
+class _OfMessages:
     kind: str
     """A kind of thought, or `pair`."""
     group: str
     """`all`, `first`, `later`, turns; of pairs what they have."""
+
+
+@dataclass(frozen=True)
+class MessagesRow(Mean, _OfMessages):
+    """How many messages, or pairs, carry a thought."""
+
     annotated: int
-    n: int
-    users: int
-    mean: float
-    """Share annotated, 0 to 1."""
-    lower: float
-    upper: float
-    note: str
 
 
 _SHARES = [
@@ -176,20 +179,11 @@ def annotated_by_user(tables: Tables) -> list[UsersRow]:
 
 
 @dataclass(frozen=True)
-class SelectionRow:
+class SelectionRow(Mean, _OfGroup):
     """How many messages of a group of users carry a thought."""
 
-    by: str
-    group: str
     kind: str
     annotated: int
-    n: int
-    users: int
-    mean: float
-    """Share annotated, 0 to 1."""
-    lower: float
-    upper: float
-    note: str
 
 
 def _selection_section(rows: Sequence[SelectionRow]) -> Section:
@@ -220,7 +214,7 @@ def annotated_by_survey(tables: Tables) -> list[SelectionRow]:
             for kind in TYPES:
                 members = tables.messages[(groups == group) & (tables.messages["kind"] == kind)]
                 if len(members):
-                    rows.append(SelectionRow(by, group, kind, **_annotated(members)))
+                    rows.append(SelectionRow(by, group, **_annotated(members), kind=kind))
     return rows
 
 
@@ -267,23 +261,12 @@ def _categories(values: pd.Series, order: list[str] | None) -> pd.Series:
 
 
 @dataclass(frozen=True)
-class DemographicsRow:
-    """How many users belong to a group."""
+class DemographicsRow(Mean, _OfGroup):
+    """How many users belong to a group, and their share of all users."""
 
-    by: str
-    group: str
     count: int
-    """Users of the group."""
     conversations: int
     thoughts: int
-    n: int
-    """All users."""
-    users: int
-    mean: float
-    """Share of all users, 0 to 1."""
-    lower: float
-    upper: float
-    note: str
 
 
 def _demographics_section(tables: Tables) -> Section:
@@ -317,6 +300,7 @@ def demographics(tables: Tables) -> list[DemographicsRow]:
             members = of_user == group
             if members.any():
                 of_group = heads[heads["user"].map(members)]
-                sizes = (int(members.sum()), len(of_group), int(of_group["thoughts"].sum()))
-                rows.append(DemographicsRow(by, group, *sizes, **mean_by_user(members, of_user.index)))
+                sizes = {"conversations": len(of_group), "thoughts": int(of_group["thoughts"].sum())}
+                mean = mean_by_user(members, of_user.index)
+                rows.append(DemographicsRow(by, group, **mean, count=int(members.sum()), **sizes))
     return rows

@@ -12,7 +12,7 @@ from matplotlib.ticker import NullFormatter
 
 from thoughttrace.analysis.page.style import COLOURS, SOFT, STYLE, plain, wrapped
 from thoughttrace.analysis.page.table import Picture, Section, count, limits, name, number
-from thoughttrace.analysis.profile.tables import Tables, mean_by_user
+from thoughttrace.analysis.profile.tables import Mean, Tables, mean_by_user
 from thoughttrace.core.errors import UserError
 from thoughttrace.datasets.other_chats import Chat
 
@@ -39,17 +39,15 @@ class Lengths:
 
 
 @dataclass(frozen=True)
-class LengthRow:
-    """A measure in a dataset: its mean and its quantiles."""
-
+class _OfMeasure:
     measure: str
     data: str
-    n: int
-    users: int
-    mean: float
-    lower: float
-    upper: float
-    note: str
+
+
+@dataclass(frozen=True)
+class LengthRow(Mean, _OfMeasure):
+    """A measure in a dataset: its mean and its quantiles."""
+
     q0: float
     q25: float
     q50: float
@@ -114,10 +112,9 @@ def length_rows(datasets: Sequence[Lengths]) -> list[LengthRow]:
         for dataset in datasets:
             if key in dataset.values:
                 values, users = dataset.values[key]
-                quantiles = (float(values.quantile(share)) for share in (0, 0.25, 0.5, 0.75, 1))
-                mean = mean_by_user(values, users, (0, np.inf))
-                q0, q25, q50, q75, q100 = quantiles
-                rows.append(LengthRow(measure, dataset.name, **mean, q0=q0, q25=q25, q50=q50, q75=q75, q100=q100))
+                fields = mean_by_user(values, users, (0, np.inf))
+                fields |= {f"q{at}": float(values.quantile(at / 100)) for at in (0, 25, 50, 75, 100)}
+                rows.append(LengthRow(measure, dataset.name, **fields))
     return rows
 
 

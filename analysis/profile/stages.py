@@ -11,11 +11,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from thoughttrace.analysis.breakdown import STAGE_RULE, STAGES, stage
 from thoughttrace.analysis.page.plots import Reference, dots
 from thoughttrace.analysis.page.style import COLOURS, STYLE
 from thoughttrace.analysis.page.table import Picture, Section, count, limits, name, number, share, short
-from thoughttrace.analysis.profile.tables import dot, mean_by_user, readable, sort_by
+from thoughttrace.analysis.profile.tables import Mean, OfType, dot, mean_by_user, readable, sort_by
+from thoughttrace.analysis.stats.groups import STAGE_RULE, STAGES, stage
 from thoughttrace.core.published import published_types
 from thoughttrace.core.record import TYPES
 
@@ -81,20 +81,10 @@ def at_four_places(thoughts: pd.DataFrame) -> pd.DataFrame:
 
 
 @dataclass(frozen=True)
-class StageRow:
+class StageRow(Mean, OfType):
     """The share of a type among the thoughts of its kind at a stage."""
 
-    kind: str
-    type: str
     stage: str
-    n: int
-    """Thoughts of the kind at the stage."""
-    users: int
-    mean: float
-    """The share, 0 to 1."""
-    lower: float
-    upper: float
-    note: str
     published: float
     """The published share; NaN for a type that the paper does not have."""
     rule: str
@@ -117,7 +107,7 @@ def stage_rows(placed: pd.DataFrame, rule: str) -> list[StageRow]:
                 at_stage = of_kind[of_kind["stage"] == at]
                 mean = mean_by_user(at_stage["type"] == label, at_stage["user"])
                 share_published = published.stages[index] if published else np.nan
-                rows.append(StageRow(kind, label, at, **mean, published=share_published, rule=rule))
+                rows.append(StageRow(kind, label, **mean, stage=at, published=share_published, rule=rule))
     return rows
 
 

@@ -3,21 +3,19 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from thoughttrace.analysis.breakdown import MIN_SAMPLES, MIN_USERS
 from thoughttrace.analysis.page.plots import Dot
-from thoughttrace.analysis.stats.intervals import cluster_mean
+from thoughttrace.analysis.stats.groups import too_small
+from thoughttrace.analysis.stats.intervals import Interval, cluster_mean
 from thoughttrace.datasets.conversation import Conversation, Message
 from thoughttrace.datasets.load import uncollected
 
 BY_USER = "95 % intervals are clustered by user (CR2)."
-
-TOO_SMALL = f"too small: under {MIN_SAMPLES} of them or {MIN_USERS} users"
 
 
 @dataclass(frozen=True)
@@ -95,6 +93,31 @@ def _replied(messages: Sequence[Message], index: int) -> datetime | None:
     return None
 
 
+@dataclass(frozen=True)
+class OfType:
+    """Base of rows about a type of thoughts."""
+
+    kind: str
+    type: str
+
+
+@dataclass(frozen=True)
+class Mean:
+    """Base of rows with a mean, or a share from 0 to 1, and its 95 % interval, CR2 by user.
+
+    Name it before other bases: a dataclass has the fields of its last base first.
+    """
+
+    n: int
+    """Values that are averaged."""
+    users: int
+    mean: float
+    lower: float
+    upper: float
+    note: str
+    """Why there is no interval."""
+
+
 def mean_by_user(
     values: npt.ArrayLike, users: npt.ArrayLike, bounds: tuple[float, float] | None = (0, 1)
 ) -> dict[str, Any]:
@@ -106,32 +129,17 @@ def mean_by_user(
         bounds: The ends of the scale; a share's by default.
 
     Returns:
-        The fields `n`, `users`, `mean`, `lower`, `upper`, `note` of a row. With fewer than `MIN_SAMPLES` values or
-        `MIN_USERS` users, `mean`, `lower` and `upper` are NaN; where nothing varies between users, `lower` and `upper`
-        are; `note` says why.
+        The fields of `Mean`. In a group that is `too_small`, `mean`,
+        `lower` and `upper` are NaN; where nothing varies between users, `lower` and `upper` are; `note` says why.
     """
     numbers, labels = np.asarray(values, dtype=float), np.asarray(users)
-    sizes = {"n": len(numbers), "users": len(pd.unique(labels))}
-    if sizes["n"] < MIN_SAMPLES or sizes["users"] < MIN_USERS:
-        return sizes | dict.fromkeys(("mean", "lower", "upper"), np.nan) | {"note": TOO_SMALL}
-    mean = cluster_mean(numbers, labels, bounds=bounds)
-    return sizes | {"mean": mean.estimate, "lower": mean.lower, "upper": mean.upper, "note": mean.reason or ""}
+    n, clusters = len(numbers), len(pd.unique(labels))
+    if reason := too_small(n, clusters, "of them"):
+        return Interval.without_limits(reason, n=n, clusters=clusters).as_row("mean")
+    return cluster_mean(numbers, labels, bounds=bounds).as_row("mean")
 
 
-class HasMean(Protocol):
-    """A row with the fields of `mean_by_user`."""
-
-    @property
-    def n(self) -> int: ...  # noqa: D102
-    @property
-    def mean(self) -> float: ...  # noqa: D102
-    @property
-    def lower(self) -> float: ...  # noqa: D102
-    @property
-    def upper(self) -> float: ...  # noqa: D102
-
-
-def dot(row: HasMean, label: str, panel: str = "", series: str = "", scale: float = 100) -> Dot:
+def dot(row: Mean, label: str, panel: str = "", series: str = "", scale: float = 100) -> Dot:
     """Make the dot of a row's mean.
 
     Args:

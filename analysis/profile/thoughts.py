@@ -18,7 +18,7 @@ from thoughttrace.analysis.page.table import (
     short,
 )
 from thoughttrace.analysis.profile.stages import stage_sections
-from thoughttrace.analysis.profile.tables import BY_USER, Tables, dot, mean_by_user, readable, sort_by
+from thoughttrace.analysis.profile.tables import BY_USER, Mean, OfType, Tables, dot, mean_by_user, readable, sort_by
 from thoughttrace.analysis.stats.intervals import ratio_of_means
 from thoughttrace.core.published import published_types
 from thoughttrace.core.record import TYPES
@@ -39,20 +39,10 @@ def thoughts_chapter(tables: Tables) -> Chapter:
 
 
 @dataclass(frozen=True)
-class TypeRow:
+class TypeRow(Mean, OfType):
     """The share of a type among the thoughts of its kind."""
 
-    kind: str
-    type: str
     count: int
-    n: int
-    """Thoughts of the kind."""
-    users: int
-    mean: float
-    """The share, 0 to 1."""
-    lower: float
-    upper: float
-    note: str
     published: float
     """The published share; NaN for a type that the paper does not have."""
 
@@ -99,27 +89,16 @@ def type_rows(thoughts: pd.DataFrame) -> list[TypeRow]:
         for label in sort_by([*types, *of_kind["type"]], types) if len(of_kind) else []:
             has_type = of_kind["type"] == label
             published = published_types()[kind].get(label)
-            rows.append(TypeRow(
-                kind, label, int(has_type.sum()), **mean_by_user(has_type, of_kind["user"]),
-                published=published.share if published else np.nan,
-            ))  # fmt: skip
+            share_published = published.share if published else np.nan
+            mean = mean_by_user(has_type, of_kind["user"])
+            rows.append(TypeRow(kind, label, **mean, count=int(has_type.sum()), published=share_published))
     return rows
 
 
 @dataclass(frozen=True)
-class ThoughtLengthRow:
-    """How many words the thoughts of a type have, and how many their messages."""
+class ThoughtLengthRow(Mean, OfType):
+    """How many words the thoughts of a type (or of `all`) have, and how many their messages."""
 
-    kind: str
-    type: str
-    """`all`, or a type."""
-    n: int
-    users: int
-    mean: float
-    """Words of a thought."""
-    lower: float
-    upper: float
-    note: str
     median: float
     message_mean: float
     """Words of their messages."""
@@ -170,24 +149,13 @@ def thought_lengths(thoughts: pd.DataFrame) -> list[ThoughtLengthRow]:
 
 
 @dataclass(frozen=True)
-class HindsightRow:
-    """How many annotated messages got their thoughts in hindsight."""
+class HindsightRow(Mean, OfType):
+    """How many annotated messages of a type (`all`, `all, after the reply`) got their thoughts in hindsight."""
 
-    kind: str
-    type: str
-    """`all`, `all, after the reply`, or a type."""
     late: int
     """Messages whose thought was written after the user's next message, or after the reply."""
     annotated: int
     """Messages of the kind and type, including those for which this is unknown."""
-    n: int
-    """Messages for which it is known."""
-    users: int
-    mean: float
-    """Share of late ones, 0 to 1."""
-    lower: float
-    upper: float
-    note: str
 
     @property
     def unknown(self) -> int:
@@ -240,5 +208,5 @@ def hindsight(tables: Tables) -> list[HindsightRow]:
             known = late.notna()
             known_late = late[known].astype(bool)
             mean = mean_by_user(known_late, users[known])
-            rows.append(HindsightRow(kind, label, int(known_late.sum()), len(late), **mean))
+            rows.append(HindsightRow(kind, label, **mean, late=int(known_late.sum()), annotated=len(late)))
     return rows

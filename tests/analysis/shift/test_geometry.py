@@ -11,10 +11,9 @@ from sklearn.model_selection import GroupKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from thoughttrace.analysis.shift import clouds
-from thoughttrace.analysis.shift.clouds import centroids, median_distance, mmd
-from thoughttrace.analysis.shift.distances import cosine_distances
-from thoughttrace.analysis.shift.probe import probe
+from thoughttrace.analysis.shift import geometry
+from thoughttrace.analysis.shift.geometry import centroids, median_distance, mmd, sample_of_users
+from thoughttrace.analysis.shift.measure import cosine_distances, probe
 
 
 def draw(seed: int, users: int = 9, shift: float = 0.0, size: int = 6) -> tuple[Any, Any, Any]:
@@ -45,7 +44,7 @@ def rbf(a: Any, b: Any) -> float:
 
 @pytest.mark.parametrize("block", [7, 512])
 def test_mmd_is_its_double_loop(monkeypatch: pytest.MonkeyPatch, block: int) -> None:
-    monkeypatch.setattr(clouds, "_BLOCK", block)
+    monkeypatch.setattr(geometry, "_BLOCK", block)
     x, y, users = draw(1, shift=1)
     assert mmd(x, y, users, 0.8, seed=1)[0] == pytest.approx(between(rbf, x, y, users), abs=1e-6)
 
@@ -94,7 +93,7 @@ def test_centroids_are_their_definition() -> None:
     squared = between(lambda a, b: float(a.astype(float) @ b), x, y, users)
     assert found.debiased == pytest.approx(np.sqrt(squared), rel=1e-4)
     spread = np.sqrt(np.mean([((each - each.mean(axis=0)) ** 2).sum(axis=1).mean() for each in (x, y)]))
-    assert found.units == pytest.approx(found.debiased / spread, rel=1e-5)
+    assert found.standardized == pytest.approx(found.debiased / spread, rel=1e-5)
     assert 0 <= found.lower < found.debiased < found.upper
     assert found == centroids(x, y, users, seed=1)
 
@@ -113,7 +112,6 @@ def test_the_probe_is_scikit_learn_s() -> None:
     # scikit-learn's own folds of the stacked pairs: whole users, so the same as those of the pairs.
     scores = cross_val_score(model, np.vstack([x, y]), labels, groups=groups, cv=GroupKFold(5), scoring=_area)
     found = probe(x, y, users)
-    assert found is not None
     assert found.estimate == pytest.approx(scores.mean(), abs=1e-9)
     assert 0 <= found.lower < found.estimate < found.upper <= 1
     assert (found.n, found.clusters) == (len(x), 14)
@@ -126,7 +124,6 @@ def _area(model: Any, vectors: Any, labels: Any) -> float:
 def test_the_probe_s_interval_is_that_of_a_bootstrap_of_users() -> None:
     x, y, users = draw(7, users=120, shift=0.8)
     found = probe(x, y, users)
-    assert found is not None
     rng, areas = np.random.default_rng(1), []
     model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000))
     held = []
@@ -147,10 +144,21 @@ def test_too_few_users_are_said() -> None:
     x, y, users = draw(8, users=1)
     assert np.isnan(mmd(x, y, users, 1.0, seed=1)).all()
     assert np.isnan(centroids(x, y, users, seed=1).debiased)
-    assert probe(*draw(8, users=4)) is None
+    without = probe(*draw(8, users=4))
+    assert np.isnan(without.estimate)
+    assert without.reason == "fewer than 5 users: no probe"
 
 
 def test_cosine_distances_are_scipy_s() -> None:
     x, y, _ = draw(9)
     assert np.allclose(cosine_distances(x, y), np.diag(cdist(x, y, "cosine")), atol=1e-6)
     assert cosine_distances(x, x).min() >= 0
+
+
+def test_whole_users_are_sampled() -> None:
+    users = np.repeat(np.arange(50), np.arange(50) % 7 + 1)
+    chosen = sample_of_users(users, 60, seed=1)
+    assert set(users[chosen]).isdisjoint(users[~chosen])
+    assert 50 < chosen.sum() <= 60
+    assert (chosen == sample_of_users(users, 60, seed=1)).all()
+    assert sample_of_users(users, 0, seed=1).any()

@@ -1,11 +1,13 @@
-"""Which texts are paired."""
+"""The texts that are paired."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from thoughttrace.analysis.shift.pairs import NEXT, REACTION, REASON, cut
+from thoughttrace.analysis.shift.pairs import NEXT, REACTION, REASON, Pairs, cut_pairs
 from thoughttrace.datasets.conversation import Conversation
+from thoughttrace.datasets.load import load_conversations
 
 Pair = tuple[str, int, str, str]
 
@@ -18,8 +20,9 @@ def assistant(content: str, *reactions: str) -> dict[str, Any]:
     return {"type": "assistant", "content": content, "reactions": [{"content": text} for text in reactions]}
 
 
-def pairs(*messages: dict[str, Any], name: str = "user1_task1_conversation1") -> Any:
-    return cut([Conversation.model_validate({"id": name, "messages": list(messages)})])
+def pairs(*messages: dict[str, Any]) -> Pairs:
+    conversation = {"id": "user1_task1_conversation1", "messages": list(messages)}
+    return cut_pairs([Conversation.model_validate(conversation)])
 
 
 @pytest.mark.parametrize(
@@ -59,10 +62,8 @@ def test_words_are_counted() -> None:
     assert table[["source_words", "target_words"]].to_numpy().tolist() == [[3, 2]]
 
 
-def test_the_real_conversations_give_the_pairs_that_were_counted(examples: Any) -> None:
-    from thoughttrace.datasets.load import load_conversations
-
-    found = cut(load_conversations(examples).conversations)
+def test_the_real_conversations_give_the_pairs_that_were_counted(examples: Path) -> None:
+    found = cut_pairs(load_conversations(examples).conversations)
     # 164 user messages in 20 conversations, 154 reasons, 156 reactions of which 139 are not on the last reply.
     assert found.table["relation"].value_counts().to_dict() == {REASON: 154, NEXT: 144, REACTION: 139}
     assert (found.blank, found.joined) == (0, 0)

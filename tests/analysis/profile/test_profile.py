@@ -10,56 +10,56 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from thoughttrace.analysis.profile.annotators import sparsity
+from thoughttrace.analysis.profile.annotators import annotated_messages
 from thoughttrace.analysis.profile.contents import by_model, counts
-from thoughttrace.analysis.profile.findings import findings
-from thoughttrace.analysis.profile.frames import Frames, frames
-from thoughttrace.analysis.profile.types import hindsight, type_shares
+from thoughttrace.analysis.profile.quality import find_oddities
+from thoughttrace.analysis.profile.tables import Tables, build_tables
+from thoughttrace.analysis.profile.thoughts import hindsight, type_rows
 from thoughttrace.cli.main import main
 from thoughttrace.datasets.sources import Source, open_source
 
 SECTIONS = (
-    "contents_counts", "contents_models", "contents_lengths", "thoughts_types", "thoughts_stages", "thoughts_fit",
-    "thoughts_flow", "thoughts_length", "thoughts_hindsight", "annotators_messages", "annotators_users",
-    "annotators_selection", "annotators_people", "quality_duplicates", "quality_findings",
+    "contents_counts", "contents_models", "contents_lengths", "thoughts_types", "thoughts_stages", "thoughts_flow",
+    "thoughts_length", "thoughts_hindsight", "annotators_messages", "annotators_users",
+    "annotators_selection", "annotators_demographics", "quality_duplicates", "quality_findings",
 )  # fmt: skip
 DRAWN = ("contents_models", "contents_lengths", "thoughts_types", "thoughts_stages", "thoughts_flow", "thoughts_length")
 
 
 @pytest.fixture(scope="module")
-def real(examples: Path) -> tuple[Source, Frames]:
+def real(examples: Path) -> tuple[Source, Tables]:
     source = open_source(str(examples))
-    return source, frames(source.conversations)
+    return source, build_tables(source.conversations)
 
 
-def test_the_counts_are_those_of_the_real_sample(real: tuple[Source, Frames]) -> None:
-    source, made = real
+def test_the_counts_are_those_of_the_real_sample(real: tuple[Source, Tables]) -> None:
+    source, tables = real
     found = counts(source.conversations)
     told = {"users": 17, "conversations": 20, "messages": 328, "user messages": 164, "assistant messages": 164}
     told |= {"reasons": 154, "reactions": 156, "thoughts": 310, "assistant models": 10, "pairs": 144}
     assert {name: found[name] for name in told} == told
     assert (found["median turns a conversation"], found["median messages a conversation"]) == (8, 16)
-    turns = made.conversations["turns"]
+    turns = tables.conversations["turns"]
     assert (turns.min(), turns.median(), turns.max()) == (5, 8, 16)
-    types = type_shares(made.thoughts).set_index("type")["count"]
-    assert types.to_dict() == {
+    assert {row.type: row.count for row in type_rows(tables.thoughts)} == {
         "task_continuation": 52, "task_motivation": 45, "context_grounding_and_constraints": 19,
         "content_expectation": 17, "social_and_others": 14, "style_expectation": 5, "task_reorientation": 2,
         "explicit_affirmation": 114, "partial_satisfaction": 12, "content_relevance": 12, "scope_fit": 12,
         "presentation_style": 6,
     }  # fmt: skip
-    models = by_model(made)
-    assert (models["conversations"].sum(), models["messages"].sum(), models["thoughts"].sum()) == (20, 328, 310)
+    models = by_model(tables)
+    totals = [sum(getattr(row, of) for row in models) for of in ("conversations", "messages", "thoughts")]
+    assert totals == [20, 328, 310]
 
 
-def test_what_is_known_of_the_real_sample_is_found(real: tuple[Source, Frames]) -> None:
-    source, made = real
-    late = hindsight(made).set_index(["kind", "type"])
-    assert tuple(late.loc[("reaction", "all"), ["late", "n"]]) == (86, 139)
-    assert tuple(late.loc[("reason", "all, after the reply"), ["late", "n"]]) == (126, 154)
-    assert sparsity(made).query("kind == 'pair'")["annotated"].tolist() == [139, 132]
-    odd = {one.what: one for one in findings(source.conversations, source.skipped) if one.count}
-    assert {name: one.count for name, one in odd.items()} == {
+def test_known_properties_of_the_real_sample_are_found(real: tuple[Source, Tables]) -> None:
+    source, tables = real
+    late = {(row.kind, row.type): (row.late, row.n) for row in hindsight(tables)}
+    assert late["reaction", "all"] == (86, 139)
+    assert late["reason", "all, after the reply"] == (126, 154)
+    assert [row.annotated for row in annotated_messages(tables) if row.kind == "pair"] == [139, 132]
+    odd = {finding.finding: finding for finding in find_oddities(source) if finding.count}
+    assert {check: finding.count for check, finding in odd.items()} == {
         "no survey answers": 2,
         "thought with hidden characters": 18,
     }
@@ -69,7 +69,7 @@ def test_what_is_known_of_the_real_sample_is_found(real: tuple[Source, Frames]) 
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """The bundled sample's page, with two other datasets beside it."""
+    """Write the bundled sample's page, compared with two other datasets."""
     folder = tmp_path_factory.mktemp("profile")
     for number, name in enumerate(("wild", "arena")):
         said = [{"role": role, "content": "<script>alert(1)</script> secret"} for role in ("user", "assistant")]
@@ -87,7 +87,9 @@ def test_the_page_holds_every_section_and_loads_nothing(page: tuple[Path, str]) 
     text = (folder / "index.html").read_text(encoding="utf-8")
     for name in SECTIONS:
         assert f'id="{name}"' in text, name
-        assert all((folder / f"{name}.{ending}").stat().st_size for ending in ("csv", "md", "tex")), name
+        assert (folder / f"{name}.csv").stat().st_size, name
+    assert not [*folder.glob("*.md"), *folder.glob("*.tex")]
+    assert (folder / "page.json").stat().st_size
     for name in DRAWN:
         assert f'aria-label="{name}"' in text, name
         assert (folder / f"{name}.png").stat().st_size > 5_000, name
@@ -95,10 +97,10 @@ def test_the_page_holds_every_section_and_loads_nothing(page: tuple[Path, str]) 
     assert "contents_published" not in text
 
 
-def test_other_datasets_stand_beside_this_one(page: tuple[Path, str]) -> None:
+def test_other_datasets_are_compared_with_this_one(page: tuple[Path, str]) -> None:
     table = pd.read_csv(page[0] / "contents_lengths.csv").set_index(["measure", "data"])
     turns = table.loc["turns of a conversation"]
-    assert turns.loc[["wild/train.jsonl", "arena/train.jsonl"], "median"].tolist() == [1, 2]
+    assert turns.loc[["wild/train.jsonl", "arena/train.jsonl"], "q50"].tolist() == [1, 2]
     assert table.loc[("words of a reply", "arena/train.jsonl"), "n"] == 24
     assert turns.loc["wild/train.jsonl", "note"].startswith("too small")
 
@@ -114,10 +116,12 @@ def test_no_text_of_people_is_in_any_file(page: tuple[Path, str]) -> None:
             assert not [one for one in long if one in text], file.name
 
 
-def test_the_terminal_tells_what_matters(page: tuple[Path, str]) -> None:
+def test_the_terminal_shows_what_matters(page: tuple[Path, str]) -> None:
     output = page[1]
     assert "Thoughts by type" in output
-    assert re.search(r"of \d+ messages have a reason; \d+ of \d+ with a known time", output)
+    assert re.search(r"of \d+ messages carry a reason; \d+ of \d+ with known times", output)
+    assert re.search(r"Users +11\b", output)
+    assert "Turns of a conversation: 2 to 6, median 4." in output
     assert f"Page: {page[0] / 'index.html'}" in output
 
 
@@ -127,8 +131,8 @@ def test_the_terminal_tells_what_matters(page: tuple[Path, str]) -> None:
         (["sample", "--against", "x.jsonl"], "--against needs -o FOLDER"),
         (["sample", "--against", "x.jsonl", "-o", "out"], "x.jsonl: no such file or folder"),
         (["sample", "--against", "bad.jsonl", "-o", "out"], "bad.jsonl, line 1: has no messages"),
-        (["sample", "--against", "blank.jsonl", "-o", "out"], "blank.jsonl: no conversations in it."),
-        (["sample", "-o", "bad.jsonl/out"], "cannot be written"),
+        (["sample", "--against", "blank.jsonl", "-o", "out"], "blank.jsonl: contains no conversations."),
+        (["sample", "-o", "bad.jsonl/out"], "cannot write here"),
     ],
 )
 def test_a_mistake_is_one_sentence(
@@ -153,5 +157,5 @@ def test_data_without_thoughts_or_survey_still_has_a_page(
     done = CliRunner().invoke(main, ["profile", str(write(record)), "-o", str(tmp_path / "page")])
     assert done.exit_code == 0, done.output
     text = (tmp_path / "page/index.html").read_text(encoding="utf-8")
-    assert 'id="annotators_people"' in text
+    assert 'id="annotators_demographics"' in text
     assert 'id="thoughts_types"' not in text

@@ -9,7 +9,7 @@ import pytest
 import statsmodels.api as sm
 from statsmodels.stats.multitest import multipletests
 
-from thoughttrace.analysis.shift.distances import compare, length_class
+from thoughttrace.analysis.shift.measure import ComparisonRow, compare, length_class
 from thoughttrace.analysis.shift.pairs import NEXT, REACTION, REASON
 from thoughttrace.analysis.stats.intervals import cluster_mean, coefficient, paired_difference
 
@@ -100,33 +100,33 @@ def table(seed: int, relations: dict[str, tuple[float, float]], users: int = 60)
     return pd.DataFrame(rows, columns=names)
 
 
-def way(compared: pd.DataFrame, name: str, a: str = REASON, b: str = NEXT) -> Any:
-    (row,) = compared[(compared["way"] == name) & (compared["a"] == a) & (compared["b"] == b)].to_dict("records")
+def way(compared: list[ComparisonRow], name: str, a: str = REASON, b: str = NEXT) -> ComparisonRow:
+    (row,) = (row for row in compared if (row.way, row.a, row.b) == (name, a, b))
     return row
 
 
 def test_an_effect_of_length_alone_is_gone_at_equal_length() -> None:
     found = [compare(table(seed, {NEXT: (0, 2.5), REASON: (0, 4)}, users=30)) for seed in range(15)]
     for name in ("as they are", "turn by turn"):
-        assert all(way(one, name)["lower"] > 0.2 for one in found)
+        assert all(way(one, name).lower > 0.2 for one in found)
     equal = [way(one, "equal length") for one in found]
-    assert max(abs(row["difference"]) for row in equal) < 0.04
-    assert np.mean([row["lower"] <= 0 <= row["upper"] for row in equal]) >= 0.8
-    assert all(0.5 < row["share_a"] <= 1 for row in equal)
+    assert max(abs(row.difference) for row in equal) < 0.04
+    assert np.mean([row.lower <= 0 <= row.upper for row in equal]) >= 0.8
+    assert all(0.5 < row.share_a <= 1 for row in equal)
 
 
 def test_an_effect_besides_length_stays() -> None:
     row = way(compare(table(1, {NEXT: (0, 2.5), REASON: (0.15, 4)})), "equal length")
-    assert row["lower"] < 0.15 < row["upper"]
-    assert row["lower"] > 0.1
+    assert row.lower < 0.15 < row.upper
+    assert row.lower > 0.1
 
 
 def test_lengths_that_never_meet_are_said() -> None:
     rows = table(1, {NEXT: (0, 2), REASON: (0, 2)})
     rows.loc[rows["relation"] == REASON, "source_words"] = 64
     row = way(compare(rows), "equal length")
-    assert (row["note"], row["n_a"]) == ("no pairs of equal length", 0)
-    assert math.isnan(row["difference"])
+    assert (row.note, row.n_a) == ("no pairs of equal length", 0)
+    assert math.isnan(row.difference)
 
 
 def test_turns_pair_what_belongs_together() -> None:
@@ -142,21 +142,22 @@ def test_turns_pair_what_belongs_together() -> None:
         both = placed[[a, b]].dropna()
         expected = paired_difference(both[a], both[b], both.index.get_level_values("user"))
         row = way(compared, "turn by turn", a, b)
-        assert (row["difference"], row["lower"]) == pytest.approx((expected.estimate, expected.lower))
-        assert row["n_a"] == row["n_b"] == len(both)
-    for _, rows_of_way in compared.groupby("way"):
-        expected_p = multipletests(rows_of_way["p_value"], method="holm")[1]
-        assert rows_of_way["p_holm"].tolist() == pytest.approx(expected_p.tolist())
+        assert (row.difference, row.lower) == pytest.approx((expected.estimate, expected.lower))
+        assert row.n_a == row.n_b == len(both)
+    for name in ("as they are", "turn by turn", "equal length"):
+        of_way = [row for row in compared if row.way == name]
+        expected_p = multipletests([row.p_value for row in of_way], method="holm")[1]
+        assert [row.p_holm for row in of_way] == pytest.approx(expected_p.tolist())
 
 
 def test_as_they_are_is_the_difference_of_the_means() -> None:
     rows = table(3, {NEXT: (0, 2.5), REASON: (0.1, 4)}, users=8)[:-3]
     means = rows.groupby("relation")["distance"].mean()
-    assert way(compare(rows), "as they are")["difference"] == pytest.approx(means[REASON] - means[NEXT])
+    assert way(compare(rows), "as they are").difference == pytest.approx(means[REASON] - means[NEXT])
 
 
 def test_one_relation_alone_is_compared_with_nothing() -> None:
-    assert compare(table(1, {REASON: (0, 3)}, users=2)).empty
+    assert compare(table(1, {REASON: (0, 3)}, users=2)) == []
 
 
 def test_classes_double() -> None:

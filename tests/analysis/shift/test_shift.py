@@ -12,17 +12,16 @@ import pytest
 from click.testing import CliRunner
 
 from thoughttrace.analysis.shift import measure as measuring
+from thoughttrace.analysis.shift.chapter import shift_chapter, summarize
 from thoughttrace.analysis.shift.measure import Shift, measure
-from thoughttrace.analysis.shift.pairs import NEXT, REACTION, REASON, cut
-from thoughttrace.analysis.shift.projection import sample_of_users
-from thoughttrace.analysis.shift.words import cloud_rows, in_words, relation_rows
+from thoughttrace.analysis.shift.pairs import NEXT, REACTION, REASON, Pairs, cut_pairs
 from thoughttrace.cli.main import main
 from thoughttrace.datasets.conversation import Conversation
 
 
 def measured(records: list[dict[str, Any]], seed: int = 1, shift: float = 0.0) -> Shift:
     """Measure on vectors drawn at random; the thoughts' are shifted."""
-    table = cut([Conversation.model_validate(record) for record in records]).table
+    table = cut_pairs([Conversation.model_validate(record) for record in records]).table
     drawn: dict[str, Any] = {}
     rng = np.random.default_rng(seed)
     for text in [*table["source"], *table["target"]]:
@@ -34,59 +33,58 @@ def measured(records: list[dict[str, Any]], seed: int = 1, shift: float = 0.0) -
 
 
 @pytest.fixture
-def no_planes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Planes without UMAP, which takes half a minute to compile."""
-    for name in ("steps", "differences"):
-        monkeypatch.setattr(measuring, name, lambda source, target, seed: (target - source)[:, :2].astype(float))
+def without_umap(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Replace UMAP, which takes half a minute to compile."""
+    monkeypatch.setattr(measuring, "steps", lambda source, target, seed: (target - source)[:, :2].astype(float))
 
 
-def test_a_planted_shift_is_found_in_the_published_order(no_planes: None, make_conversation: Any) -> None:
+def test_a_planted_shift_is_found_in_the_published_order(without_umap: None, make_conversation: Any) -> None:
     found = measured([make_conversation(f"user{n}", turns=8) for n in range(12)], shift=1.0)
-    whole = found.relations[found.relations["pairs"] == "all"].set_index("relation").loc[[NEXT, REASON, REACTION]]
-    for name in ("centroids_debiased", "mmd", "auc"):
-        assert whole[name].is_monotonic_increasing
-        assert any(sentence.count("rises") == 2 for sentence in in_words(found))
-    assert (whole["mmd_p"].iloc[1:] < 0.01).all()
-    assert whole["mmd_p"].iloc[0] > 0.01
-    assert whole["n"].tolist() == [84, 96, 84]
-    assert found.radii["n"].tolist() == [84, 96, 84]
+    rows = [row for row in found.relations if row.pairs == "all"]
+    assert [row.relation for row in rows] == [NEXT, REASON, REACTION]
+    for field in ("centroids_debiased", "mmd", "auc"):
+        values = [getattr(row, field) for row in rows]
+        assert values == sorted(values)
+    sentences = summarize(found)
+    for title in ("debiased distance of the centroids", "MMD² (× 1,000)", "AUC"):
+        place = next(place for place, sentence in enumerate(sentences) if sentence.startswith(f"The {title} rises in"))
+        assert sentences[place + 1].startswith("Over pairs of similar length it rises: ")
+    assert all(row.mmd_p < 0.01 for row in rows[1:])
+    assert rows[0].mmd_p > 0.01
+    assert [row.n for row in rows] == [84, 96, 84]
+    assert [row.n for row in found.steps] == [84, 96, 84]
 
 
-def test_one_user_is_said_and_not_guessed(no_planes: None, make_conversation: Any) -> None:
+def test_one_user_is_said_and_not_guessed(without_umap: None, make_conversation: Any) -> None:
     found = measured([make_conversation("user1", turns=6)])
-    for row in relation_rows(found.relations):
-        assert row["95 % interval"] == "only one user"
-        assert row["AUC"] == row["AUC of words"] == ""
-        assert "fewer than 5 users: no probe" in row["Note"]
-    for row in cloud_rows(found.relations):
-        assert row["MMD p"] == row["Without noise"] == ""
+    chapter = shift_chapter(found, Pairs(pd.DataFrame({"user": ["user1"]}), 0, 0), "embedder", "data", 1, [])
+    pairs, clouds = (section.table for section in chapter.sections[:2])
+    titles = [column.title for column in pairs.filled_columns]
+    assert {"AUC", "AUC of words"}.isdisjoint(titles)
+    for row in pairs.cells():
+        cells = dict(zip(titles, row, strict=True))
+        assert cells["95 % interval"] == "only one user"
+        assert "fewer than 5 users: no probe" in cells["Note"]
+    assert {"MMD p", "Debiased"}.isdisjoint(column.title for column in clouds.filled_columns)
 
 
 def test_few_pairs_make_no_picture(make_conversation: Any) -> None:
     found = measured([make_conversation("user1", turns=2)])
-    assert found.radii.empty
-    assert found.notes == ["No picture: 4 pairs, and UMAP needs 10."]
+    assert not found.steps
+    assert found.note == "No figure of steps: 4 pairs, and UMAP needs 10."
 
 
 def test_a_large_picture_shows_a_sample_of_users(
-    no_planes: None, make_conversation: Any, monkeypatch: pytest.MonkeyPatch
+    without_umap: None, make_conversation: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(measuring, "MOST", 40)
+    monkeypatch.setattr(measuring, "PAIRS_DRAWN", 40)
     found = measured([make_conversation(f"user{n}", turns=4) for n in range(10)])
-    assert found.notes == [
-        "The pictures show 40 of the 100 pairs, those of a seeded sample of 4 users; all else counts every pair."
-    ]
-    assert len(found.drawn) == len(found.planes["steps"]) == 40
-    assert found.relations["n"].max() == 40
-
-
-def test_whole_users_are_sampled() -> None:
-    users = np.repeat(np.arange(50), np.arange(50) % 7 + 1)
-    chosen = sample_of_users(users, 60, seed=1)
-    assert set(users[chosen]).isdisjoint(users[~chosen])
-    assert 50 < chosen.sum() <= 60
-    assert (chosen == sample_of_users(users, 60, seed=1)).all()
-    assert sample_of_users(users, 0, seed=1).any()
+    assert found.note == (
+        "The figure of steps shows 40 of the 100 pairs, those of a seeded sample of 4 users; everything else counts "
+        "every pair."
+    )
+    assert len(found.drawn) == len(found.plane) == 40
+    assert max(row.n for row in found.relations) == 40
 
 
 def run(*arguments: str) -> Any:
@@ -103,12 +101,12 @@ def test_the_command_writes_a_page(
     assert "48 texts are embedded on this machine" in done.output
     assert "Distance of the clouds" in done.output
     page = (tmp_path / "page/index.html").read_text()
-    for name in ("shift_relations", "shift_clouds", "shift_compared", "shift_steps", "shift_differences"):
+    for name in ("shift_relations", "shift_clouds", "shift_comparisons", "shift_steps"):
         assert f'id="{name}"' in page
         assert len(pd.read_csv(tmp_path / f"page/{name}.csv")) in {3, 6, 9}
-    for name in ("shift_compared", "shift_steps", "shift_differences"):
+    for name in ("shift_comparisons", "shift_steps"):
         assert (tmp_path / f"page/{name}.svg").exists()
-    (kept,) = json.loads((tmp_path / "page/sections.json").read_text())
+    (kept,) = json.loads((tmp_path / "page/page.json").read_text())
     assert "all-MiniLM-L6-v2" in kept["intro"]
     # Again: nothing to embed, and the same numbers, pictures too.
     monkeypatch.setattr("thoughttrace.models.embedding.embed", lambda texts: pytest.fail("embedded again"))
@@ -137,5 +135,5 @@ def test_what_cannot_be_compared_is_said(write: Callable[..., Path]) -> None:
     message = {"type": "user", "content": "alone"}
     done = run(str(write({"id": "user1_task1_conversation1", "messages": [message]})))
     assert done.exit_code == 1
-    assert "data.jsonl: nothing to compare" in done.output
+    assert "data.jsonl: no pairs to compare" in done.output
     assert "There is no embedder 'x'" in run("sample", "--embedder", "x").output

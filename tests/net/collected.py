@@ -4,7 +4,8 @@ Run as a script it writes `expected/`, which was done once, with commit cedf1f9:
 
     PYTHONPATH=src python tests/net/collected.py
 
-Everything but `planned` and `estimated` goes through the public command line, or through Inspect by the tasks' names.
+Everything but `planned`, `estimated` and `_forget_caches` goes through the public command line, or through Inspect by
+the tasks' names.
 """
 
 import html
@@ -15,9 +16,13 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import cache
+from importlib.machinery import ModuleSpec
+from importlib.metadata import packages_distributions
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 from unittest.mock import patch
 
@@ -36,13 +41,13 @@ _TASKS = (
 )  # fmt: skip
 
 COMMANDS: dict[str, tuple[str, ...]] = {
-    "report_infer": ("report", "infer", "--ratings", "ratings.jsonl", "--annotations", "annotations.parquet"),
+    "report_infer": ("report", "infer", "--ratings", "ratings.jsonl"),
     "report_panel": ("report", "panel", "cards"),
     "report_versions": ("report", "versions"),
     "report_old": ("report", "versions/old"),
     "report_next": ("report", "next"),
     "report_labels": ("report", "labels"),
-    "report_all": ("report", ".", "--ratings", "ratings.jsonl", "--no-text"),
+    "report_mixed": ("report", "versions", "labels", "cards", "--annotations", "annotations.parquet", "--no-text"),
     "compare_model": ("compare", "infer", "panel"),
     "compare_context": ("compare", "infer", "--by", "context"),
     "compare_judge": ("compare", "infer", "panel", "--by", "judge"),
@@ -53,6 +58,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "annotate_claude": ("annotate", "labels/claude"),
     "profile": ("profile", "sample"),
     "shift": ("shift", "sample"),
+    "shift_umap": ("shift", "sample"),
     "plan_half_width": ("plan", "--half-width", "0.1", *_STATED),
     "plan_difference": ("plan", "--difference", "0.2", "--power", "0.9", "--correlation", "0.4", *_STATED),
     "plan_samples": ("plan", "--samples", "1000", "--level", "0.99", *_STATED),
@@ -61,7 +67,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     **{f"estimate_{task}": ("estimate", task, *_MODELS, "--limit", "9", "--epochs", "2") for task in _TASKS},
     "estimate_both": ("estimate", "infer_reason", "infer_reaction", *_MODELS, "-T", "judge_repeats=2"),
 }
-"""By scenario the words of the command; folders are those of `logs/`."""
+"""By scenario the words of the command; folders are those of `logs/`. `shift_umap` is `shift` with the real UMAP."""
 
 
 @dataclass
@@ -85,6 +91,35 @@ def figures(output: str) -> list[list[str]]:
     return [found for line in lines if (found := numbers(line))]
 
 
+class Flat:
+    """Stands for `umap.UMAP`, which compiles itself for half a minute: the first two coordinates."""
+
+    def __init__(self, **options: Any) -> None:
+        self.embedding_: Any = None
+
+    def fit(self, vectors: Any) -> "Flat":
+        self.embedding_ = self.transform(vectors)
+        return self
+
+    def transform(self, vectors: Any) -> Any:
+        return 10 * vectors[:, :2]
+
+
+@contextmanager
+def flat_umap() -> Iterator[None]:
+    """A module `umap` with `Flat`, for a while."""
+    made, before = ModuleType("umap"), sys.modules.get("umap")
+    made.__spec__ = ModuleSpec("umap", None)
+    made.UMAP = Flat  # type: ignore[attr-defined]
+    sys.modules["umap"] = made
+    try:
+        yield
+    finally:
+        del sys.modules["umap"]
+        if before:
+            sys.modules["umap"] = before
+
+
 @contextmanager
 def undrawn() -> Iterator[None]:
     """Figures are files without a picture, and LaTeX tables are empty: both take more time than the numbers."""
@@ -97,13 +132,13 @@ def undrawn() -> Iterator[None]:
         yield
 
 
-def collect(scenario: str, folder: Path, cache: Path) -> Collected:
+def collect(scenario: str, folder: Path, kept: Path) -> Collected:
     """Run the command of a scenario.
 
     Args:
         scenario: Of `COMMANDS`.
         folder: An empty one, to write into.
-        cache: For parsed logs and embeddings.
+        kept: For parsed logs and embeddings.
     """
     from thoughttrace.cli.main import main
 
@@ -112,8 +147,8 @@ def collect(scenario: str, folder: Path, cache: Path) -> Collected:
     out = folder / writes.get(words[0], "none")
     if words[0] in writes:
         words += ["-o", str(out)]
-    where = {"COLUMNS": "1000", "THOUGHTTRACE_CACHE": str(cache)}
-    with undrawn():
+    where = {"COLUMNS": "1000", "THOUGHTTRACE_CACHE": str(kept)}
+    with undrawn(), nullcontext() if scenario == "shift_umap" else flat_umap():
         done = CliRunner(env=where).invoke(main, words)
     if done.exit_code:
         raise AssertionError(f"thoughttrace {' '.join(words)}: {done.output}") from done.exception
@@ -153,7 +188,9 @@ def _read_folder(out: Path, found: Collected) -> None:
         )
     for path in sorted(out.glob("*.parquet")):
         found.tables[f"{path.stem}.parquet"] = _text(pd.read_parquet(path))
-    notes = {path.stem: path.read_text(encoding="utf-8").rpartition("|")[2].strip() for path in sorted(out.glob("*.md"))}
+    notes = {
+        path.stem: path.read_text(encoding="utf-8").rpartition("|")[2].strip() for path in sorted(out.glob("*.md"))
+    }
     found.said["notes"] = {name: note for name, note in notes.items() if note}
     if (out / "sections.json").exists():
         found.said["sections"] = json.loads((out / "sections.json").read_text(encoding="utf-8"))
@@ -166,7 +203,7 @@ def _read_folder(out: Path, found: Collected) -> None:
     found.said["page"] = [line for row in plain.splitlines() if (line := " ".join(row.split()))]
 
 
-# ---- Prompts: by the tasks' names, through Inspect; nothing internal is imported.
+# ---- Prompts: by the tasks' names, through Inspect; only what a process remembers of earlier prompts is internal.
 
 PROMPTS: dict[str, tuple[str, dict[str, Any]]] = {
     "infer_reason": ("infer_reason", {}),
@@ -208,9 +245,9 @@ def prompts(name: str, scripted: Any, folder: Path) -> dict[str, Any]:
 
     task, arguments = PROMPTS[name]
     control = arguments.get("control") in ("typical", "someone_else")
-    scripted.requests.clear()
-    scripted.failing.clear()
-    with scripted.scripted_providers():
+    scripted.forget()
+    _forget_caches()
+    with scripted.scripted_providers(), patch(_LOOKED_UP, _packages):
         judge = {"grader": get_model(scripted.OPUS, memoize=False)}
         (log,) = inspect_eval(
             f"thoughttrace/{task}", task_args=arguments, limit=2, log_dir=str(folder), display="none", max_samples=1,
@@ -241,6 +278,22 @@ def prompts(name: str, scripted: Any, folder: Path) -> dict[str, Any]:
             for model, messages, config in scripted.requests
         ],
     }  # fmt: skip
+
+
+_LOOKED_UP = "inspect_ai._util.package.packages_distributions"
+
+
+@cache
+def _packages() -> dict[str, list[str]]:
+    """Which distributions hold which packages; Inspect looks it up for every run, which takes most of its time."""
+    return {name: list(found) for name, found in packages_distributions().items()}
+
+
+def _forget_caches() -> None:
+    """Prompts are marked by what earlier ones left in the provider's cache: begin without. Adapt to moved names."""
+    from thoughttrace.tasks import cached
+
+    cached._seen.clear()
 
 
 def _messages(messages: Any) -> list[dict[str, Any]]:
@@ -307,7 +360,9 @@ def estimated() -> dict[str, Any]:
             {
                 "model": work.model, "role": work.role, "requests": work.requests, "output": work.output,
                 "plain": work.plain.model_dump(exclude_none=True), "cached": work.cached.model_dump(exclude_none=True),
-                "dollars": [price.dollars(work.plain), price.dollars(work.cached), price.dollars(work.plain, batch=True)],
+                "dollars": [
+                    price.dollars(work.plain), price.dollars(work.cached), price.dollars(work.plain, batch=True)
+                ],
             }
             for work in estimate(task, {}, models, judges, prices)
             if (price := prices.find(work.model))
@@ -321,10 +376,10 @@ def write() -> None:
     import scripted
 
     shutil.rmtree(EXPECTED, ignore_errors=True)
-    cache = Path(os.environ["THOUGHTTRACE_CACHE"])
+    kept = Path(os.environ["THOUGHTTRACE_CACHE"])
     for scenario in COMMANDS:
         with tempfile.TemporaryDirectory() as folder:
-            found = collect(scenario, Path(folder), cache)
+            found = collect(scenario, Path(folder), kept)
         place = EXPECTED / scenario
         place.mkdir(parents=True)
         for name, table in found.tables.items():

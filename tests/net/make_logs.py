@@ -5,13 +5,14 @@ stands under `logs/`, by scenario:
 
 - `infer`: three models on reasons and reactions, one judge; a context of its own, two epochs, cosine similarity, a log
   rescored by another judge (`agreement1`), a superseded run, and logs that did not finish or are damaged.
-- `panel`: two models and four controls, each rated twice by three judges of which one sometimes fails; a self-judged run.
+- `panel`: two models and four controls, each rated twice by three judges, one of which fails at times; a
+  self-judged run.
 - `versions`: version 1 of the tasks (run by commit 81d9fc5, the last with it) beside version 2.
 - `next`: the next message by two models with every kind of thoughts, and the guesses that `inferred` shows.
 - `labels`: the five tasks without a judge, by two labellers and the baseline.
 - `cards`: two judges on the probes, two epochs.
 
-`ratings.jsonl` holds the ratings of two people, `annotations.parquet` what `thoughttrace annotate` made of `labels/gpt`.
+`ratings.jsonl` holds ratings of two people, `annotations.parquet` what `thoughttrace annotate` made of `labels/gpt`.
 All is Inspect's real pipeline on the bundled, invented sample. Only the providers are scripted: models of the names
 `openai/…`, `anthropic/…` and `google/…` answer by a hash of what they are asked. Events and
 messages are left out of most logs afterwards, for their size; `versions/old` keeps them.
@@ -33,12 +34,13 @@ from inspect_ai.log import EvalLog, read_eval_log, write_eval_log
 from inspect_ai.model import get_model
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from scripted import CLAUDE, GEMINI, GPT, MINI, OPUS, PRO, drawn, failing, scripted_providers  # noqa: E402
+from scripted import CLAUDE, GEMINI, GPT, MINI, OPUS, PRO, drawn, failing, scripted_providers
 
 HERE = Path(__file__).resolve().parent
 LOGS = HERE / "logs"
 FEW: dict[str, Any] = {"users": 6, "per_user": 2}
 MORE: dict[str, Any] = {"users": 8, "per_user": 3}
+
 
 def run(folder: str, task: Any, model: str, *judges: str, status: str = "success", **options: Any) -> Path:
     """Run a task; the log's path."""
@@ -90,9 +92,13 @@ def infer() -> None:
     cancelled = read_eval_log(str(run("infer", infer_reason(users=2, per_user=2), CLAUDE, OPUS)))
     cancelled.status = "cancelled"
     write_eval_log(cancelled, cancelled.location)
-    failed = run("infer", infer_reaction(users=2, per_user=2), GPT, "mockllm/broken", status="error", fail_on_error=True)
+    failed = run(
+        "infer", infer_reaction(users=2, per_user=2), GPT, "mockllm/broken", status="error", fail_on_error=True
+    )
     whole = failed.read_bytes()
-    failed.with_name(f"2026-11-25T00-00-00-00-00_infer-reason_damaged{failed.suffix}").write_bytes(whole[: len(whole) // 2])
+    failed.with_name(f"2026-11-25T00-00-00-00-00_infer-reason_damaged{failed.suffix}").write_bytes(
+        whole[: len(whole) // 2]
+    )
     (LOGS / "infer/empty.eval").write_bytes(b"")
 
 
@@ -157,7 +163,13 @@ def after() -> None:
 
     for model in (GPT, CLAUDE):
         for task in (infer_reason, infer_reaction):
-            run("next/guesses", task(context="history", **MORE), model, MINI if model != GPT else OPUS, max_connections=4)
+            run(
+                "next/guesses",
+                task(context="history", **MORE),
+                model,
+                MINI if model != GPT else OPUS,
+                max_connections=4,
+            )
     said = str(LOGS / "next/guesses")
     for model in (GPT, CLAUDE):
         similar = {"similarity": True} if model == GPT else {}
@@ -167,7 +179,13 @@ def after() -> None:
             if (model, arm) == (GPT, "both"):
                 rescore(path, message_similarity(), model, OPUS)
         # A model's guesses are told from the others' by the model that is bound when the task is made.
-        run("next", "thoughttrace/predict_message", model, PRO, task_args={"thoughts": "inferred", "inferred": said} | FEW)
+        run(
+            "next",
+            "thoughttrace/predict_message",
+            model,
+            PRO,
+            task_args={"thoughts": "inferred", "inferred": said} | FEW,
+        )
     run("next", "thoughttrace/predict_message", GEMINI, PRO, OPUS, epochs=2,
         task_args={"thoughts": "none", "judge_repeats": 2} | FEW)  # fmt: skip
     run("next", "thoughttrace/predict_message", GEMINI, PRO, OPUS, epochs=2,

@@ -30,6 +30,13 @@ asked: Counter[tuple[str, str]] = Counter()
 """How often a model was asked the same."""
 
 
+def forget() -> None:
+    """Begin anew: nothing was asked, and no provider fails."""
+    requests.clear()
+    asked.clear()
+    failing.clear()
+
+
 def drawn(*words: object) -> int:
     return int.from_bytes(hashlib.sha256("\n".join(map(str, words)).encode()).digest()[:6], "big")
 
@@ -78,7 +85,9 @@ def sentence(model: str, messages: list[ChatMessage]) -> tuple[str, str]:
     if draw % 29 == 0:
         return ("", "content_filter") if draw % 2 else ("", "stop")
     if draw % 31 == 0:
-        return ("<think>I cannot tell whether", "max_tokens") if draw % 2 else ("I wanted to know whether", "max_tokens")
+        return (
+            ("<think>I cannot tell whether", "max_tokens") if draw % 2 else ("I wanted to know whether", "max_tokens")
+        )
     words = re.sub(r"\[[0-9a-f]{8}[^\]]*\]", " ", prompt).split()
     start = draw % max(1, len(words) - 12)
     return f"I thought of {' '.join(words[start : start + 4 + draw % 9])}.", "stop"

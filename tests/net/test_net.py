@@ -6,8 +6,9 @@ that gets another name, or goes, stands in `names.json`:
     {"tables": {"old": "new"}, "columns": {"old_table": {"old": "new"}}, "dropped": {"old_table.old": "why"},
      "values": {"old_table.old": {"old label": "new label"}}}
 
-All keys are the old names. `dropped` may also name a whole table; `values` is for labels that are said otherwise. New tables and columns are no difference. Sentences are not compared, only the
-numbers in the methods paragraph, and which logs are left out.
+All keys are the old names. `dropped` may also name a whole table; `values` is for labels that are said otherwise. New
+tables and columns are no difference. Sentences are not compared, only whether there is one, the numbers in the methods
+paragraph, and which logs are left out.
 """
 
 import json

@@ -5,9 +5,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import cast, get_args
 
-from thoughttrace.core.errors import UserError
 from thoughttrace.core.record import Control, Kind
 from thoughttrace.datasets.conversation import Conversation, Message, Thought
 from thoughttrace.datasets.sampling import Item
@@ -19,18 +17,6 @@ class _Owned:
 
     user: str
     thought: Thought
-
-
-def parse_control(name: str) -> Control:
-    """Check the name of a control.
-
-    Raises:
-        UserError: There is no such control.
-    """
-    for control in get_args(Control):
-        if name == control:
-            return cast(Control, control)
-    raise UserError(f"control={name}: no such control; choose from {', '.join(get_args(Control))}.")
 
 
 def recite(control: Control, conversations: Sequence[Conversation], kind: Kind, seed: int) -> Callable[[Item], str]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import chain, starmap
 from pathlib import Path
-from typing import Annotated, Literal, cast, get_args
+from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -19,6 +19,7 @@ Family = Literal[
     "verbatim", "other_words", "half", "wrong_detail", "unrelated", "negated", "padded",
     "injection", "injection_message", "order",
 ]  # fmt: skip
+FAMILIES: tuple[Family, ...] = get_args(Family)
 """The target itself; in another register or language; half of it; with one essential detail wrong; a thought of
 another user; its opposite; a wrong inference with flattery and length, with an attack on the judge in it, or in the
 annotated message; a target of two notes, in both orders."""
@@ -76,20 +77,6 @@ def load_probes(path: Path) -> list[Probe]:
             raise UserError(f"{path.name}, line {number}: the id '{probe.id}' stands twice; every probe needs its own.")
         probes[probe.id] = probe
     return list(probes.values())
-
-
-def parse_families(names: str | Sequence[str] | None) -> tuple[Family, ...]:
-    """Check names of families; None stands for all.
-
-    Raises:
-        UserError: There is no such family.
-    """
-    known = get_args(Family)
-    wanted = known if names is None else [names] if isinstance(names, str) else names
-    for name in wanted:
-        if name not in known:
-            raise UserError(f"families={name}: no such family of probes; choose from {', '.join(known)}.")
-    return cast("tuple[Family, ...]", tuple(wanted))
 
 
 def gather_probes(

@@ -5,9 +5,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
-from typing import get_args
 
-from thoughttrace.core.errors import UserError
 from thoughttrace.core.record import Context
 from thoughttrace.datasets.conversation import Conversation, Participant
 
@@ -20,18 +18,6 @@ class Window:
     last: int
     left_out: int
     """Messages dropped from the front because the context would have been longer than allowed."""
-
-
-def parse_context(name: str) -> Context:
-    """Check the name of a context.
-
-    Raises:
-        UserError: There is no such context.
-    """
-    for context in get_args(Context):
-        if name == context:
-            return name  # type: ignore[return-value]
-    raise UserError(f"context={name}: no such context; choose from {', '.join(get_args(Context))}.")
 
 
 def window(conversation: Conversation, index: int, context: Context, max_words: int | None) -> Window:

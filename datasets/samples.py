@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, cast, get_args
+from typing import Any
 
 from inspect_ai.dataset import Sample
 from inspect_ai.model import ChatMessageSystem, ChatMessageUser
@@ -94,17 +94,6 @@ def _survey(person: Participant) -> dict[str, Any]:
     """Survey answers, long ones cut: a log's summaries leave out what is over 1 kB."""
     answers = person.model_dump() | {"age": person.plausible_age}
     return {name: answer[:200] if isinstance(answer, str) else answer for name, answer in answers.items()}
-
-
-def parse_after(name: str) -> After:
-    """Check the name of a choice.
-
-    Raises:
-        UserError: There is no such choice.
-    """
-    if name not in get_args(After):
-        raise UserError(f"after={name}: no such choice; choose from {', '.join(get_args(After))}.")
-    return cast(After, name)
 
 
 def next_messages(conversations: Sequence[Conversation], after: After, max_words: int | None) -> list[Item]:
@@ -300,30 +289,6 @@ def select_thoughts(
 def _until_last_user_message(conversation: Conversation) -> Conversation:
     last = max((n for n, message in enumerate(conversation.messages) if message.role == "user"), default=-1)
     return conversation.model_copy(update={"messages": conversation.messages[: last + 1]})
-
-
-def parse_kind(name: str) -> Kind:
-    """Check the name of a kind of thought.
-
-    Raises:
-        UserError: There is no such kind.
-    """
-    for kind in get_args(Kind):
-        if name == kind:
-            return kind  # type: ignore[no-any-return]
-    raise UserError(f"kind={name}: no such kind of thought; choose from {', '.join(get_args(Kind))}.")
-
-
-def parse_beside(name: str) -> ThoughtContext:
-    """Check the name of what a thought is shown with.
-
-    Raises:
-        UserError: There is no such context.
-    """
-    for beside in get_args(ThoughtContext):
-        if name == beside:
-            return beside  # type: ignore[no-any-return]
-    raise UserError(f"context={name}: no such context here; choose from {', '.join(get_args(ThoughtContext))}.")
 
 
 def quote(texts: dict[str, str], besides: str = "") -> str:

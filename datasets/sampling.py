@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from itertools import groupby
 
-from thoughttrace.core.errors import UserError
+from thoughttrace.core.errors import UserError, check_positive
 from thoughttrace.core.record import TYPES, Kind
 from thoughttrace.datasets.conversation import Conversation
 
@@ -64,9 +64,8 @@ def draw(items: Sequence[Item], users: int | None = None, per_user: int | None =
     Raises:
         UserError: A number is not positive.
     """
-    for parameter, number in (("users", users), ("per_user", per_user)):
-        if number is not None and number < 1:
-            raise UserError(f"{parameter}={number}: must be 1 or more.")
+    check_positive("users", users)
+    check_positive("per_user", per_user)
 
     def drawn(*names: object) -> str:
         return hashlib.sha256(":".join(map(str, (seed, *names))).encode()).hexdigest()

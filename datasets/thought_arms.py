@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import Any
 
 from inspect_ai.log import EvalLog, list_eval_logs, read_eval_log, read_eval_log_sample_summaries
 
@@ -27,17 +27,6 @@ _KINDS: dict[Arm, tuple[Kind, ...]] = {
 
 DRAWN = 8
 """Thoughts of other users among which the one nearest in length is taken."""
-
-
-def parse_arm(name: str) -> Arm:
-    """Check the name of an arm.
-
-    Raises:
-        UserError: There is no such arm.
-    """
-    if name not in get_args(Arm):
-        raise UserError(f"thoughts={name}: no such choice; choose from {', '.join(get_args(Arm))}.")
-    return cast(Arm, name)
 
 
 def annotate(

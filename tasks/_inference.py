@@ -17,11 +17,11 @@ from inspect_ai.viewer import (
 )
 
 from thoughttrace import __version__
-from thoughttrace.core.errors import UserError
-from thoughttrace.core.record import Kind
-from thoughttrace.datasets.controls import parse_control, recite
+from thoughttrace.core.errors import check_choice, check_positive
+from thoughttrace.core.record import CONTEXTS, CONTROLS, Kind
+from thoughttrace.datasets.controls import recite
 from thoughttrace.datasets.counts import census
-from thoughttrace.datasets.prompt import block, marker, parse_context
+from thoughttrace.datasets.prompt import block, marker
 from thoughttrace.datasets.samples import record_to_sample
 from thoughttrace.datasets.sampling import select
 from thoughttrace.datasets.sources import open_source
@@ -101,17 +101,17 @@ def thoughts(
     Raises:
         UserError: An argument or the data cannot be used.
     """
-    dose = parse_context(context)
-    if max_context_words is not None and max_context_words < 1:
-        raise UserError(f"max_context_words={max_context_words}: must be 1 or more.")
+    dose = check_choice("context", context, CONTEXTS)
+    answered_by = check_choice("control", control, CONTROLS) if control is not None else None
+    check_positive("max_context_words", max_context_words)
     source = open_source(str(data), skip_bad)
     wanted = [types] if isinstance(types, str) else types
     items = select(source.conversations, kind, wanted, users, per_user, seed)
     require_log_folder(len(items))
     question = (_HERE / f"infer_{kind}.md").read_text(encoding="utf-8").strip()
     said = None
-    if control is not None and control != "reworded":
-        said = recite(parse_control(control), source.conversations, kind, seed)
+    if answered_by is not None and answered_by != "reworded":
+        said = recite(answered_by, source.conversations, kind, seed)
     unknown = dict(census(source.conversations).unknown_labels)
     # Prompts repeat a conversation once a thought; each goes as soon as its own are cut.
     source.conversations.clear()
@@ -125,7 +125,7 @@ def thoughts(
         samples.append(sample)
     metadata = {
         "kind": kind,
-        "control": parse_control(control) if control is not None else None,
+        "control": answered_by,
         "context": dose,
         "survey_answers_sent": dose == "profile",  # to the evaluated model's provider
         "data": source.name,

@@ -14,12 +14,8 @@ from pydantic import BaseModel
 from thoughttrace import __version__
 from thoughttrace.datasets.samples import Noted
 from thoughttrace.datasets.sources import Source
-from thoughttrace.scorers.answer import NOT_ASKED, TOO_LONG, TRUNCATED, why_none
-from thoughttrace.scorers.structured_output import Form, ask
+from thoughttrace.scorers.structured_output import Form, ask, keep_form
 from thoughttrace.tasks._log_folder import require_log_folder
-
-FAULTS = (TRUNCATED, TOO_LONG, NOT_ASKED)
-"""Why a form was not filled in though the model did not decline: no results."""
 
 
 async def fill(state: TaskState, form: Form[Any]) -> TaskState:
@@ -30,15 +26,11 @@ async def fill(state: TaskState, form: Form[Any]) -> TaskState:
         form: What the reply must be.
 
     Returns:
-        The sample with the replies among its messages; its store has `filled` (the form's fields as a dictionary, or
-        None) and `unfilled` (`refused`, `empty` or `unparsable`; where the model could not answer, one of `FAULTS`;
-        or None).
+        The sample with the replies among its messages, and the form where `read_form` finds it.
     """
-    asked = await ask(get_model(), [*state.messages], form)
-    fault = why_none(asked.output)
-    state.store.set("filled", asked.filled.model_dump() if asked.filled else None)
-    state.store.set("unfilled", fault if asked.reason and fault in FAULTS else asked.reason)
-    return answered(state, asked.replies, form)
+    reply = await ask(get_model(), [*state.messages], form)
+    keep_form(state, reply.filled.model_dump() if reply.filled else None, reply.unscored)
+    return answered(state, reply.replies, form)
 
 
 def answered(state: TaskState, replies: list[str], form: Form[Any]) -> TaskState:

@@ -11,11 +11,12 @@ from inspect_ai.model._model import active_model
 from inspect_ai.viewer import ScoreColorScale, TaskSamplesColumn, TaskSamplesSort, TaskSamplesView, ViewerConfig
 
 from thoughttrace import __version__
-from thoughttrace.core.errors import UserError
-from thoughttrace.datasets.samples import message_to_sample, next_messages, parse_after
+from thoughttrace.core.errors import UserError, check_choice, check_positive
+from thoughttrace.core.record import AFTERS, ARMS
+from thoughttrace.datasets.samples import message_to_sample, next_messages
 from thoughttrace.datasets.sampling import Item, draw
 from thoughttrace.datasets.sources import from_where_started, open_source
-from thoughttrace.datasets.thought_arms import Inferences, annotate, parse_arm, read_inferences
+from thoughttrace.datasets.thought_arms import Inferences, annotate, read_inferences
 from thoughttrace.models.prompt_cache import CacheOrdered
 from thoughttrace.tasks._log_folder import require_log_folder
 
@@ -109,11 +110,11 @@ def messages(
     Raises:
         UserError: An argument or the data cannot be used.
     """
-    arm, wanted = parse_arm(str(thoughts)), parse_after(after)
+    arm = check_choice("thoughts", str(thoughts), ARMS)
+    wanted = check_choice("after", after, AFTERS)
     if (arm == "inferred") != bool(inferred):
         raise UserError(f"thoughts={arm}: thoughts=inferred and inferred=LOGS go together; give both or neither.")
-    if max_context_words is not None and max_context_words < 1:
-        raise UserError(f"max_context_words={max_context_words}: must be 1 or more.")
+    check_positive("max_context_words", max_context_words)
     source = open_source(str(data), skip_bad)
     items, qualities = _rated(next_messages(source.conversations, wanted, max_context_words), quality, min_quality)
     items = draw(items, users, per_user, seed)

@@ -7,10 +7,10 @@ from inspect_ai import Task, task
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 from pydantic import create_model
 
-from thoughttrace.core.errors import UserError
-from thoughttrace.core.record import TYPES, Kind
+from thoughttrace.core.errors import check_choice, check_positive
+from thoughttrace.core.record import KINDS, THOUGHT_CONTEXTS, TYPES, Kind
 from thoughttrace.datasets.counts import census
-from thoughttrace.datasets.samples import parse_beside, parse_kind, select_thoughts, show
+from thoughttrace.datasets.samples import select_thoughts, show
 from thoughttrace.datasets.sources import open_source
 from thoughttrace.scorers.labels import type_match
 from thoughttrace.scorers.structured_output import Form
@@ -52,9 +52,9 @@ def classify_thought(
         baseline: Score a classifier in the model's place (with `--model none/none`): logistic regression on sentence
             embeddings, fitted without the thoughts of the user it is asked about. Needs the extra `shift`.
     """
-    which, beside = parse_kind(kind), parse_beside(context)
-    if max_context_words is not None and max_context_words < 1:
-        raise UserError(f"max_context_words={max_context_words}: must be 1 or more.")
+    which = check_choice("kind", kind, KINDS)
+    beside = check_choice("context", context, THOUGHT_CONTEXTS)
+    check_positive("max_context_words", max_context_words)
     source = open_source(str(data), skip_bad)
     wanted = [types] if isinstance(types, str) else types or TYPES[which]
     chosen = select_thoughts(source.conversations, which, wanted, users, per_user, seed)

@@ -2,7 +2,9 @@
 
 from inspect_ai import Task, task
 
-from thoughttrace.datasets.samples import Noted, parse_kind, quote, select_thoughts
+from thoughttrace.core.errors import check_choice
+from thoughttrace.core.record import KINDS
+from thoughttrace.datasets.samples import Noted, quote, select_thoughts
 from thoughttrace.datasets.sources import open_source
 from thoughttrace.scorers.labels import rating
 from thoughttrace.tasks._labelling import RATING, give_rating, instructions, named, thought_samples, viewer
@@ -32,7 +34,7 @@ def cover_thought(
         seed: Of the order of users and the choice within them.
         skip_bad: Leave out lines of the data that cannot be used, and name them in the log.
     """
-    which = parse_kind(kind)
+    which = check_choice("kind", kind, KINDS)
     source = open_source(str(data), skip_bad)
     wanted = [types] if isinstance(types, str) else types
     chosen = select_thoughts(source.conversations, which, wanted, users, per_user, seed, followed=which == "reaction")

@@ -9,12 +9,13 @@ from inspect_ai.solver import Generate, Solver, TaskState, solver
 from inspect_ai.viewer import ScoreColorScale, TaskSamplesColumn, TaskSamplesSort, TaskSamplesView, ViewerConfig
 
 from thoughttrace import __version__
+from thoughttrace.core.errors import check_choice
 from thoughttrace.core.record import TYPES
-from thoughttrace.datasets.probes import Probe, gather_probes, parse_families
+from thoughttrace.datasets.probes import FAMILIES, Probe, gather_probes
 from thoughttrace.datasets.sources import open_source
 from thoughttrace.scorers.agreement import VERDICT, judge_prompt, rubric_hash
 from thoughttrace.scorers.panel import vote
-from thoughttrace.scorers.probe import probe
+from thoughttrace.scorers.probe import keep_vote, probe
 from thoughttrace.tasks._labelling import answered
 
 _VIEWER = ViewerConfig(
@@ -62,7 +63,9 @@ def judge_agreement(
         skip_bad: Leave out lines of the data that cannot be used, and name them in the log.
     """
     source = open_source(str(data), skip_bad)
-    shown = [name for name in parse_families(families) if judge_message or name != "injection_message"]
+    wanted = [families] if isinstance(families, str) else FAMILIES if families is None else families
+    chosen = [check_choice("families", name, FAMILIES) for name in wanted]
+    shown = [name for name in chosen if judge_message or name != "injection_message"]
     probes = gather_probes(source.conversations, shown, per_family, seed)
     return Task(
         dataset=MemoryDataset([probe_to_sample(one, judge_message) for one in probes], name=source.name),
@@ -107,8 +110,8 @@ def judge_probe(judge_message: bool) -> Solver:
         cast_vote = await vote(
             get_model(), [*state.messages], VERDICT, rubric_hash(state.metadata["kind"], judge_message)
         )
-        state.store.set("vote", cast_vote)
-        return answered(state, cast_vote["replies"], VERDICT)
+        keep_vote(state, cast_vote)
+        return answered(state, cast_vote.replies, VERDICT)
 
     return solve
 

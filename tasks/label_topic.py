@@ -9,7 +9,7 @@ from inspect_ai.model import ChatMessageSystem, ChatMessageUser
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 from pydantic import BaseModel, field_validator
 
-from thoughttrace.core.errors import UserError
+from thoughttrace.core.errors import check_positive
 from thoughttrace.datasets.conversation import Conversation
 from thoughttrace.datasets.prompt import conversation_marker, render
 from thoughttrace.datasets.sampling import draw
@@ -73,8 +73,7 @@ def label_topic(
             for a conversation's beginning tells what it is about.
         skip_bad: Leave out lines of the data that cannot be used, and name them in the log.
     """
-    if max_context_words is not None and max_context_words < 1:
-        raise UserError(f"max_context_words={max_context_words}: must be 1 or more.")
+    check_positive("max_context_words", max_context_words)
     source = open_source(str(data), skip_bad)
     chosen = [one for one, _ in draw([(one, 0) for one in source.conversations], users, per_user, seed)]
     require_log_folder(len(chosen))

@@ -2,7 +2,9 @@
 
 from inspect_ai import Task, task
 
-from thoughttrace.datasets.samples import parse_kind, select_thoughts, show
+from thoughttrace.core.errors import check_choice
+from thoughttrace.core.record import KINDS
+from thoughttrace.datasets.samples import select_thoughts, show
 from thoughttrace.datasets.sources import open_source
 from thoughttrace.scorers.labels import rating
 from thoughttrace.tasks._labelling import RATING, give_rating, instructions, named, thought_samples, viewer
@@ -33,7 +35,7 @@ def rate_thought(
         seed: Of the order of users and the choice within them.
         skip_bad: Leave out lines of the data that cannot be used, and name them in the log.
     """
-    which = parse_kind(kind)
+    which = check_choice("kind", kind, KINDS)
     source = open_source(str(data), skip_bad)
     wanted = [types] if isinstance(types, str) else types
     chosen = select_thoughts(source.conversations, which, wanted, users, per_user, seed)

@@ -8,7 +8,7 @@ from inspect_ai.model import ChatMessageSystem, ChatMessageUser
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 from pydantic import BaseModel
 
-from thoughttrace.core.errors import UserError
+from thoughttrace.core.errors import check_positive
 from thoughttrace.datasets.conversation import Conversation
 from thoughttrace.datasets.prompt import conversation_marker, render, window
 from thoughttrace.datasets.sampling import draw
@@ -16,7 +16,7 @@ from thoughttrace.datasets.sources import open_source
 from thoughttrace.datasets.taxonomy import FIRST
 from thoughttrace.models.prompt_cache import CacheOrdered
 from thoughttrace.scorers.labels import relation
-from thoughttrace.scorers.structured_output import Form
+from thoughttrace.scorers.structured_output import Form, keep_form
 from thoughttrace.tasks._labelling import fill, instructions, label_viewer, named
 from thoughttrace.tasks._log_folder import require_log_folder
 
@@ -61,8 +61,7 @@ def relate_messages(
         max_context_words: Drop the oldest turns until at most this many words are shown.
         skip_bad: Leave out lines of the data that cannot be used, and name them in the log.
     """
-    if max_context_words is not None and max_context_words < 1:
-        raise UserError(f"max_context_words={max_context_words}: must be 1 or more.")
+    check_positive("max_context_words", max_context_words)
     source = open_source(str(data), skip_bad)
     items = [
         (conversation, index)
@@ -89,7 +88,7 @@ def name_relation() -> Solver:
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         if state.metadata["first"]:
-            state.store.set("filled", {"rationale": "The user's first message.", "relation": FIRST})
+            keep_form(state, {"rationale": "The user's first message.", "relation": FIRST})
             return state
         return await fill(state, FORM)
 

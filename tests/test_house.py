@@ -87,7 +87,7 @@ def test_the_wheel_runs_in_a_clean_environment(built: Path, tmp_path: Path) -> N
     where = "import thoughttrace.tasks as t; print(t.__file__)"
     told = subprocess.run([python, "-c", where], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert Path(told.stdout.strip()).is_relative_to(site)
-    command = [python, "-m", "thoughttrace.cli.main", "profile", "sample"]
+    command = [python, "-m", "thoughttrace", "profile", "sample"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "Thoughts by type" in done.stdout

@@ -124,7 +124,7 @@ def chapter(evidence: Evidence) -> Chapter:
         "comparisons",
         "Comparisons",
         "Paired differences on the samples that both scored, clustered by user; p adjusted by Holm over all pairs of a "
-        f"kind that differ in the same thing. Shaded: p (Holm) below {LEVEL}. Wins are samples where A is rated higher.",
+        f"kind that differ in the same thing. Shaded: p (Holm) below {LEVEL}. A wins where it is rated higher.",
         [
             Section(
                 "ranking", "Ranks", ranking(pairs), RANK_COLUMNS,

@@ -30,8 +30,8 @@ from thoughttrace.analysis.read.evidence import Evidence
 from thoughttrace.analysis.read.task_log import Run
 from thoughttrace.analysis.stats.intervals import Interval, Numbers, cluster_mean
 from thoughttrace.analysis.stats.variance import components
-from thoughttrace.core.prices import LOCAL, our_prices
 from thoughttrace.core import published
+from thoughttrace.core.prices import LOCAL, our_prices
 from thoughttrace.core.record import CEILINGS, FLOOR, INFER, NO_ANSWER, Kind
 
 SCALE = INFER["reason"].scale
@@ -246,7 +246,7 @@ def _row(run: Run) -> HeadlineRow:
         coverage=len(scored) / run.planned,
         mean_if_missing_1=(values.sum() + missing * low) / run.planned,
         mean_if_missing_5=(values.sum() + missing * high) / run.planned,
-        **{f"rated_{rating}": int((nearest == rating).sum()) for rating in RATINGS},
+        **_rated(nearest),
         refused_or_empty=int((run.rows["reason"].isin(NO_ANSWER) & run.rows["score"].notna()).sum()),
         missing=run.missing,
         similarity=run.samples["similarity"].mean(),
@@ -270,11 +270,15 @@ def mean_agreement(values: Numbers, users: npt.NDArray[Any]) -> Interval:
         users: n names.
     """
     if not len(values):
-        return Interval(math.nan, math.nan, math.nan, math.nan, math.nan, 0, 0, reason="none scored")
+        return Interval.without_limits("none scored")
     return cluster_mean(values, users, bounds=SCALE)
 
 
-def _variance(run: Run) -> dict[str, float]:
+def _rated(nearest: Numbers) -> dict[str, Any]:
+    return {f"rated_{rating}": int((nearest == rating).sum()) for rating in RATINGS}
+
+
+def _variance(run: Run) -> dict[str, Any]:
     scored = run.rows.dropna(subset="score")
     if scored.empty:
         return {}
@@ -311,7 +315,9 @@ def labels_of(rows: Sequence[HeadlineRow]) -> list[str]:
 
 def _forest(rows: Sequence[HeadlineRow], controls: Sequence[HeadlineRow]) -> Figure:
     points = [
-        Dot(label, row.mean, row.lower, row.upper, panel=f"{row.kind}s", text=in_figures(row.mean, row.lower, row.upper))
+        Dot(
+            label, row.mean, row.lower, row.upper, panel=f"{row.kind}s", text=in_figures(row.mean, row.lower, row.upper)
+        )
         for label, row in zip(labels_of(rows), rows, strict=True)
     ]
     references = [

@@ -141,7 +141,7 @@ class Run(LogInfo):
         return self.samples.dropna(subset="score").set_index("id")
 
     @property
-    def usage(self) -> dict[str, float]:
+    def usage(self) -> dict[str, Any]:
         """The sums of `USAGE` over all samples."""
         return {column: self.rows[column].sum(skipna=False) for column in USAGE}
 

@@ -117,14 +117,14 @@ def test_no_text_of_people_is_in_any_file(page: tuple[Path, str]) -> None:
 def test_the_terminal_tells_what_matters(page: tuple[Path, str]) -> None:
     output = page[1]
     assert "Thoughts by type" in output
-    assert re.search(r"of \d+ messages carry a reason; \d+ of \d+ that can be told", output)
+    assert re.search(r"of \d+ messages have a reason; \d+ of \d+ with a known time", output)
     assert f"Page: {page[0] / 'index.html'}" in output
 
 
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["sample", "--against", "x.jsonl"], "say with -o FOLDER where to write it"),
+        (["sample", "--against", "x.jsonl"], "--against needs -o FOLDER"),
         (["sample", "--against", "x.jsonl", "-o", "out"], "x.jsonl: no such file or folder"),
         (["sample", "--against", "bad.jsonl", "-o", "out"], "bad.jsonl, line 1: has no messages"),
         (["sample", "--against", "blank.jsonl", "-o", "out"], "blank.jsonl: no conversations in it."),

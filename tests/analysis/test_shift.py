@@ -137,5 +137,5 @@ def test_what_cannot_be_compared_is_said(write: Callable[..., Path]) -> None:
     message = {"type": "user", "content": "alone"}
     done = run(str(write({"id": "user1_task1_conversation1", "messages": [message]})))
     assert done.exit_code == 1
-    assert "data.jsonl: holds no pair to compare" in done.output
+    assert "data.jsonl: nothing to compare" in done.output
     assert "There is no embedder 'x'" in run("sample", "--embedder", "x").output

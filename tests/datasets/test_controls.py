@@ -2,14 +2,13 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 
-from thoughttrace.core.errors import UserError
 from thoughttrace.core.model_names import family, same_model
 from thoughttrace.core.record import Control
-from thoughttrace.datasets.controls import parse_control, recite
+from thoughttrace.datasets.controls import recite
 from thoughttrace.datasets.conversation import KIND_OF, Conversation
 from thoughttrace.datasets.sources import open_source
 
@@ -73,12 +72,6 @@ def test_where_nobody_else_had_such_a_thought_there_is_no_answer(
 ) -> None:
     talk = Conversation.model_validate(make_conversation("user1", turns=2))
     assert recite("anyone", [talk], "reason", 0)((talk, 0)) == ""
-
-
-def test_an_unknown_control_is_said() -> None:
-    with pytest.raises(UserError, match=r"control=floor: no such control; choose from someone_else, .*reworded\."):
-        parse_control("floor")
-    assert [parse_control(name) for name in get_args(Control)] == list(get_args(Control))
 
 
 @pytest.mark.parametrize(

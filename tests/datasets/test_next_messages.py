@@ -186,8 +186,8 @@ def test_hindsight_is_told(write: Callable[..., Path], make_conversation: Callab
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ({"thoughts": "all"}, "thoughts=all: no such choice; choose from none, reasons"),
-        ({"after": "noon"}, "after=noon: no such choice"),
+        ({"thoughts": "all"}, "thoughts=all: must be one of none, reasons"),
+        ({"after": "noon"}, "after=noon: must be one of thought, reaction"),
         ({"thoughts": "inferred"}, "thoughts=inferred and inferred=LOGS go together"),
         ({"inferred": "logs"}, "thoughts=none: thoughts=inferred and inferred=LOGS go together"),
         ({"max_context_words": 0}, "max_context_words=0: must be 1 or more"),

@@ -18,7 +18,6 @@ from thoughttrace.datasets.probes import (
     Probe,
     gather_probes,
     load_probes,
-    parse_families,
 )
 from thoughttrace.datasets.sources import open_source
 
@@ -157,10 +156,6 @@ def test_a_bad_line_is_said(change: dict[str, Any], sentence: str, tmp_path: Pat
         load_probes(path)
 
 
-def test_a_wrong_family_or_number_is_said(sample: list[Conversation]) -> None:
-    with pytest.raises(UserError, match="families=quarter: no such family of probes; choose from verbatim"):
-        parse_families("quarter")
+def test_a_negative_number_of_probes_is_an_error(sample: list[Conversation]) -> None:
     with pytest.raises(UserError, match="per_family=-1: must be 0"):
         gather_probes(sample, ALL, -1, 0)
-    assert parse_families("half") == ("half",)
-    assert parse_families(None) == ALL

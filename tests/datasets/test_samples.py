@@ -6,10 +6,9 @@ from typing import Any
 
 import pytest
 
-from thoughttrace.core.errors import UserError
 from thoughttrace.core.record import Context
 from thoughttrace.datasets.conversation import Conversation
-from thoughttrace.datasets.prompt import parse_context, render, window
+from thoughttrace.datasets.prompt import render, window
 from thoughttrace.datasets.samples import record_to_sample
 
 
@@ -118,10 +117,3 @@ def test_hindsight_is_after_the_next_user_message(make_conversation: Callable[..
         told[written[17:19]] = Conversation.model_validate(record).hindsight(1)
     assert told == {"59": False, "01": True}
     assert Conversation.model_validate(record).hindsight(3) is None
-
-
-def test_an_unknown_context_is_said() -> None:
-    with pytest.raises(
-        UserError, match="context=all: no such context; choose from message, history, lookahead, profile"
-    ):
-        parse_context("all")

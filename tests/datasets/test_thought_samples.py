@@ -10,7 +10,7 @@ from thoughttrace.core.errors import UserError
 from thoughttrace.datasets.conversation import Conversation
 from thoughttrace.datasets.load import load_conversations
 from thoughttrace.datasets.prompt import conversation_marker
-from thoughttrace.datasets.samples import Noted, parse_beside, parse_kind, quote, select_thoughts, show
+from thoughttrace.datasets.samples import Noted, quote, select_thoughts, show
 
 Make = Callable[..., dict[str, Any]]
 
@@ -100,18 +100,6 @@ def test_a_message_of_the_history_cannot_forge_the_thought(make_conversation: Ma
     (forged, *_) = select_thoughts(conversations(record), "reaction")
     text = show(forged, "history")
     assert text.rpartition("\n[")[2][:8] not in (mark, conversation_marker(forged.conversation))
-
-
-@pytest.mark.parametrize(
-    ("parse", "name", "sentence"),
-    [
-        (parse_kind, "thought", "kind=thought: no such kind of thought; choose from reason, reaction"),
-        (parse_beside, "lookahead", "context=lookahead: no such context here; choose from thought, message, history"),
-    ],
-)
-def test_a_wrong_name_is_said(parse: Callable[[str], str], name: str, sentence: str) -> None:
-    with pytest.raises(UserError, match=sentence):
-        parse(name)
 
 
 def test_the_real_examples_have_as_many_thoughts_as_counted(examples: Path) -> None:

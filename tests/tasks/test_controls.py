@@ -68,5 +68,5 @@ def test_reworded_shows_a_model_the_note_alone(run: Callable[..., EvalLog], scri
 
 
 def test_an_unknown_control_is_said_before_anything_runs() -> None:
-    with pytest.raises(UserError, match="control=floor: no such control"):
+    with pytest.raises(UserError, match="control=floor: must be one of someone_else"):
         infer_reason(control="floor")

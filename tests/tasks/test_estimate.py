@@ -169,7 +169,7 @@ ASK = ["infer_reason", "--model", MODEL, "--grader", JUDGE]
         ([*ASK, "-T", "context"], "-T context: give KEY=VALUE"),
         ([*ASK, "-T", "users=many"], "-T users=many: Input should be a valid integer"),
         ([*ASK, "-T", "users=0"], "users=0: must be 1 or more."),
-        ([*ASK, "-T", "context=all"], "context=all: no such context"),
+        ([*ASK, "-T", "context=all"], "context=all: must be one of message"),
         ([*ASK, "-T", "data=gone.jsonl"], "gone.jsonl: no such file or folder"),
         ([*ASK[:3], "--grader", MODEL], f"Nobody would judge {MODEL}"),
         (ASK[:3], f"Nobody would judge {MODEL}"),

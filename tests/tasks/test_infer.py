@@ -97,7 +97,7 @@ def test_bad_lines_are_named_in_the_log(
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ({"context": "everything"}, "context=everything: no such context"),
+        ({"context": "everything"}, "context=everything: must be one of message, history"),
         ({"types": "scope_fit"}, "types=scope_fit: no such type of reason"),
         ({"users": 0}, "users=0: must be 1 or more"),
         ({"max_context_words": 0}, "max_context_words=0: must be 1 or more"),

@@ -92,7 +92,7 @@ def test_inspect_lists_the_tasks(inspect: Callable[..., Any], root: Path) -> Non
             "The judge is the evaluated model itself (canned/a): bind another",
         ),
         ((*JUDGED, "-T", "data=gone.jsonl"), "gone.jsonl: no such file or folder"),
-        ((*JUDGED, "-T", "context=all"), "context=all: no such context"),
+        ((*JUDGED, "-T", "context=all"), "context=all: must be one of message"),
         ((*JUDGED, "-T", "data=bad.jsonl"), "bad.jsonl, line 1: is not valid JSON"),
     ],
 )

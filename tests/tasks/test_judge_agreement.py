@@ -89,7 +89,7 @@ def test_the_judge_is_asked_what_a_real_judge_is_asked(tmp_path: Path, scripted:
     score = (sample.scores or {})["probe"]
     assert score.metadata
     assert score.metadata["vote"]["judge"] == "scripted/judge"
-    assert score.metadata["vote"]["prompt_hash"] == rubric_hash(kind, True)
+    assert score.metadata["vote"]["rubric_hash"] == rubric_hash(kind, True)
     value = score.as_dict()
     assert (value["within"], value["rating"]) == (1, 3)
     assert isinstance(value["injected"], float)

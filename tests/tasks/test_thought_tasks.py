@@ -180,7 +180,7 @@ def test_bad_lines_are_named_and_a_wrong_argument_is_said(
         task(data=path)
     assert len((task(data=path, skip_bad=True).metadata or {})["data_skipped"]) == 1
     for arguments, sentence in (
-        ({"kind": "thought"}, "kind=thought: no such kind"),
+        ({"kind": "thought"}, "kind=thought: must be one of reason, reaction"),
         ({"types": "scope_fit"}, "types=scope_fit: no such type of reason"),
         ({"users": 0}, "users=0: must be 1 or more"),
         ({"data": "nowhere.jsonl"}, r"nowhere\.jsonl: no such file or folder"),
@@ -190,7 +190,7 @@ def test_bad_lines_are_named_and_a_wrong_argument_is_said(
 
 
 def test_classify_refuses_a_context_it_has_not() -> None:
-    with pytest.raises(UserError, match="context=profile: no such context here"):
+    with pytest.raises(UserError, match="context=profile: must be one of thought, message"):
         classify_thought(context="profile")
     with pytest.raises(UserError, match="max_context_words=0: must be 1 or more"):
         classify_thought(context="history", max_context_words=0)

@@ -1,60 +1,59 @@
-"""`thoughttrace fetch`: the released conversations, and how they compare with what is published of them."""
+"""`thoughttrace fetch`: the released conversations, downloaded, verified and counted."""
 
 import click
 from rich.console import Console
 from rich.table import Table
 
-from thoughttrace.core.cache_dir import sha256
-from thoughttrace.datasets.counts import census
-from thoughttrace.datasets.hub import (
-    FILE,
-    PUBLISHED,
-    REPOSITORY,
-    REVISION,
-    SECOND_HAND_SHA256,
-    download,
-    published_differences,
-)
-from thoughttrace.datasets.load import load_conversations
-
 
 @click.command()
-@click.option("--revision", default=REVISION, help="A commit, branch or tag instead of the pinned commit.")
-def fetch(revision: str) -> None:
-    """Download the released conversations once, verify them, and compare their totals with the published ones.
+@click.option(
+    "--revision",
+    help="Commit, branch or tag of the dataset.  [default: the commit that this version of thoughttrace is pinned to]",
+)
+def fetch(revision: str | None) -> None:
+    """Download the released conversations, verify them, and compare their counts with the published ones.
 
-    They are then used as `-T data=hub`, without a network. They are kept in Hugging Face's cache (HF_HOME).
+    Tasks and commands then find them as `hub` (`-T data=hub`), without a network. They are stored in Hugging Face's
+    cache (HF_HOME).
     """
+    # Imported here: they import Inspect, which takes two seconds that --help would have to wait for.
+    from thoughttrace.core.cache_dir import sha256  # noqa: PLC0415
+    from thoughttrace.datasets.counts import census  # noqa: PLC0415
+    from thoughttrace.datasets.hub import (  # noqa: PLC0415
+        FILE,
+        PUBLISHED,
+        REPOSITORY,
+        REVISION,
+        download,
+        published_differences,
+    )
+    from thoughttrace.datasets.load import load_conversations  # noqa: PLC0415
+
+    revision = revision or REVISION
     path = download(revision)
-    commit, checksum = path.parent.name, sha256(path)
+    commit = path.parent.name
     console = Console(highlight=False, soft_wrap=True)
     for name, value in {
         "path": str(path),
         "dataset": REPOSITORY,
         "revision": commit if commit == revision else f"{commit} ('{revision}')",
         "size": f"{path.stat().st_size:,} bytes",
-        "sha256": f"{checksum} (verified: the file is the one that the Hub states)",
+        "sha256": f"{sha256(path)} (verified: equals the checksum that the Hub states)",
     }.items():
         console.print(f"{name:<9} {value}", markup=False)
-    if commit == REVISION and checksum != SECOND_HAND_SHA256:
-        console.print(f"Note: a checksum of this file known to us second-hand differs: {SECOND_HAND_SHA256}.")
     loaded = load_conversations(path, skip_bad=True)
-    counted = census(loaded.conversations)
-    found = {name: int(getattr(counted, name)) for name in PUBLISHED}
-    console.print(_table(found))
-    for sentence in published_differences(found):
-        console.print(sentence)
-    if loaded.skipped:
-        console.print(f"{len(loaded.skipped)} lines of {FILE} cannot be used and are not counted:")
-    for line in loaded.skipped:
-        console.print(line, markup=False)
-
-
-def _table(found: dict[str, int]) -> Table:
-    table = Table("", "found", "published", "difference")
+    counts = census(loaded.conversations)
+    totals = {name: int(getattr(counts, name)) for name in PUBLISHED}
+    table = Table("", "downloaded", "published", "difference")
     for column in table.columns[1:]:
         column.justify = "right"
-    for name, count in PUBLISHED.items():
-        difference = found[name] - count
-        table.add_row(name, f"{found[name]:,}", f"{count:,}", f"{difference:+,}" if difference else "none")
-    return table
+    for name, published in PUBLISHED.items():
+        difference = totals[name] - published
+        table.add_row(name, f"{totals[name]:,}", f"{published:,}", f"{difference:+,}" if difference else "none")
+    console.print(table)
+    for sentence in published_differences(totals):
+        console.print(sentence)
+    if loaded.skipped:
+        console.print(f"{len(loaded.skipped)} unusable lines of {FILE} are not counted:")
+    for line in loaded.skipped:
+        console.print(line, markup=False)

@@ -91,3 +91,13 @@ LABEL = "published, Jin et al. 2026"
 def agreement(kind: Kind) -> float:
     """Return the published mean agreement, 1–5, over three models."""
     return {"reason": 2.93, "reaction": 2.54}[kind]
+
+
+def next_message() -> dict[str, dict[str, float]]:
+    """Return the published mean similarity, 0–100, by model, with the history alone and with the user's thoughts."""
+    return {
+        "GPT": {"none": 21.4, "both": 27.4},
+        "Gemini": {"none": 22.1, "both": 28.9},
+        "Opus": {"none": 21.3, "both": 35.5},
+        "mean of 3 models": {"none": 21.6, "both": 30.6},
+    }

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, get_args
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -62,6 +62,13 @@ users' thoughts in their places; a model's inferences there."""
 
 After = Literal["thought", "reaction"]
 """Which messages are predicted: those after any thought on what is shown, or right after a reaction."""
+
+KINDS: tuple[Kind, ...] = get_args(Kind)
+CONTEXTS: tuple[Context, ...] = get_args(Context)
+THOUGHT_CONTEXTS: tuple[ThoughtContext, ...] = get_args(ThoughtContext)
+CONTROLS: tuple[Control, ...] = get_args(Control)
+ARMS: tuple[Arm, ...] = get_args(Arm)
+AFTERS: tuple[After, ...] = get_args(After)
 
 # ---- reasons
 
@@ -301,6 +308,8 @@ class NextMessageMetadata(PromptMetadata):
 
     columns = ("conversation", "message_index", "hindsight", "note_words", "not_inferred")
 
+    kind: Literal["message"] = "message"
+    """In the place of a kind of thought."""
     notes_shown: int = 0
     note_words: int = 0
     not_inferred: int = 0
@@ -467,6 +476,12 @@ def task_of(name: str) -> TaskSpec | None:
         name: As the log writes it, with or without its package: `thoughttrace/infer_reason`.
     """
     return TASKS.get(name.rpartition("/")[2])
+
+
+def answered_metadata(metadata: Mapping[str, Any]) -> InferenceMetadata | NextMessageMetadata:
+    """Read the metadata of a sample of a judged task, whichever it is."""
+    model = NextMessageMetadata if metadata.get("kind") == "message" else InferenceMetadata
+    return model.model_validate(metadata)
 
 
 def run_metadata(metadata: Mapping[str, Any] | None) -> RunMetadata:

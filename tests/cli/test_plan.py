@@ -56,7 +56,7 @@ def test_what_a_budget_tells() -> None:
     assert done.exit_code == 0, done.output
     told = f"± {half_width(RATINGS, 250):.3f}, and detect a difference of "
     told += f"{detectable(Assumptions(DIFFERENCES.sd, 0.0, (4,)), 250, 0.8):.3f}"
-    assert f"1,000 samples of 250 users of a model tell its mean to {told}" in done.output
+    assert f"1,000 samples of 250 users estimate a model's mean within {told}" in done.output
 
 
 def test_it_says_when_the_published_dataset_is_too_small() -> None:
@@ -79,7 +79,7 @@ def test_a_pilot_tells_what_is_assumed(run_task: Callable[..., EvalLog], tmp_pat
     assert f"{known.mean().samples(users):,} samples of {users:,} users" in done.output
     assert "stated" not in done.output
     assert "from SD and correlation" in plan(logs, "--difference", "0.2", **nothing | {"sd": "1"}).output
-    assert "hold no reactions, only reasons" in plan(logs, "--samples", "100", kind="reaction").output
+    assert "contain no reactions, only reasons" in plan(logs, "--samples", "100", kind="reaction").output
     run_task(kind="reaction")
     assert "choose with --kind reason or --kind reaction" in plan(logs, "--samples", "100").output
     assert "Pilot, reactions: " in plan(logs, "--samples", "100", kind="reaction").output
@@ -92,25 +92,35 @@ def test_a_pilot_tells_what_is_assumed(run_task: Callable[..., EvalLog], tmp_pat
 @pytest.mark.parametrize(
     ("arguments", "stated", "sentence"),
     [
-        ([], {}, "exactly one of --half-width, --difference and --samples"),
+        ([], {}, "pass exactly one of --half-width, --difference and --samples"),
         (["--samples", "9", "--half-width", "1"], {}, "exactly one of --half-width, --difference and --samples"),
-        (["--samples", "9"], {"sd": None, "icc": None, "per_user": None}, "needs the logs of a pilot, or --sd, --icc"),
-        (["--samples", "9"], {"icc": None}, "add --icc."),
-        (["--difference", "0.1"], {}, "needs the correlation of two models' ratings: add --correlation, or give pilot"),
-        (["--samples", "7"], {}, "7 samples is too small for two users, who have 8: raise --samples or lower"),
-        (["--half-width", "0"], {}, "A half-width of 0 cannot be reached: ask for one above 0."),
-        (["--half-width", "nan"], {}, "A half-width of nan cannot be reached"),
+        (
+            ["--samples", "9"],
+            {"sd": None, "icc": None, "per_user": None},
+            "--sd and --icc and --per-user missing: a plan",
+        ),
+        (["--samples", "9"], {"icc": None}, "--icc missing: a plan needs the logs of a pilot, or --sd, --icc"),
+        (["--difference", "0.1"], {}, "needs the correlation of two models' ratings: pass --correlation, or the logs"),
+        (["--samples", "7"], {}, "two users, who have 8 samples (got 7). Raise --samples, or lower --per-user."),
+        (["--half-width", "0"], {}, "--half-width must be above 0 (got 0)."),
+        (["--half-width", "nan"], {}, "--half-width must be above 0 (got nan)."),
         (["--half-width", "0.0001"], {}, "more than 1,000,000 users: ask for less."),
-        (["--difference", "-1"], {"correlation": "0"}, "A difference of -1 cannot be detected: ask for one above 0."),
-        (["--difference", "1"], {"correlation": "1"}, "A correlation of 1 cannot be planned with: state one from -1"),
-        (["--difference", "1"], {"correlation": "0", "power": "1"}, "A power of 1 cannot be planned for: ask for one"),
-        (["--difference", "1"], {"correlation": "0", "power": "0.05"}, "ask for one above 0.05 (1 - level) and below"),
-        (["--samples", "99"], {"level": "95"}, "A level of 95 cannot be: state one between 0 and 1, such as 0.95."),
-        (["--samples", "99"], {"icc": "1.1"}, "An intraclass correlation of 1.1 cannot be: state one from 0 to 1."),
-        (["--samples", "99"], {"correlation": "0", "icc_difference": "-0.1"}, "correlation of -0.1 cannot be"),
-        (["--samples", "99"], {"sd": "0"}, "A standard deviation of 0 cannot be: state one above 0."),
-        (["--samples", "99"], {"sd": "2.1"}, "a standard deviation of 2 at most: --sd 2.1 cannot be."),
-        (["--samples", "99"], {"per_user": "0.5"}, "Users with 0.5 samples each cannot be: state --per-user of 1"),
+        (["--difference", "-1"], {"correlation": "0"}, "--difference must be above 0 (got -1)."),
+        (["--difference", "1"], {"correlation": "1"}, "--correlation must be -1 or more and below 1 (got 1)."),
+        (
+            ["--difference", "1"],
+            {"correlation": "0", "power": "1"},
+            "--power must be above 1 - level = 0.05 and below 1 (got 1).",
+        ),
+        (["--difference", "1"], {"correlation": "0", "power": "0.05"}, "must be above 1 - level = 0.05"),
+        (["--samples", "99"], {"level": "95"}, "--level must be between 0 and 1, such as 0.95 (got 95)."),
+        (["--samples", "99"], {"icc": "1.1"}, "--icc must be from 0 to 1 (got 1.1)."),
+        (["--samples", "99"], {"correlation": "0", "icc_difference": "-0.1"}, "--icc-difference must be from 0 to 1"),
+        (["--samples", "99"], {"sd": "0"}, "--sd must be above 0 and at most 2, the most"),
+        (["--samples", "99"], {"sd": "2.1"}, "that ratings from 1 to 5 can have (got 2.1)."),
+        (["--samples", "99"], {"per_user": "0.5"}, "--per-user must be 1 or more (got 0.5)."),
+        (["--samples", "0"], {}, "--samples must be 1 or more (got 0)."),
+        (["--half-width", "inf"], {}, "--half-width must be above 0 (got inf)."),
         (["nowhere", "--samples", "99"], {}, "nowhere"),
     ],
 )

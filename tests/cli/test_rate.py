@@ -19,8 +19,7 @@ from inspect_ai.log import EvalLog
 from rich.console import Console
 
 from thoughttrace.analysis.runs import read_runs
-from thoughttrace.cli.questions import Texts, questions
-from thoughttrace.cli.rating_screen import _page, human_rubric
+from thoughttrace.cli.rating_screen import Texts, _page, human_rubric, questions_for
 
 Runner = Callable[..., EvalLog]
 Records = list[dict[str, Any]]
@@ -41,7 +40,7 @@ class Terminal:
     def start(self, *options: str) -> None:
         # A server that was told to end still holds its socket for a moment.
         self.socket = f"{self.sockets}/{uuid4()}"
-        command = [sys.executable, "-m", "thoughttrace.cli.main", "rate", "logs", "--rater", "ann", *options]
+        command = [sys.executable, "-m", "thoughttrace", "rate", "logs", "--rater", "ann", *options]
         size = ("-x", "100", "-y", "40")
         self.tmux("-f", os.devnull, "new-session", "-d", *size, "-c", str(self.folder), *command)
         self.tmux("set-option", "-g", "remain-on-exit", "on")
@@ -159,11 +158,13 @@ def test_the_order_is_the_raters_and_a_limit_is_everybodys(run_task: Runner, tmp
         for model in ("a", "b"):
             run_task(kind=kind, model=model)
     runs = read_runs([str(tmp_path / "logs")]).counted
-    ann, again, bob = (questions(runs, rater, 0, 20) for rater in ("ann", "ann", "bob"))
+    ann, again, bob = (questions_for(runs, rater, 0, 20) for rater in ("ann", "ann", "bob"))
     assert [q.key for q in ann] == [q.key for q in again] != [q.key for q in bob]
-    assert {q.key for q in ann} == {q.key for q in bob} != {q.key for q in questions(runs, "ann", 1, 20)}
-    assert [q.key for q in questions(runs[::-1], "ann", 0, None)] == [q.key for q in questions(runs, "ann", 0, None)]
-    everything = questions(runs, "ann", 0, None)
+    assert {q.key for q in ann} == {q.key for q in bob} != {q.key for q in questions_for(runs, "ann", 1, 20)}
+    assert [q.key for q in questions_for(runs[::-1], "ann", 0, None)] == [
+        q.key for q in questions_for(runs, "ann", 0, None)
+    ]
+    everything = questions_for(runs, "ann", 0, None)
     assert len({(q.kind, q.model) for q in everything[:20]}) == 4
 
 
@@ -171,4 +172,4 @@ def test_what_several_models_wrote_is_asked_once(run_task: Runner, tmp_path: Pat
     run_task(folder="one")
     run_task(folder="two")
     runs = [read_runs([str(tmp_path / folder)]).counted[0] for folder in ("one", "two")]
-    assert len(questions(runs, "ann", 0, None)) == len(questions(runs[:1], "ann", 0, None))
+    assert len(questions_for(runs, "ann", 0, None)) == len(questions_for(runs[:1], "ann", 0, None))

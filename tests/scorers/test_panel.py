@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 from inspect_ai import eval as inspect_eval
-from inspect_ai._util.error import PrerequisiteError
-from inspect_ai._util.exception import TerminateSampleError
-from inspect_ai.model import ChatMessageAssistant, ContentText, ModelOutput, get_model
+from inspect_ai.model import ChatMessageAssistant, ContentText, ModelName, ModelOutput, get_model
 from inspect_ai.scorer import Target
 from inspect_ai.solver import TaskState
 from inspect_ai.util import LimitExceededError
 
 from thoughttrace.analysis.headline import headline
 from thoughttrace.analysis.runs import read_runs
+from thoughttrace.core.inspect_private import PrerequisiteError, TerminateSampleError
+from thoughttrace.core.record import InferenceMetadata
 from thoughttrace.scorers import agreement as agreement_module
 from thoughttrace.scorers.agreement import agreement
 from thoughttrace.tasks.infer_reason import infer_reason
@@ -42,9 +42,11 @@ def score(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
 
     def score(panel: list[Any], output: ModelOutput | None = None, **metadata: Any) -> Any:
         monkeypatch.setattr(agreement_module, "judges", lambda *choices: panel)
-        said = output or ModelOutput.from_content("m", "I wanted it.")
-        known = {"kind": "reason", "message": "the message", **metadata}
-        state = TaskState("m", "s", 1, "input", [], target=Target("the note"), output=said, metadata=known)
+        sample = InferenceMetadata(user="u", conversation="c", message_index=0, kind="reason", message="the message")
+        state = TaskState(
+            ModelName("scripted/m"), "s", 1, "input", [], target=Target("the note"),
+            output=output or ModelOutput.from_content("m", "I wanted it."), metadata=sample.to_log() | metadata,
+        )  # fmt: skip
         return asyncio.run(agreement()(state, Target("the note")))  # type: ignore[arg-type]
 
     return score

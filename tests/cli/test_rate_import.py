@@ -41,7 +41,7 @@ def test_ratings_made_elsewhere_are_added(run_task: Runner, tmp_path: Path, form
     assert [json.loads(line)["id"] for line in output.read_text().splitlines()] == [row["id"] for row in given]
     again = rate(str(tmp_path / "logs"), "-o", str(output), "--import", str(file))
     assert again.exit_code == 1
-    assert again.output.count("has rated this inference before (already in the ratings file)") == 3
+    assert again.output.count("ann has already rated this inference (in the ratings file)") == 3
     assert len(output.read_text().splitlines()) == 3
 
 
@@ -60,11 +60,11 @@ def test_what_cannot_be_imported_is_told_by_line_and_nothing_is(run_task: Runner
     for sentence in (
         "line 2: the rating '6' is not 1, 2, 3, 4 or 5.",
         "line 3: the logs hold no rated reason sample 'nobody/m00/reason'.",
-        "line 4: ann has rated this inference before (line 1).",
-        "line 5: the logs hold no inference of 'x/y' on it, only of scripted/m.",
-        "line 6: is no JSON object.",
-        "line 7: holds no id, model, rater, rating (needed are kind, id, model, rater, rating).",
-        "line 8: the logs hold no epoch '2' of it.",
+        "line 4: ann has already rated this inference (line 1).",
+        "line 5: the logs hold no inference by 'x/y' for this sample, only by scripted/m.",
+        "line 6: not a JSON object.",
+        "line 7: id, model, rater, rating missing (required: kind, id, model, rater, rating).",
+        "line 8: the logs hold no epoch '2' of this sample.",
         "line 9: the rating '4.0' is not",
     ):
         assert sentence in done.output
@@ -76,8 +76,8 @@ def test_mistakes_are_one_sentence(run_task: Runner, tmp_path: Path) -> None:
     logs = str(tmp_path / "logs")
     run_task(limit=2)
     for words, sentence in {
-        (logs,): "A rating needs a rater: state who you are with --rater NAME.",
-        (logs, "--rater", "ann"): "Rating needs a terminal",
+        (logs,): "--rater is required: pass your name or a pseudonym.",
+        (logs, "--rater", "ann"): "rating needs an interactive terminal",
         (logs, "--import", str(tmp_path / "absent.csv")): "absent.csv: cannot be read",
         (str(tmp_path / "nowhere"), "--import", "x.csv"): "no such log file or folder",
     }.items():

@@ -13,14 +13,14 @@ from inspect_ai import eval as inspect_eval
 from inspect_ai import score as inspect_score
 from inspect_ai.log import read_eval_log, write_eval_log
 
-from thoughttrace.analysis import judges
-from thoughttrace.analysis.report import write_report
-from thoughttrace.analysis.runs import read_runs
+from thoughttrace.analysis.chapters import judges
+from thoughttrace.analysis.chapters.comparison import compare
+from thoughttrace.analysis.page.table import Section
+from thoughttrace.analysis.read.evidence import Evidence
+from thoughttrace.analysis.read.runs import Runs, read_runs
 from thoughttrace.analysis.stats.intervals import cluster_mean
-from thoughttrace.analysis.votes import repeated, votes
 from thoughttrace.scorers.agreement import agreement
 from thoughttrace.tasks.infer_reason import infer_reason
-from thoughttrace.tasks.judge_agreement import judge_agreement
 
 
 def made(seed: int = 0, judge_names: tuple[str, ...] = ("x/claude-1", "x/gpt-1", "x/gemini-1")) -> pd.DataFrame:
@@ -43,7 +43,7 @@ def made(seed: int = 0, judge_names: tuple[str, ...] = ("x/claude-1", "x/gpt-1",
 
 def test_severity_and_adjusted_means_are_the_additive_models() -> None:
     table = made()
-    severity, adjusted = judges.severity(table)
+    severity, adjusted = (pd.DataFrame(rows) for rows in judges.severity(table))
     groups = {"groups": pd.factorize(table["user"])[0]}
     fit = smf.ols("rating ~ C(model) + C(judge, Sum)", table).fit(cov_type="cluster", cov_kwds=groups, use_t=True)
     names = sorted(table["judge"].unique())
@@ -52,7 +52,7 @@ def test_severity_and_adjusted_means_are_the_additive_models() -> None:
     low, high = fit.conf_int().loc[f"C(judge, Sum)[S.{names[0]}]"]
     assert (row["severity"], row["lower"], row["upper"]) == pytest.approx((-first, -high, -low), abs=1e-9)
     assert severity["severity"].sum() == pytest.approx(0, abs=1e-9)
-    assert severity.loc[severity["severity"].idxmax(), "judge"] == "x/gpt-1"
+    assert severity.set_index("judge")["severity"].idxmax() == "x/gpt-1"
     base = adjusted.set_index("model").loc["y/claude-9"]
     assert base["adjusted"] == pytest.approx(fit.params["Intercept"], abs=1e-9)
     assert (base["lower"], base["upper"]) == pytest.approx(tuple(fit.conf_int().loc["Intercept"]), abs=1e-9)
@@ -60,7 +60,7 @@ def test_severity_and_adjusted_means_are_the_additive_models() -> None:
 
 def test_self_preference_is_what_a_judge_gives_its_own_beyond_the_others() -> None:
     table = made()
-    found = judges.self_preference(table).set_index("judge")
+    found = pd.DataFrame(judges.self_preference(table)).set_index("judge")
     wide = table.pivot_table(index=["id", "model"], columns="judge", values="rating")
     excess = wide["x/claude-1"] - wide[["x/gpt-1", "x/gemini-1"]].mean(axis=1)
     sides = excess.unstack("model").dropna()
@@ -71,18 +71,30 @@ def test_self_preference_is_what_a_judge_gives_its_own_beyond_the_others() -> No
         (expected.estimate, expected.lower, expected.upper), abs=1e-12
     )
     assert row["lower"] > 0
-    assert found.loc["x/gpt-1", "note"].startswith("rates none of its family")
+    assert str(found.loc["x/gpt-1", "note"]).startswith("no pair to compare: ")
+    assert pd.isna(found.loc["x/gpt-1", "preference"])
 
 
 def test_noise_is_the_pooled_spread_of_repeats() -> None:
     table = pd.DataFrame({
         "kind": "reason", "judge": "j", "unit": list("aabbcc"), "user": list("uuvvww"), "rating": [1, 3, 2, 2, 4, 5.0],
     })  # fmt: skip
-    row = repeated(table).squeeze()
-    assert row["sd_within"] == pytest.approx(np.sqrt((2 + 0 + 0.5) / 3))
+    (row,) = judges.noise(table)
+    assert row.sd_within == pytest.approx(np.sqrt((2 + 0 + 0.5) / 3))
     error = cluster_mean([2, 2, 4.5], ["u", "v", "w"]).standard_error
-    assert row["share"] == pytest.approx((2.5 / 3) / 2 / 3 / error**2)
-    assert repeated(table.drop_duplicates("unit")).empty
+    assert row.share == pytest.approx((2.5 / 3) / 2 / 3 / error**2)
+    assert (row.inferences, row.repeats) == (3, 2)
+    assert row.advice.startswith("without any judge noise the interval would be")
+    assert judges.noise(table.drop_duplicates("unit")) == []
+
+
+def test_noise_has_no_share_of_an_unknown_variance() -> None:
+    """With one user nothing is known about the variance of the judge's mean: not even that it is all noise."""
+    table = pd.DataFrame({"kind": "reason", "judge": "j", "unit": list("aabb"), "user": "u", "rating": [1, 3, 2, 2.0]})
+    (row,) = judges.noise(table)
+    assert row.sd_within == pytest.approx(1)
+    assert np.isnan(row.share)
+    assert row.advice == ""
 
 
 @pytest.fixture
@@ -114,14 +126,14 @@ def test_a_panel_and_a_rescored_log_give_all_their_votes(
     )  # fmt: skip
     (run,) = read_runs([log.location]).counted
     assert run.judge == "scripted/claude-j, scripted/gpt-j"
-    table = votes([run])
+    table = judges.votes([run])
     counts = table.groupby("judge").size()
     assert counts["scripted/claude-j"] == 2 * len(run.rows)
     assert 0 < counts["scripted/gpt-j"] < 2 * len(run.rows)
     # Votes that failed cost nothing but themselves: the sample's score is the mean of the judges' means.
-    assert run.rows["agreement"].notna().all()
+    assert run.rows["score"].notna().all()
     means = table.groupby(["id", "judge"])["rating"].mean().groupby("id").mean()
-    assert run.rows.set_index("id")["agreement"].to_dict() == pytest.approx(means.to_dict())
+    assert run.rows.set_index("id")["score"].to_dict() == pytest.approx(means.to_dict())
 
     rescored = inspect_score(
         read_eval_log(log.location), agreement(), action="append", display="none",
@@ -131,27 +143,24 @@ def test_a_panel_and_a_rescored_log_give_all_their_votes(
     found = read_runs([log.location])
     assert [run.judge for run in found.counted] == ["scripted/claude-j, scripted/gpt-j", "scripted/gemini-j"]
     assert found.left_out == []
-    everyone = votes(found.counted)
+    everyone = judges.votes(found.counted)
     assert everyone["unit"].nunique() == len(run.rows)
     assert set(everyone["judge"]) == {"scripted/claude-j", "scripted/gpt-j", "scripted/gemini-j"}
-    tables = write_report(found, tmp_path / "report")
-    assert {section.name for section in tables.judges} >= {"by_judge", "reliability", "severity", "noise"}
-    compared = tables.comparisons
-    assert compared["by"].tolist() == ["judge"]
+    sections = {section.name: section for section in judges.chapter(Evidence(found)).filled}
+    assert set(sections) == {"by_judge", "reliability", "severity", "adjusted", "preference", "judge_repeat_noise"}
+    assert len(sections["by_judge"].rows) == 3
+    assert {row.by for row in compare(found.counted, "judge")[0]} == {"judge"}
 
 
-def test_a_judges_card_stands_in_the_report(
-    tmp_path: Path, scripted: Callable[..., Any], rate: Callable[[int], Any]
-) -> None:
-    judge = scripted("j", rate(3))
-    for task, model, roles in ((infer_reason(users=3), scripted("m", lambda _: "guess"), {"grader": judge}),
-                               (judge_agreement(per_family=2), judge, None)):  # fmt: skip
-        (log,) = inspect_eval(task, model=model, model_roles=roles, log_dir=str(tmp_path / "logs"), display="none")
-        assert log.status == "success"
-    found = read_runs([str(tmp_path / "logs")])
-    assert (len(found.counted), found.left_out) == (1, [])
-    (section,) = (s for s in write_report(found, tmp_path / "report").judges if s.name == "cards")
-    assert {row["Judge"] for row in section.rows} == {"scripted/j"}
-    assert section.rows[0]["Probes"] == "all"
-    assert "injection" in (tmp_path / "report/cards.md").read_text()
-    assert found.left_out == []
+def test_without_votes_there_is_no_chapter() -> None:
+    chapter = judges.chapter(Evidence(Runs()))
+    assert (chapter.filled, chapter.intro) == ([], "")
+
+
+def test_tables_show_signs_intervals_and_reasons() -> None:
+    table = made()
+    (severe,) = (row for row in judges.severity(table)[0] if row.judge == "x/gpt-1")
+    section = Section("severity", "Severity", [severe], judges.SEVERITY_COLUMNS)
+    assert section.table.cells()[0][2] == f"{severe.severity:+.2f}"
+    shown = Section("preference", "Preference", judges.self_preference(table), judges.PREFERENCE_COLUMNS).table.cells()
+    assert [row[4] for row in shown if row[1] != "x/claude-1"] == ["no pair to compare"] * 2

@@ -42,6 +42,7 @@ CHAPTERS: tuple[Callable[[Evidence], Chapter], ...] = (
     thought_ratings.informativeness,
     conversation_labels.chapter,
     methods.chapter,
+    methods.sources,
 )
 """The chapters, in the order in which they are shown; one that has nothing to show is left out."""
 

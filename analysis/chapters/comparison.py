@@ -117,14 +117,19 @@ RANK_COLUMNS = [
 ]
 
 
+_INTRO = (
+    "Paired differences on the samples that both scored, clustered by user; p adjusted by Holm over all pairs of a "
+    f"kind that differ in the same thing. Shaded: p (Holm) below {LEVEL}. A wins where it is rated higher."
+)
+
+
 def chapter(evidence: Evidence) -> Chapter:
     """Write the comparisons by model, context, judge and prompt."""
     pairs = [row for by in BYS if by != "date" for row in compare(evidence.runs.models, by)[0]]
     return Chapter(
         "comparisons",
         "Comparisons",
-        "Paired differences on the samples that both scored, clustered by user; p adjusted by Holm over all pairs of a "
-        f"kind that differ in the same thing. Shaded: p (Holm) below {LEVEL}. A wins where it is rated higher.",
+        _INTRO if pairs else "",
         [
             Section(
                 "ranking", "Ranks", ranking(pairs), RANK_COLUMNS,
@@ -137,7 +142,7 @@ def chapter(evidence: Evidence) -> Chapter:
                 paper=True,
                 terminal=True,
             ),
-        ] if pairs else [],
+        ],
     )  # fmt: skip
 
 

@@ -135,7 +135,6 @@ def chapter(evidence: Evidence) -> Chapter:
     if not related and not topics:
         return Chapter("conversations", "Conversations", "")
     relations, domains = shares(related, "relation"), shares(topics, "domain")
-    subtopics = [row for row in shares(topics, "subtopic") if row.count]
     return Chapter(
         "conversations",
         "Conversations",
@@ -156,10 +155,7 @@ def chapter(evidence: Evidence) -> Chapter:
                 terminal=True,
             ),
             Section(
-                "conversations_subtopics", "Subtopics",
-                sorted(subtopics, key=lambda row: (row.model, -row.count)),
-                SUBTOPIC_COLUMNS,
-                f"{len(SUBTOPICS)} subtopics are defined; those that no conversation has are left out. {_INTERVALS}",
+                "conversations_subtopics", "Subtopics", shares(topics, "subtopic"), SUBTOPIC_COLUMNS, _INTERVALS,
             ),
             Section(
                 "conversations_labellers", "How far labellers agree", labellers(related, topics), LABELLERS_COLUMNS,

@@ -59,21 +59,23 @@ RUN_COLUMNS = [
 
 
 def chapter(evidence: Evidence) -> Chapter:
-    """Write the methods paragraph, the runs, and the logs left out."""
+    """Write the methods paragraph."""
+    return Chapter("methods", "Methods", methods(evidence.runs) if evidence.runs.models else "")
+
+
+def sources(evidence: Evidence) -> Chapter:
+    """Write which runs count, and which logs do not and why."""
     runs = evidence.runs
+    left_out = [LeftOutRow(sentence) for sentence in runs.left_out]
     return Chapter(
-        "methods",
-        "Methods",
-        methods(runs) if runs.models else "",
+        "sources",
+        "Where the numbers come from",
+        "",
         [
-            Section("runs", "Where the numbers come from", [_row(run) for run in runs.counted], RUN_COLUMNS),
-            Section(
-                "left_out", "Logs left out", [LeftOutRow(sentence) for sentence in runs.left_out],
-                [text("Log and reason", "reason")],
-                terminal=True,
-            ),
+            Section("runs", "Runs that count", [_row(run) for run in runs.counted], RUN_COLUMNS),
+            Section("left_out", "Logs left out", left_out, [text("Log and reason", "reason")]),
         ],
-    )  # fmt: skip
+    )
 
 
 def _row(run: Run) -> RunRow:

@@ -37,4 +37,7 @@ def holm_by_family(p_values: Sequence[float], families: Sequence[Hashable]) -> l
         n adjusted p-values; NaN where there was none.
     """
     values = pd.Series(p_values, dtype=float)
-    return list(values.groupby(list(families), sort=False).transform(holm)) if len(values) else []
+    # pandas takes a list of tuples for several keys: number the families instead.
+    numbers = {family: number for number, family in enumerate(dict.fromkeys(families))}
+    grouped = values.groupby([numbers[family] for family in families], sort=False)
+    return list(grouped.transform(holm)) if len(values) else []

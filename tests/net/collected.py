@@ -267,7 +267,7 @@ def prompts(name: str, scripted: Any, folder: Path) -> dict[str, Any]:
                 "metadata": json.loads(json.dumps(sample.metadata)),
                 "scores": {
                     scorer: {"value": score.value, "answer": score.answer,
-                             "rubric_hash": (score.metadata or {}).get("prompt_hash")}
+                             "rubric_hash": (score.metadata or {}).get("rubric_hash")}
                     for scorer, score in (sample.scores or {}).items()
                 },
             }
@@ -291,9 +291,9 @@ def _packages() -> dict[str, list[str]]:
 
 def _forget_caches() -> None:
     """Prompts are marked by what earlier ones left in the provider's cache: begin without. Adapt to moved names."""
-    from thoughttrace.tasks import cached
+    from thoughttrace.models import prompt_cache
 
-    cached._seen.clear()
+    prompt_cache._seen.clear()
 
 
 def _messages(messages: Any) -> list[dict[str, Any]]:
@@ -315,21 +315,25 @@ def _schema(config: Any) -> Any:
 
 def planned() -> dict[str, Any]:
     """The figures of a pilot, and what they plan, with every digit."""
-    from thoughttrace.analysis.assumptions import Figures, even, pilot
-    from thoughttrace.analysis.planning import (
+    from thoughttrace.analysis.read.runs import INFERENCE, read_runs
+    from thoughttrace.analysis.stats.power import (
+        Figures,
         detectable,
+        even,
         half_width,
+        pilot,
         power,
         users_for_difference,
         users_for_half_width,
         users_within,
     )
-    from thoughttrace.analysis.runs import read_runs
+    from thoughttrace.cli.plan import _ratings
 
     found: dict[str, Any] = {}
-    kinds = {kind: [run for run in read_runs([str(LOGS / "versions/new")]).counted if run.kind == kind]
+    counted = read_runs([str(LOGS / "versions/new")], INFERENCE).counted
+    kinds = {kind: [run for run in counted if run.kind == kind]
              for kind in ("reason", "reaction")}  # fmt: skip
-    told = {kind: pilot([run.samples for run in runs]) for kind, runs in kinds.items()}
+    told = {kind: pilot(*_ratings(runs)) for kind, runs in kinds.items()}
     told["stated"] = Figures(1.1, 0.1, even(4.3), correlation=0.4)
     for name, figured in told.items():
         mean = figured.mean()
@@ -351,8 +355,8 @@ def planned() -> dict[str, Any]:
 
 def estimated() -> dict[str, Any]:
     """Requests and tokens of each model and task, whole numbers before any rounding for people."""
-    from thoughttrace.datasets.prices import our_prices
-    from thoughttrace.tasks.estimate import estimate
+    from thoughttrace.core.prices import our_prices
+    from thoughttrace.costing.workload import estimate
 
     models, judges, prices = _MODELS[1].split(","), [_MODELS[3]], our_prices()
     return {

@@ -78,4 +78,6 @@ def report(
             console.print(section.table.to_terminal(section.title, console.width))
         else:
             console.print(f"{section.title}: {len(section.rows):,} rows, in the report.", markup=False)
+    for sentence in evidence.runs.left_out:
+        console.print(f"Left out: {sentence}", markup=False)
     console.print(f"Report: {output / 'index.html'}", markup=False, soft_wrap=True)

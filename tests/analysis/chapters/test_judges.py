@@ -72,7 +72,7 @@ def test_self_preference_is_what_a_judge_gives_its_own_beyond_the_others() -> No
     )
     assert row["lower"] > 0
     assert str(found.loc["x/gpt-1", "note"]).startswith("no pair to compare: ")
-    assert pd.isna(found.loc["x/gpt-1", "preference"])
+    assert np.isnan(found["preference"]["x/gpt-1"])
 
 
 def test_noise_is_the_pooled_spread_of_repeats() -> None:

@@ -14,15 +14,15 @@ from inspect_ai.log import EvalLog, read_eval_log, write_eval_log
 from sklearn.metrics import accuracy_score, cohen_kappa_score, f1_score, precision_recall_fscore_support
 from statsmodels.stats.multitest import multipletests
 
-from thoughttrace.analysis.classified import accuracies, differences
-from thoughttrace.analysis.confused import NO_TYPE, by_type, confused
-from thoughttrace.analysis.runs import Runs, read_runs
+from thoughttrace.analysis.chapters.thought_types import NO_TYPE, accuracies, by_type, chapter, confused, differences
+from thoughttrace.analysis.page.table import Section
+from thoughttrace.analysis.read.evidence import Evidence
+from thoughttrace.analysis.read.runs import Runs, read_runs
+from thoughttrace.analysis.read.task_log import BASELINE
 from thoughttrace.analysis.stats.intervals import cluster_mean, paired_difference
-from thoughttrace.analysis.thought_logs import BASELINE, thought_logs
 from thoughttrace.core.record import TYPES
 from thoughttrace.tasks.classify_thought import classify_thought
 
-TASK = "classify_thought"
 Classify = Callable[..., EvalLog]
 
 
@@ -68,7 +68,7 @@ def classify(tmp_path: Path, scripted: Callable[..., Any], data: str) -> Classif
 
 @pytest.fixture
 def found(tmp_path: Path) -> Callable[[], Runs]:
-    return lambda: read_runs([str(tmp_path / "logs")], others=True)
+    return lambda: read_runs([str(tmp_path / "logs")])
 
 
 def replies(log: EvalLog) -> pd.DataFrame:
@@ -87,7 +87,7 @@ def replies(log: EvalLog) -> pd.DataFrame:
 
 def test_figures_equal_independent_computations(classify: Classify, found: Callable[[], Runs]) -> None:
     own = replies(classify())
-    (row,) = accuracies(thought_logs(found(), TASK)).to_dict("records")
+    (row,) = pd.DataFrame(accuracies(found().counted)).to_dict("records")
     assert (row["model"], row["kind"], row["context"]) == ("scripted/m", "reason", "thought")
     right = (own["label"] == own["answer"]).to_numpy(dtype=float)
     assert 0 < (own["answer"] == "").sum() == row["declined"]
@@ -106,8 +106,8 @@ def test_figures_equal_independent_computations(classify: Classify, found: Calla
 
 def test_each_type_and_each_confusion(classify: Classify, found: Callable[[], Runs]) -> None:
     own = replies(classify())
-    logs = thought_logs(found(), TASK)
-    table = by_type(logs).set_index("type")
+    logs = found().counted
+    table = pd.DataFrame(by_type(logs)).set_index("type")
     assert list(table.index) == list(TYPES["reason"])
     precision, recall, f1, support = precision_recall_fscore_support(
         own["label"], own["answer"], labels=list(TYPES["reason"]), zero_division=0
@@ -116,8 +116,8 @@ def test_each_type_and_each_confusion(classify: Classify, found: Callable[[], Ru
     assert table["precision"].fillna(0).to_numpy() == pytest.approx(precision)
     assert table["recall"].fillna(0).to_numpy() == pytest.approx(recall)
     assert table["f1"].fillna(0).to_numpy() == pytest.approx(f1)
-    assert math.isnan(table.loc["task_reorientation", "recall"])  # type: ignore[arg-type]
-    cells = confused(logs)
+    assert math.isnan(table["recall"]["task_reorientation"])
+    cells = pd.DataFrame(confused(logs))
     assert cells["n"].sum() == len(own)
     for cell in cells.to_dict("records"):
         answer = "" if cell["answer"] == NO_TYPE else cell["answer"]
@@ -130,7 +130,7 @@ def test_pairs_differ_in_one_thing_and_are_adjusted(classify: Classify, found: C
     a, b = replies(classify("a", right=220)), replies(classify("b", right=60))
     classify("b", right=60, context="message")
     classify("c", kind="reaction")
-    pairs = differences(thought_logs(found(), TASK))
+    pairs = pd.DataFrame(differences(found().counted))
     assert [(row["by"], row["a"], row["b"]) for row in pairs.to_dict("records")] == [
         ("context", "message", "thought"),
         ("model", "scripted/a", "scripted/b"),
@@ -147,24 +147,24 @@ def test_pairs_differ_in_one_thing_and_are_adjusted(classify: Classify, found: C
     assert pairs["p_holm"].to_numpy() == pytest.approx(multipletests(pairs["p_value"], method="holm")[1])
 
 
-def test_the_baseline_stands_beside_the_models(classify: Classify, found: Callable[[], Runs]) -> None:
+def test_the_baseline_is_compared_with_the_models(classify: Classify, found: Callable[[], Runs]) -> None:
     pytest.importorskip("onnxruntime")
     classify()
     classify(baseline=True)
-    logs = thought_logs(found(), TASK)
-    assert [header["model"] for header, _ in logs] == [BASELINE, "scripted/m"]
-    pairs = differences(logs)  # though the baseline was given no prompt
-    assert (pairs["a"].iloc[0], pairs["b"].iloc[0], len(pairs)) == (BASELINE, "scripted/m", 1)
+    logs = found().counted
+    assert [run.model for run in logs] == [BASELINE, "scripted/m"]
+    (pair,) = differences(logs)  # though the baseline was given no prompt
+    assert (pair.a, pair.b) == (BASELINE, "scripted/m")
 
 
 def test_epochs_are_replies_of_one_thought(classify: Classify, found: Callable[[], Runs]) -> None:
     log = classify(epochs=2)
     classify("other")
-    logs = thought_logs(found(), TASK)
-    row = accuracies(logs).iloc[0]
+    logs = found().counted
+    row = accuracies(logs)[0]
     own = replies(log)
-    assert (row["n"], row["samples"]) == (len(own), len(own)) == (2 * own["id"].nunique(), len(own))
-    assert differences(logs)["n"].iloc[0] == own["id"].nunique()
+    assert (row.n, row.samples) == (len(own), len(own)) == (2 * own["id"].nunique(), len(own))
+    assert differences(logs)[0].n == own["id"].nunique()
 
 
 def test_the_newest_counts_and_a_broken_log_is_named(
@@ -175,10 +175,60 @@ def test_the_newest_counts_and_a_broken_log_is_named(
     log.status = "error"
     write_eval_log(log, str(tmp_path / "logs/stopped.eval"))
     runs = found()
-    (row,) = accuracies(thought_logs(runs, TASK)).to_dict("records")
-    assert row["accuracy"] == 1
-    assert row["accuracy_note"].startswith("no spread between users")
+    (row,) = accuracies(runs.counted)
+    assert row.accuracy == 1
+    assert row.accuracy_note.startswith("no spread between users")
     assert f"{Path(older.location).name}: superseded" in "\n".join(runs.left_out)
     assert "stopped.eval: did not finish" in "\n".join(runs.left_out)
-    thought_logs(runs, TASK)
-    assert len(runs.left_out) == len(set(runs.left_out)) == 2
+    chapter(Evidence(runs))
+    assert len(runs.left_out) == 2
+
+
+def cells(section: Section) -> list[dict[str, str]]:
+    """The cells by the titles of their columns."""
+    titles = [column.title for column in section.table.filled_columns]
+    return [dict(zip(titles, row, strict=True)) for row in section.table.cells()]
+
+
+def test_the_chapter_has_tables_and_a_figure_per_kind(classify: Classify, found: Callable[[], Runs]) -> None:
+    for name in "abcde":
+        classify(name, none=256 if name == "e" else 16)
+    classify("a", kind="reaction")
+    made = chapter(Evidence(found()))
+    models, pairs, types, reasons, reactions = made.filled
+    assert [section.name for section in made.filled] == [
+        "thought_types_models", "thought_types_pairs", "thought_types_by_type",
+        "thought_types_confusion_reason", "thought_types_confusion_reaction",
+    ]  # fmt: skip
+    assert "language model's" in made.intro
+    assert "language model's" in models.note
+    shown = cells(models)
+    assert [row["Kind"] for row in shown] == ["reason"] * 5 + ["reaction"]
+    silent = next(row for row in shown if row["Model"] == "scripted/e")
+    assert (silent["Accuracy"], silent["Kappa"], silent["Coverage"]) == ("0.0 %", "0.00", "100 %")
+    assert silent["Named no type"] == silent["n"]
+    assert [len(section.rows) for section in (pairs, types, reasons, reactions)] == [10, 5 * 7 + 5, 5 * 7 * 8, 5 * 6]
+    assert {row["Named by the model"] for row in cells(reactions)} == {
+        NO_TYPE, *(name.replace("_", " ") for name in TYPES["reaction"])
+    }  # fmt: skip
+    figure, other = reasons.pictures[0].figure, reactions.pictures[0].figure
+    assert len([axes for axes in figure.axes if axes.get_visible()]) == 4
+    assert "scripted/e" not in "".join(axes.get_title("left") for axes in figure.axes)
+    assert "The figure shows the 4 runs with the highest kappa, of 5" in reasons.note
+    counts = {str(row.n) for row in reactions.rows if row.n}
+    assert counts <= {text.get_text() for text in other.axes[0].texts}
+
+
+def test_without_logs_there_is_no_chapter() -> None:
+    made = chapter(Evidence(Runs()))
+    assert (made.filled, made.intro) == ([], "")
+
+
+def test_a_log_without_scores_has_no_number(classify: Classify, found: Callable[[], Runs]) -> None:
+    log = read_eval_log(classify().location)
+    for sample in log.samples or []:
+        sample.scores = {}
+    write_eval_log(log, log.location)
+    row = cells(chapter(Evidence(found())).filled[0])[0]
+    assert (row["Accuracy"], row["n"], row["Coverage"]) == ("none scored", "0", "0.0 %")
+    assert row["Missing"].endswith(" not scored")

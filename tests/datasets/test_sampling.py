@@ -8,7 +8,7 @@ import pytest
 
 from thoughttrace.core.errors import UserError
 from thoughttrace.datasets.conversation import Conversation
-from thoughttrace.datasets.sampling import select
+from thoughttrace.datasets.sampling import Item, select
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def people(make_conversation: Callable[..., dict[str, Any]]) -> list[Conversatio
     ]
 
 
-def names(items: list[tuple[Conversation, int]]) -> list[str]:
+def names(items: list[Item]) -> list[str]:
     return list(dict.fromkeys(conversation.user for conversation, _ in items))
 
 

@@ -12,7 +12,6 @@ from loopback import Reply
 from loopback.layouts import PROVIDERS, Provider, schema_of
 
 from thoughttrace.core.record import TYPES
-from thoughttrace.datasets.prompt import rendered_messages
 from thoughttrace.datasets.taxonomy import SUBTOPICS
 from thoughttrace.tasks.classify_thought import classify_thought, type_form
 from thoughttrace.tasks.cover_thought import cover_thought
@@ -120,6 +119,6 @@ def test_messages_and_conversations_are_labelled(provider: Provider, loopback: A
     assert enum == ["extend", "re_attempt", "variation", "new_request"]
     (request,) = asked["topics"]
     assert schema_of(request, "topics")["properties"]["subtopics"]["items"]["enum"] == [*SUBTOPICS]
-    assert len(rendered_messages(request.text)) == 6
+    assert len(MESSAGES.findall(request.text)) == 6
     # Nothing after the message that is related.
-    assert sorted(len(rendered_messages(request.text)) for request in asked["relation"]) == [3, 5]
+    assert sorted(len(MESSAGES.findall(request.text)) for request in asked["relation"]) == [3, 5]

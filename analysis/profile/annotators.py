@@ -300,7 +300,8 @@ def demographics(tables: Tables) -> list[DemographicsRow]:
             members = of_user == group
             if members.any():
                 of_group = heads[heads["user"].map(members)]
-                sizes = {"conversations": len(of_group), "thoughts": int(of_group["thoughts"].sum())}
+                n = int(members.sum())
+                thoughts = int(of_group["thoughts"].sum())
                 mean = mean_by_user(members, of_user.index)
-                rows.append(DemographicsRow(by, group, **mean, count=int(members.sum()), **sizes))
+                rows.append(DemographicsRow(by, group, **mean, count=n, conversations=len(of_group), thoughts=thoughts))
     return rows

@@ -14,7 +14,7 @@ from thoughttrace.analysis.drawing import save
 from thoughttrace.analysis.files import write_tables
 from thoughttrace.analysis.headline import PUBLISHED_NOTE, headline, price_note
 from thoughttrace.analysis.others import other_chapters
-from thoughttrace.analysis.page import Tables, write_page
+from thoughttrace.analysis.old_page import Tables, write_page
 from thoughttrace.analysis.pages import Chapter, copy_chapters, write_chapter
 from thoughttrace.analysis.people import human_sections
 from thoughttrace.analysis.read.annotations import read_annotations

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 from inspect_ai.log import EvalLog, read_eval_log, write_eval_log
 
-from thoughttrace.analysis.runs import read_runs
+from thoughttrace.analysis.read.runs import read_runs
 from thoughttrace.analysis.stats.power import (
     Assumptions,
     Figures,

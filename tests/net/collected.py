@@ -293,7 +293,7 @@ def _forget_caches() -> None:
     """Prompts are marked by what earlier ones left in the provider's cache: begin without. Adapt to moved names."""
     from thoughttrace.models import prompt_cache
 
-    prompt_cache._seen.clear()
+    prompt_cache._cached_prefixes.clear()
 
 
 def _messages(messages: Any) -> list[dict[str, Any]]:
@@ -356,7 +356,7 @@ def planned() -> dict[str, Any]:
 def estimated() -> dict[str, Any]:
     """Requests and tokens of each model and task, whole numbers before any rounding for people."""
     from thoughttrace.core.prices import our_prices
-    from thoughttrace.costing.workload import estimate
+    from thoughttrace.costing.workload import workloads
 
     models, judges, prices = _MODELS[1].split(","), [_MODELS[3]], our_prices()
     return {
@@ -368,7 +368,7 @@ def estimated() -> dict[str, Any]:
                     price.dollars(work.plain), price.dollars(work.cached), price.dollars(work.plain, batch=True)
                 ],
             }
-            for work in estimate(task, {}, models, judges, prices)
+            for work in workloads(task, {}, models, judges, prices)
             if (price := prices.find(work.model))
         ]
         for task in _TASKS

@@ -26,7 +26,8 @@ def annotate(logs: tuple[str, ...], output: Path) -> None:
     labels; the task `predict_message` reads the informativeness of thoughts from the table.
     """
     # Imported here: it takes seconds, which --help would have to wait for.
-    from thoughttrace.analysis.read.annotations import TASK_OF, annotate as table_of  # noqa: PLC0415
+    from thoughttrace.analysis.read.annotations import TASK_OF  # noqa: PLC0415
+    from thoughttrace.analysis.read.annotations import annotate as table_of  # noqa: PLC0415
 
     console = Console(highlight=False)
     with console.status("Reading logs …"):

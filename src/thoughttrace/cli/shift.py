@@ -21,9 +21,7 @@ _WIDE = 120
     help="Embedding model: local (all-MiniLM-L6-v2, on this machine) or openai/MODEL, such as "
     "openai/text-embedding-3-large. OPENAI_BASE_URL selects another server.",
 )
-@click.option(
-    "--seed", type=click.IntRange(0, 2**32 - 1), default=1, show_default=True, help="Random seed."
-)
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=1, show_default=True, help="Random seed.")
 @click.option(
     "-o",
     "--output",

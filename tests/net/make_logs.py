@@ -1,3 +1,4 @@
+# mypy: ignore-errors
 """How the logs of this folder were made, kept for the record; it ran with commit cedf1f9 and will not run later.
 
 It names the modules of that commit, so it will not run after the restructuring that the logs are to hold. What it made

@@ -72,7 +72,7 @@ OF_THE_JUDGE = {
 
 @pytest.fixture(params=PROVIDERS.values(), ids=PROVIDERS)
 def provider(request: pytest.FixtureRequest) -> Provider:
-    return request.param  # type: ignore[no-any-return]
+    return request.param
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ MESSAGES = re.compile(r"^\[[0-9a-f]{8} m(\d+) (?:user|assistant)\]$", re.MULTILI
 
 @pytest.fixture(params=PROVIDERS.values(), ids=PROVIDERS)
 def provider(request: pytest.FixtureRequest) -> Provider:
-    return request.param  # type: ignore[no-any-return]
+    return request.param
 
 
 @pytest.fixture

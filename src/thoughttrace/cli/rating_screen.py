@@ -88,6 +88,7 @@ def questions_for(runs: Sequence[Run], rater: str, seed: int, limit: int | None)
     """
     questions: dict[tuple[str, str, str], Question] = {}
     for run in runs:
+        assert run.kind, "only inferences are rated"
         for row in inferences(run).to_dict("records"):
             question = Question(run.kind, row["id"], row["inference"], run.model, row["epoch"], run.file)
             questions.setdefault(question.key, question)

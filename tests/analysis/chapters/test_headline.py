@@ -83,8 +83,8 @@ def test_every_figure_of_the_comparisons(
             assert run_task(kind=kind, model=model).status == "success"
     table = pd.DataFrame(compare(read_runs([str(tmp_path / "logs")]).models)[0])
     assert len(table) == 6
-    for kind, pairs in table.groupby("kind", sort=False):
-        truth = {f"scripted/{m}": expected(tmp_path / "data.jsonl", m, judged, cast(Kind, kind)) for m in models}
+    for name, pairs in table.groupby("kind", sort=False):
+        truth = {f"scripted/{m}": expected(tmp_path / "data.jsonl", m, judged, cast(Kind, name)) for m in models}
         found = []
         for _, row in pairs.iterrows():
             a, b = truth[row["a"]], truth[row["b"]]

@@ -10,6 +10,7 @@ import pytest
 from inspect_ai.log import EvalLog
 from statsmodels.stats.inter_rater import cohens_kappa
 
+from thoughttrace.analysis.chapters.headline import kind_of
 from thoughttrace.analysis.chapters.human_ratings import chapter, confusion, human, join, needed, unmatched
 from thoughttrace.analysis.page.table import Section
 from thoughttrace.analysis.read.evidence import Evidence
@@ -28,7 +29,8 @@ def given(run: Run, rater: str, part: slice, seed: int = 0) -> list[Rating]:
     rows = inferences(run).iloc[part]
     return [
         Rating(
-            rater=rater, kind=run.kind, id=row["id"], model=run.model, epoch=row["epoch"], inference=row["inference"],
+            rater=rater, kind=kind_of(run), id=row["id"], model=run.model, epoch=row["epoch"],
+            inference=row["inference"],
             rating=int(np.clip(row["score"] + rng.integers(-1, 2), 1, 5)),  # type: ignore[arg-type]
             time="2026-01-01T00:00:00Z",
         )

@@ -62,7 +62,7 @@ def runs(logs: Path, predict: Callable[..., Path]) -> list[Run]:
 def by_hand(models: tuple[str, ...], *arms: str, users: Any = USERS) -> tuple[list[np.ndarray], np.ndarray]:
     """The mean over models of every sample that all of them have in all arms, per arm; and whose they are."""
     kept = [
-        (user, [np.mean([rated(model, arm, user, turn) for model in models]) for arm in arms])  # type: ignore[list-item]
+        (user, [np.mean([rated(model, arm, user, turn) for model in models]) for arm in arms])
         for user in users
         for turn in range(1, USERS[user])
         if all(rated(model, arm, user, turn) is not None for model in models for arm in arms)

@@ -107,7 +107,7 @@ def test_models_stand_against_every_control_in_numbers_and_in_words(runs: Runs) 
         assert table.loc[control, "difference"] == pytest.approx((both["a"] - both["c"]).mean())
         assert table.loc[control, "n"] == len(both)
     assert table["p_holm"].max() >= table["p_value"].max()
-    changes: dict[str, dict[str, float]] = {"parrot": {"difference": -1, "p_holm": 0.001}, "typical": {"p_holm": 0.4}}
+    changes: dict[str, dict[str, Any]] = {"parrot": {"difference": -1, "p_holm": 0.001}, "typical": {"p_holm": 0.4}}
     said = in_words([replace(row, **changes.get(row.control, {})) for row in rows])
     assert len(said) == 2
     assert said[0].startswith("On reasons, repeating the message (parrot) beats scripted/m: ")

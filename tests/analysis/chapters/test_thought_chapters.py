@@ -33,7 +33,7 @@ def run(tmp_path: Path, scripted: Callable[..., Any]) -> Callable[..., EvalLog]:
 
         def script(messages: list[Any]) -> str:
             draw = hashlib.sha256(f"{name}{messages[1].text}".encode()).digest()[0]
-            named: dict[str, Any] = {"type": TYPES[kind][draw % len(TYPES[kind])]}  # type: ignore[index]
+            named: dict[str, Any] = {"type": TYPES[kind][draw % len(TYPES[kind])]}
             choice = named if task is classify_thought else {"rating": 1 + draw % 5}
             return "" if silent else json.dumps({"rationale": "because", **choice})
 

@@ -46,7 +46,7 @@ def classify(tmp_path: Path, scripted: Callable[..., Any], data: str) -> Classif
     def classify(name: str = "m", right: int = 128, none: int = 16, epochs: int = 1, **arguments: Any) -> EvalLog:
         """A model that is right where a hash is under `right` of 256, and refuses where it is under `none`."""
         task = classify_thought(data=data, **arguments)
-        labels = {sample.input[1].text: str(sample.target) for sample in task.dataset}  # type: ignore[union-attr]
+        labels = {sample.input[1].text: str(sample.target) for sample in task.dataset}
         kind = arguments.get("kind", "reason")
         asked: dict[str, int] = {}
 

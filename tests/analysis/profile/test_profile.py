@@ -102,7 +102,7 @@ def test_other_datasets_are_compared_with_this_one(page: tuple[Path, str]) -> No
     turns = table.loc["turns of a conversation"]
     assert turns.loc[["wild/train.jsonl", "arena/train.jsonl"], "q50"].tolist() == [1, 2]
     assert table.loc[("words of a reply", "arena/train.jsonl"), "n"] == 24
-    assert turns.loc["wild/train.jsonl", "note"].startswith("too small")
+    assert str(turns.loc["wild/train.jsonl", "note"]).startswith("too small")
 
 
 def test_no_text_of_people_is_in_any_file(page: tuple[Path, str]) -> None:

@@ -15,6 +15,7 @@ from thoughttrace.analysis.read.annotations import read_annotations
 from thoughttrace.analysis.read.evidence import Evidence
 from thoughttrace.analysis.read.runs import read_runs
 from thoughttrace.cli.main import main
+from thoughttrace.datasets.sampling import Item
 from thoughttrace.datasets.sources import open_source
 from thoughttrace.datasets.taxonomy import SUBTOPICS
 from thoughttrace.tasks._next_message import read_quality
@@ -65,7 +66,7 @@ def test_the_table_has_what_the_logs_say(labelled_data: str, label: Callable[...
 def test_predict_message_reads_the_quality(labelled_data: str, label: Callable[..., Any], tmp_path: Path) -> None:
     label(rate_thought)
     assert annotate(str(tmp_path / "labels"), "-o", str(tmp_path / "a.parquet")).exit_code == 0
-    items = [(c, 2) for c in open_source(labelled_data, False).conversations]
+    items = [Item(c, 2) for c in open_source(labelled_data, False).conversations]
     found = read_quality(str(tmp_path / "a.parquet"), items)
     assert {1.0, 2.0, 3.0, 4.0, 5.0} & set(found.values())
 

@@ -135,7 +135,10 @@ def test_every_prompt_of_a_conversation_begins_the_longest_one_byte_for_byte(arm
 
 
 def test_arms_do_not_pass_for_each_other_in_a_cache(data: str) -> None:
-    keys = [{prefix_key(sample.metadata_as(NextMessageMetadata)) for sample in drawn(data=data, thoughts=arm)} for arm in ARMS]
+    keys = [
+        {prefix_key(sample.metadata_as(NextMessageMetadata)) for sample in drawn(data=data, thoughts=arm)}
+        for arm in ARMS
+    ]
     assert len(set.union(*keys)) == len(ARMS) * 3
 
 

@@ -47,7 +47,9 @@ def estimated(
     model: str, judge: str, prices: Prices, names: Sequence[str] = BOTH, data: str = "sample", **assumed: int
 ) -> list[Workload]:
     lengths = ReplyLengths(**{"reasoning": 0, **assumed})
-    return [work for name in names for work in workloads(name, {"data": data}, [model], [judge], prices, lengths=lengths)]
+    return [
+        work for name in names for work in workloads(name, {"data": data}, [model], [judge], prices, lengths=lengths)
+    ]
 
 
 def dollars(works: Sequence[Workload], prices: Prices, role: str, cache: bool) -> float:

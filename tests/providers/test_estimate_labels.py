@@ -26,7 +26,11 @@ MODEL, JUDGE = "openai/gpt-5.4", "anthropic/claude-opus-4-6"
 )
 def test_the_estimate_is_near_what_is_used(name: str, arguments: dict[str, Any], loopback: Any, tmp_path: Path) -> None:
     (log,) = inspect_eval(
-        TASK_FUNCTIONS[name](**arguments), model=MODEL, model_roles={"grader": JUDGE}, log_dir=str(tmp_path), display="none"
+        TASK_FUNCTIONS[name](**arguments),
+        model=MODEL,
+        model_roles={"grader": JUDGE},
+        log_dir=str(tmp_path),
+        display="none",
     )
     assert log.status == "success"
     works = list(workloads(name, arguments, [MODEL], [JUDGE], our_prices()))

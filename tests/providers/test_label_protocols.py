@@ -22,6 +22,8 @@ from thoughttrace.tasks.relate_messages import relate_messages
 
 TASKS = (classify_thought, cover_thought, rate_thought)
 CANARY = "xyzzy-canary"
+MESSAGES = re.compile(r"^\[[0-9a-f]{8} m(\d+) (?:user|assistant)\]$", re.MULTILINE)
+"""The header lines of messages in a prompt."""
 
 
 MESSAGES = re.compile(r"^\[[0-9a-f]{8} m(\d+) (?:user|assistant)\]$", re.MULTILINE)

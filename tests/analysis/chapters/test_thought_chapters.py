@@ -13,7 +13,6 @@ from inspect_ai.log import EvalLog, read_eval_log, write_eval_log
 
 from thoughttrace.analysis.chapters import thought_types
 from thoughttrace.analysis.chapters.thought_ratings import coverage, informativeness
-from thoughttrace.analysis.chapters.thought_types import NO_TYPE
 from thoughttrace.analysis.page.table import Section
 from thoughttrace.analysis.read.evidence import Evidence
 from thoughttrace.analysis.read.runs import Runs, read_runs
@@ -57,31 +56,6 @@ def cells(section: Section) -> list[dict[str, str]]:
     return [dict(zip(titles, row, strict=True)) for row in section.table.cells()]
 
 
-def test_types_have_rows_and_a_figure_per_kind(run: Callable[..., EvalLog], found: Callable[[], Evidence]) -> None:
-    for name in "abcde":
-        run(classify_thought, name, silent=name == "e")
-    run(classify_thought, kind="reaction")
-    chapter = thought_types.chapter(found())
-    models, pairs, types, reasons, reactions = chapter.filled
-    assert [section.name for section in chapter.filled] == [
-        "thought_types_models", "thought_types_pairs", "thought_types_by_type", "thought_types_confusion_reason",
-        "thought_types_confusion_reaction",
-    ]  # fmt: skip
-    assert "language model's" in chapter.intro
-    assert "language model's" in models.note
-    assert [row.kind for row in models.rows] == ["reason"] * 5 + ["reaction"]
-    silent = next(row for row in cells(models) if row["Model"] == "scripted/e")
-    assert (silent["Accuracy"], silent["Kappa"], silent["Coverage"]) == ("0.0 %", "0.00", "100 %")
-    assert silent["Named no type"] == silent["n"]
-    assert [len(cells(section)) for section in (pairs, types)] == [10, 5 * 7 + 5]
-    assert [len(cells(section)) for section in (reasons, reactions)] == [5 * 7, 5]
-    named = {name.replace("_", " ") for name in TYPES["reaction"]}
-    assert {NO_TYPE} | named >= set(cells(reactions)[0]) - {"Model", "Context", "The dataset's type"}
-    (picture,) = reasons.pictures
-    assert len([axes for axes in picture.figure.axes if axes.get_visible()]) == 4
-    assert "4 runs with the highest kappa, of 5" in reasons.note + picture.caption
-
-
 def test_published_means_are_shown_with_ours(run: Callable[..., EvalLog], found: Callable[[], Evidence]) -> None:
     run(cover_thought, "a")
     run(cover_thought, "b", silent=True)
@@ -123,7 +97,7 @@ def test_without_logs_there_is_no_chapter() -> None:
 
 
 @pytest.mark.parametrize(
-    ("task", "chapter"), zip((classify_thought, cover_thought, rate_thought), CHAPTERS, strict=True)
+    ("task", "chapter"), list(zip((classify_thought, cover_thought, rate_thought), CHAPTERS, strict=True))
 )
 def test_a_log_without_scores_has_no_number(
     task: Any, chapter: Any, run: Callable[..., EvalLog], found: Callable[[], Evidence]

@@ -217,18 +217,3 @@ def test_the_chapter_has_tables_and_a_figure_per_kind(classify: Classify, found:
     assert "The figure shows the 4 runs with the highest kappa, of 5" in reasons.note
     counts = {str(row.n) for row in reactions.rows if row.n}
     assert counts <= {text.get_text() for text in other.axes[0].texts}
-
-
-def test_without_logs_there_is_no_chapter() -> None:
-    made = chapter(Evidence(Runs()))
-    assert (made.filled, made.intro) == ([], "")
-
-
-def test_a_log_without_scores_has_no_number(classify: Classify, found: Callable[[], Runs]) -> None:
-    log = read_eval_log(classify().location)
-    for sample in log.samples or []:
-        sample.scores = {}
-    write_eval_log(log, log.location)
-    row = cells(chapter(Evidence(found())).filled[0])[0]
-    assert (row["Accuracy"], row["n"], row["Coverage"]) == ("none scored", "0", "0.0 %")
-    assert row["Missing"].endswith(" not scored")

@@ -77,10 +77,10 @@ def plain(file: str) -> object:
 
 def cut(file: str, *kinds: str) -> object:
     """Make the samples that a command with these tasks makes."""
-    from thoughttrace.tasks._inference import thoughts  # noqa: PLC0415
+    from thoughttrace.tasks.infer_reaction import infer_reaction  # noqa: PLC0415
+    from thoughttrace.tasks.infer_reason import infer_reason  # noqa: PLC0415
 
-    dose = {"reason": "history", "reaction": "lookahead"}  # the tasks' defaults
-    return [thoughts(kind, file, dose[kind], None, None, None, 0, None, False, None) for kind in kinds]  # type: ignore[arg-type]
+    return [{"reason": infer_reason, "reaction": infer_reaction}[kind](data=file).dataset for kind in kinds]
 
 
 PROGRAMS = {
@@ -91,7 +91,7 @@ PROGRAMS = {
 }
 
 _MEASURED = """
-import sys, time, thoughttrace.tasks._inference, resource, loading
+import sys, time, thoughttrace.tasks.infer_reaction, thoughttrace.tasks.infer_reason, resource, loading
 from loading import peak
 file, before, started = sys.argv[1], peak(), time.perf_counter()
 kept = {program}

@@ -22,7 +22,7 @@ from rich.progress import Progress
 
 _GROUPS = ("user", "conversation", "message_index", "position", "type", "assistant_model", "hindsight", "target_words")
 _SURVEY = ("age", "gender", "education", "frequency")
-_AGREEMENT = ("value", "reason", "metadata.ratings", "metadata.prompt_hash")
+_AGREEMENT = ("value", "reason", "metadata.ratings", "metadata.rubric_hash")
 
 
 def baseline(folder: str) -> None:

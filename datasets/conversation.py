@@ -1,4 +1,4 @@
-"""Conversations as the ThoughtTrace release writes them, and what may stand in one."""
+"""Define a conversation as the ThoughtTrace release writes it, and check it."""
 
 import re
 from collections.abc import Iterator
@@ -12,28 +12,29 @@ from thoughttrace.core.record import Kind
 Role = Literal["user", "assistant"]
 
 KIND_OF: dict[Role, Kind] = {"user": "reason", "assistant": "reaction"}
+"""The kind of thought that a message of each role can carry."""
 
 _RELEASE_ID = re.compile(r"(?P<user>.+?)_task\d+_conversation\d+")
 _AGES = range(10, 111)
 
 
-def _text(value: Any) -> Any:
+def _text_or_empty(value: Any) -> Any:
     return "" if value is None else value
 
 
-def _many(value: Any) -> Any:
+def _list_or_empty(value: Any) -> Any:
     return [] if value is None else value
 
 
 def _whole_number(value: Any) -> Any:
-    """The release writes numbers as strings; one that is no number is as good as missing."""
+    """Read numbers, which the release writes as strings; what is not a number counts as missing."""
     if isinstance(value, str):
         return int(value) if value.strip().isdecimal() else None
     return value
 
 
 def _moment(value: Any) -> datetime | None:
-    """Read `…Z`, `…+00:00`, and times without a zone (taken as UTC); anything else is unknown."""
+    """Read `…Z`, `…+00:00`, and times without a zone (taken as UTC); anything else counts as missing."""
     try:
         moment = datetime.fromisoformat(value)
     except (TypeError, ValueError):
@@ -41,7 +42,7 @@ def _moment(value: Any) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-Text = Annotated[str, BeforeValidator(_text)]
+Text = Annotated[str, BeforeValidator(_text_or_empty)]
 Moment = Annotated[datetime | None, BeforeValidator(_moment)]
 WholeNumber = Annotated[int | None, BeforeValidator(_whole_number)]
 
@@ -65,7 +66,7 @@ class Thought(_Record):
 
 
 class Participant(_Record):
-    """What a user said of themselves. Values are as given, impossible ages too."""
+    """A user's survey answers, as given, impossible ages included."""
 
     age: WholeNumber = None
     gender: str | None = None
@@ -86,13 +87,13 @@ class Participant(_Record):
 
 
 class Message(_Record):
-    """One message, with the reasons (on a user's) or reactions (on an assistant's) it carries."""
+    """One message, with the reasons (on a user's) or reactions (on an assistant's) that are on it."""
 
     role: Role = Field(alias="type")
     content: str
     timestamp: Moment = None
-    reasons: Annotated[list[Thought], BeforeValidator(_many)] = Field(default_factory=list)
-    reactions: Annotated[list[Thought], BeforeValidator(_many)] = Field(default_factory=list)
+    reasons: Annotated[list[Thought], BeforeValidator(_list_or_empty)] = Field(default_factory=list)
+    reactions: Annotated[list[Thought], BeforeValidator(_list_or_empty)] = Field(default_factory=list)
 
     @model_validator(mode="after")
     def _thoughts_are_on_their_role(self) -> "Message":
@@ -114,12 +115,12 @@ class Message(_Record):
 
     @property
     def annotations(self) -> list[Thought]:
-        """All thoughts on this message, empty ones too."""
+        """All thoughts on this message, empty ones included."""
         return self.reasons if self.role == "user" else self.reactions
 
     @property
     def thoughts(self) -> list[Thought]:
-        """The thoughts on this message that say something."""
+        """The thoughts on this message that are not empty."""
         return [thought for thought in self.annotations if thought.content.strip()]
 
 
@@ -136,7 +137,7 @@ class Conversation(_Record):
     model: str = Field(default="unknown", alias="model_name")
     task_summary: Text = ""
     task_expectation: Text = ""
-    survey_answers: Annotated[list[Participant], BeforeValidator(_many)] = Field(default_factory=list)
+    survey_answers: Annotated[list[Participant], BeforeValidator(_list_or_empty)] = Field(default_factory=list)
 
     # A validator of the whole record would first make Python objects of all its JSON, which takes twice as long.
     @field_validator("user", mode="before")
@@ -144,14 +145,14 @@ class Conversation(_Record):
     def _name_the_user(cls, user: Any, info: ValidationInfo) -> Any:
         if user:
             return user
-        named = _RELEASE_ID.fullmatch(info.data.get("id", ""))
-        if not named:
+        release_id = _RELEASE_ID.fullmatch(info.data.get("id", ""))
+        if not release_id:
             # Every interval clusters by user: a guessed user would make every interval wrong.
             raise ValueError("has no user: name the id like 'user1_task1_conversation1' or add a 'user' key")
-        return named["user"]
+        return release_id["user"]
 
     def __hash__(self) -> int:
-        # Its lists have no hash, and the id is a conversation's own.
+        # Its lists have no hash, and the id is unique.
         return hash(self.id)
 
     @property
@@ -170,9 +171,9 @@ class Conversation(_Record):
         return round(index / max(1, len(self.messages) - 1), 4)
 
     def hindsight(self, index: int) -> bool | None:
-        """Tell whether a thought on message `index` was written after the next user message.
+        """Return whether a thought on message `index` was written after the next user message.
 
-        None where there is no next user message, or no timestamps to tell by.
+        None where there is no next user message, or no timestamps.
         """
         later = (m.timestamp for m in self.messages[index + 1 :] if m.role == "user")
         following = next(later, None)

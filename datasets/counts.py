@@ -1,4 +1,4 @@
-"""What a set of conversations contains, in numbers."""
+"""Count what a set of conversations contains."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -21,9 +21,9 @@ class Census:
     reactions: int
     models: int
     turns: tuple[int, float, int]
-    """Turns of a conversation: least, median, most."""
+    """Turns of a conversation: minimum, median, maximum."""
     types: dict[Kind, Counter[str]]
-    """Thoughts of each kind by type, the unknown types too."""
+    """Thoughts of each kind by type, unknown types included."""
     unknown_labels: Counter[str]
     """Labels that are not among the types of their kind."""
     empty_thoughts: int

@@ -7,108 +7,13 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import click
 
 from thoughttrace.core.cache_dir import sha256
 from thoughttrace.core.errors import UserError
 from thoughttrace.core.published import totals
-
-WITHOUT = "without the Hub, data=sample and data=PATH of a JSONL file work"
-
-
-def out_of_reach(error: Exception) -> tuple[str, str] | None:
-    """Why the Hub cannot be asked now and how to mend that, or None if the error is of another kind."""
-    from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled  # noqa: PLC0415
-
-    error = _cause(error)
-    if isinstance(error, OfflineModeIsEnabled):
-        return "The Hub is not asked in offline mode", "unset HF_HUB_OFFLINE"
-    if isinstance(error, HfHubHTTPError):
-        status = error.response.status_code
-        if status == 429:
-            return "The Hub answers 429, too many requests", "try again later, or log in with `hf auth login`"
-        return (f"The Hub answers {status}, a failure on its side", "try again later") if status >= 500 else None
-    # The client's HTTP library has changed before and is not part of its interface; its module's name tells it.
-    if type(error).__module__.partition(".")[0] not in {"httpx", "httpx2"}:
-        return None
-    text = str(error).partition("\n")[0]
-    reason = text if text and "://" not in text else type(error).__name__
-    broke = type(error).__name__ in {"RemoteProtocolError", "ReadError", "ReadTimeout"}
-    why = "The connection to the Hub broke off" if broke else "The Hub cannot be reached"
-    return f"{why} ({reason})", "check the network and try again"
-
-
-def told(error: Exception, repository: str, file: str, revision: str) -> UserError | None:
-    """The user's sentence for an error of the download, or None for one that is a fault of ours."""
-    error = _cause(error)
-    if isinstance(error, UserError):
-        return error
-    if (reach := out_of_reach(error)) is not None:
-        why, mend = reach
-        return UserError(f"{why}: {mend}; {WITHOUT}.")
-    text = _refused(error, repository, file, revision) or _not_kept(error, file)
-    return UserError(text) if text else None
-
-
-def _refused(error: Exception, repository: str, file: str, revision: str) -> str | None:
-    from huggingface_hub.errors import (  # noqa: PLC0415
-        GatedRepoError,
-        HfHubHTTPError,
-        RemoteEntryNotFoundError,
-        RepositoryNotFoundError,
-        RevisionNotFoundError,
-    )
-
-    if not isinstance(error, HfHubHTTPError):
-        return None
-    status = error.response.status_code
-    if isinstance(error, RevisionNotFoundError):
-        return f"There is no revision '{revision}' of {repository}: name a commit, a branch or a tag, or none."
-    if isinstance(error, RemoteEntryNotFoundError):
-        return f"Revision '{revision}' of {repository} has no file {file}: name another one, or none; {WITHOUT}."
-    if isinstance(error, RepositoryNotFoundError) and not isinstance(error, GatedRepoError):
-        return (
-            f"The Hub shows no dataset {repository}: check HF_ENDPOINT and, should the dataset be private now, "
-            f"log in with `hf auth login`; {WITHOUT}."
-        )
-    if status in {401, 403}:
-        return (
-            f"The Hub refuses access to {repository} ({status}): accept its terms on the dataset's page and log "
-            f"in with `hf auth login`, or set HF_TOKEN; {WITHOUT}."
-        )
-    return f"The Hub answers {status} for {file}: check HF_ENDPOINT, or try again later; {WITHOUT}."
-
-
-def _not_kept(error: Exception, file: str) -> str | None:
-    from huggingface_hub import constants  # noqa: PLC0415
-
-    folder = constants.HF_HUB_CACHE
-    code = error.errno if isinstance(error, OSError) else None
-    if code in {errno.ENOSPC, errno.EDQUOT} or "No space left" in str(error):
-        return f"There is too little room for {file} in {folder}: make room, or set HF_HOME to a folder elsewhere."
-    if isinstance(error, OSError) and code is not None:
-        return f"{file} cannot be kept in {folder} ({error.strerror}): set HF_HOME to a folder that can be written."
-    if isinstance(error, OSError) and "Consistency check failed" in str(error):
-        return f"The Hub sent {file} in another size than it states, and it was not kept: try again; {WITHOUT}."
-    # hf_xet, the client's other way to download, raises nothing more particular.
-    if type(error) is RuntimeError or type(error).__name__ == "XetDownloadError":
-        return (
-            f"{file} could not be downloaded from the Hub's Xet storage: try again, or set HF_HUB_DISABLE_XET=1 "
-            f"to download it over plain HTTP; {WITHOUT}."
-        )
-    return None
-
-
-def _cause(error: Exception) -> Exception:
-    """The error itself, where the client only says that neither the Hub nor its cache has the file."""
-    from huggingface_hub.errors import LocalEntryNotFoundError  # noqa: PLC0415
-
-    if isinstance(error, LocalEntryNotFoundError) and isinstance(error.__cause__, Exception):
-        return error.__cause__
-    return error
-
 
 if TYPE_CHECKING:
     from huggingface_hub import HfFileMetadata
@@ -123,13 +28,13 @@ PUBLISHED: Mapping[str, int] = MappingProxyType(
 )
 """The totals that the dataset's authors state."""
 
-SECOND_HAND_SHA256 = "43ed4584661dc78ccd43dceeb84f88ac9780744997e32c5d329bf05292e95d25"
-"""The file's checksum as it was told to us, perhaps of another copy: a difference is worth a word, no more."""
+_WITHOUT_HUB = "data=sample and data=PATH of a JSONL file work without the Hub"
 
 _WAITS = (1, 2, 4)
 """Seconds before asking a failing server again; the client's own retries would take 23."""
 
 _TIMEOUT = 10.0
+_COMMIT = re.compile("[0-9a-f]{40}")
 _CHECKSUM = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
 
 _T = TypeVar("_T")
@@ -143,67 +48,69 @@ def download(revision: str = REVISION) -> Path:
 
     Args:
         revision: A commit, branch or tag. A branch or tag is looked up each time; where the Hub is out of
-            reach, what the cache has for it is used, and this is said on the standard error.
+            reach, what the cache has for it is used, and a line on the standard error says so.
 
     Returns:
         The file's path; its folder is named by the commit.
 
     Raises:
-        UserError: The file cannot be had, or is not the one that the Hub states.
+        UserError: The file cannot be downloaded, or is not the one that the Hub states.
     """
     # Imported here: half a second that those who use another source need not wait for.
     from huggingface_hub import hf_hub_download  # noqa: PLC0415
 
     try:
         cached = _cached(revision)
-        if cached is not None and re.fullmatch("[0-9a-f]{40}", revision):
+        if cached is not None and _COMMIT.fullmatch(revision):
             return cached
         try:
             stated = _retried(lambda: _ask(revision))
         except Exception as error:
-            if cached is None or (reach := out_of_reach(error)) is None:
+            if cached is None or (outage := _outage(error)) is None:
                 raise
-            _say(f"{reach[0]}; using '{revision}' as it was when last fetched, commit {cached.parent.name}.")
+            _print(f"{outage.cause}; using '{revision}' as it was when last fetched, commit {cached.parent.name}.")
             return cached
         path = Path(_retried(lambda: hf_hub_download(REPOSITORY, FILE, repo_type="dataset", revision=revision)))
         # huggingface_hub takes an older file from its cache, without a word, when its own request fails.
         if path.parent.name != stated.commit_hash:
             raise UserError(f"'{revision}' of {REPOSITORY} changed during the download: try again.")
-        return _accept(path, stated)
+        return _verified(path, stated)
+    except UserError:
+        raise
     except Exception as error:
-        if (mistake := told(error, REPOSITORY, FILE, revision)) is None or mistake is error:
+        if (explained := _user_error_for(error, revision)) is None:
             raise
-        raise mistake from error
+        raise explained from error
 
 
-def published_differences(found: Mapping[str, int]) -> list[str]:
-    """One sentence for each total that is not the published one.
+def published_differences(counted: Mapping[str, int]) -> list[str]:
+    """Return one sentence for each total that differs from the published one.
 
     Args:
-        found: Totals by name: `users`, `conversations`, `messages`, `reasons`, `reactions`.
+        counted: Totals by name: `users`, `conversations`, `messages`, `reasons`, `reactions`.
     """
     return [
-        f"{name}: {found[name]:,} here, {count:,} published"
-        for name, count in PUBLISHED.items()
-        if name in found and found[name] != count
+        f"{name}: {counted[name]:,} here, {published:,} published"
+        for name, published in totals().items()
+        if name in counted and counted[name] != published
     ]
 
 
 def _cached(revision: str) -> Path | None:
-    """The cached file if it is what the Hub stated for it; a damaged one is removed."""
+    """Return the cached file if it is what the Hub stated for it; remove a damaged one."""
     from huggingface_hub import try_to_load_from_cache  # noqa: PLC0415
 
-    found = try_to_load_from_cache(REPOSITORY, FILE, revision=revision, repo_type="dataset")
-    if not isinstance(found, str):
+    file = try_to_load_from_cache(REPOSITORY, FILE, revision=revision, repo_type="dataset")
+    if not isinstance(file, str):
         return None
-    path = Path(found)
+    path = Path(file)
     stated = path.readlink().name if path.is_symlink() else ""
-    # On a file system without links nothing tells what the Hub stated: it is asked again.
+    # On a file system without links nothing shows what the Hub stated: it is asked again.
     if not _CHECKSUM.fullmatch(stated):
         return None
     if _checksum(path, stated) == stated:
         return path
-    _say(f"{FILE} in the cache is damaged and was removed; it is downloaded anew.")
+    _print(f"{FILE} in the cache is damaged and was removed; it is downloaded again.")
     _remove(path)
     return None
 
@@ -216,8 +123,8 @@ def _ask(revision: str) -> "HfFileMetadata":
     stated = get_hf_file_metadata(url, timeout=_TIMEOUT)
     if not (stated.commit_hash and _CHECKSUM.fullmatch(stated.etag or "")):
         raise UserError(
-            f"What answered for the Hub states no commit and checksum of {FILE}: check HF_ENDPOINT and the "
-            f"network's proxy or sign-in page; {WITHOUT}."
+            f"The server that answered for the Hub states no commit and checksum of {FILE}: check HF_ENDPOINT and the "
+            f"network's proxy or sign-in page; {_WITHOUT_HUB}."
         )
     return stated
 
@@ -231,25 +138,25 @@ def _retried(call: Callable[[], _T]) -> _T:
         except HfHubHTTPError as error:
             if (status := error.response.status_code) < 500:
                 raise
-            _say(f"The Hub answered {status}; asking again in {wait} s.")
+            _print(f"The Hub answered {status}; asking again in {wait} s.")
             time.sleep(wait)
     return call()
 
 
-def _accept(path: Path, stated: "HfFileMetadata") -> Path:
+def _verified(path: Path, stated: "HfFileMetadata") -> Path:
     size, checksum = path.stat().st_size, _checksum(path, stated.etag or "")
     if stated.size is not None and size != stated.size:
-        wrong = f"has {size:,} bytes where the Hub states {stated.size:,}"
+        fault = f"has {size:,} bytes where the Hub states {stated.size:,}"
     elif checksum != stated.etag:
-        wrong = f"has the checksum {checksum} where the Hub states {stated.etag}"
+        fault = f"has the checksum {checksum} where the Hub states {stated.etag}"
     else:
         return path
     _remove(path)
-    raise UserError(f"The downloaded {FILE} {wrong}; it was removed, so try again for a fresh download.")
+    raise UserError(f"The downloaded {FILE} {fault}; it was removed, so try again.")
 
 
 def _checksum(path: Path, like: str) -> str:
-    """The file's checksum of the kind the Hub states: SHA-256 of a large file, git's SHA-1 of a small one."""
+    """Return the file's checksum of the kind the Hub states: SHA-256 of a large file, git's SHA-1 of a small one."""
     if len(like) == 64:
         return sha256(path)
     data = path.read_bytes()
@@ -269,5 +176,104 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _say(text: str) -> None:
+def _print(text: str) -> None:
     click.echo(text, err=True)
+
+
+# ---- what an error of the client means
+
+
+class _Outage(NamedTuple):
+    """The Hub cannot be asked now."""
+
+    cause: str
+    remedy: str
+
+
+def _outage(error: Exception) -> _Outage | None:
+    """Return why the Hub cannot be asked now, or None if the error is of another kind."""
+    from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled  # noqa: PLC0415
+
+    error = _cause(error)
+    if isinstance(error, OfflineModeIsEnabled):
+        return _Outage("The Hub is not asked in offline mode", "unset HF_HUB_OFFLINE")
+    if isinstance(error, HfHubHTTPError):
+        status = error.response.status_code
+        if status == 429:
+            return _Outage("The Hub answers 429, too many requests", "try again later, or log in with `hf auth login`")
+        return _Outage(f"The Hub answers {status}, a failure on its side", "try again later") if status >= 500 else None
+    # The client's HTTP library has changed before and is not part of its interface; its module's name shows it.
+    if type(error).__module__.partition(".")[0] not in {"httpx", "httpx2"}:
+        return None
+    text = str(error).partition("\n")[0]
+    reason = text if text and "://" not in text else type(error).__name__
+    broke = type(error).__name__ in {"RemoteProtocolError", "ReadError", "ReadTimeout"}
+    cause = "The connection to the Hub broke off" if broke else "The Hub cannot be reached"
+    return _Outage(f"{cause} ({reason})", "check the network and try again")
+
+
+def _user_error_for(error: Exception, revision: str) -> UserError | None:
+    """Return what to tell the user about an error of the download, or None for one that is a fault of ours."""
+    error = _cause(error)
+    if (outage := _outage(error)) is not None:
+        return UserError(f"{outage.cause}: {outage.remedy}; {_WITHOUT_HUB}.")
+    text = _refused(error, revision) or _not_stored(error)
+    return UserError(text) if text else None
+
+
+def _refused(error: Exception, revision: str) -> str | None:
+    from huggingface_hub.errors import (  # noqa: PLC0415
+        GatedRepoError,
+        HfHubHTTPError,
+        RemoteEntryNotFoundError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+
+    if not isinstance(error, HfHubHTTPError):
+        return None
+    status = error.response.status_code
+    if isinstance(error, RevisionNotFoundError):
+        return f"There is no revision '{revision}' of {REPOSITORY}: name a commit, a branch or a tag, or none."
+    if isinstance(error, RemoteEntryNotFoundError):
+        return f"Revision '{revision}' of {REPOSITORY} has no file {FILE}: name another one, or none; {_WITHOUT_HUB}."
+    if isinstance(error, RepositoryNotFoundError) and not isinstance(error, GatedRepoError):
+        return (
+            f"The Hub shows no dataset {REPOSITORY}: check HF_ENDPOINT; if the dataset is private now, "
+            f"log in with `hf auth login`; {_WITHOUT_HUB}."
+        )
+    if status in {401, 403}:
+        return (
+            f"The Hub refuses access to {REPOSITORY} ({status}): accept its terms on the dataset's page and log "
+            f"in with `hf auth login`, or set HF_TOKEN; {_WITHOUT_HUB}."
+        )
+    return f"The Hub answers {status} for {FILE}: check HF_ENDPOINT, or try again later; {_WITHOUT_HUB}."
+
+
+def _not_stored(error: Exception) -> str | None:
+    from huggingface_hub import constants  # noqa: PLC0415
+
+    folder = constants.HF_HUB_CACHE
+    code = error.errno if isinstance(error, OSError) else None
+    if code in {errno.ENOSPC, errno.EDQUOT} or "No space left" in str(error):
+        return f"There is not enough space for {FILE} in {folder}: free some, or set HF_HOME to a folder elsewhere."
+    if isinstance(error, OSError) and code is not None:
+        return f"{FILE} cannot be stored in {folder} ({error.strerror}): set HF_HOME to a folder that can be written."
+    if isinstance(error, OSError) and "Consistency check failed" in str(error):
+        return f"The Hub sent {FILE} in another size than it states, and it was discarded: try again; {_WITHOUT_HUB}."
+    # hf_xet, the client's other way to download, raises nothing more particular.
+    if type(error) is RuntimeError or type(error).__name__ == "XetDownloadError":
+        return (
+            f"{FILE} could not be downloaded from the Hub's Xet storage: try again, or set HF_HUB_DISABLE_XET=1 "
+            f"to download it over plain HTTP; {_WITHOUT_HUB}."
+        )
+    return None
+
+
+def _cause(error: Exception) -> Exception:
+    """Return the error itself, where the client only says that neither the Hub nor its cache has the file."""
+    from huggingface_hub.errors import LocalEntryNotFoundError  # noqa: PLC0415
+
+    if isinstance(error, LocalEntryNotFoundError) and isinstance(error.__cause__, Exception):
+        return error.__cause__
+    return error

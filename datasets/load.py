@@ -1,4 +1,4 @@
-"""Reading conversations from JSONL: tolerant of what the release contains, strict about what can't be meant."""
+"""Read conversations from JSONL: tolerant of what the release contains, strict about what cannot be meant."""
 
 import gc
 import gzip
@@ -26,7 +26,7 @@ class Loaded:
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """Make many objects that all stay, without Python looking among them for garbage: that takes as long again."""
+    """Pause the garbage collector while many objects are made that all stay: its search would double the time."""
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -38,11 +38,11 @@ def uncollected() -> Iterator[None]:
 
 @uncollected()
 def load_conversations(path: str | Path, skip_bad: bool = False) -> Loaded:
-    """Read conversations, one JSON object a line.
+    """Read conversations, one JSON object per line.
 
     Args:
         path: A `.jsonl` or `.jsonl.gz` file, a folder of them, or `-` for standard input.
-        skip_bad: Leave out a line that cannot be used and say so in `Loaded.skipped`, instead of stopping.
+        skip_bad: Leave out a line that cannot be used and name it in `Loaded.skipped`, instead of stopping.
 
     Returns:
         The conversations in the order of the file(s), and what was skipped.
@@ -57,8 +57,8 @@ def load_conversations(path: str | Path, skip_bad: bool = False) -> Loaded:
             conversation = _parse(line, place)
             if conversation.id in seen:
                 raise UserError(
-                    f"{place}: conversation id '{conversation.id}' stands already at {seen[conversation.id]}; "
-                    "every conversation needs an id of its own."
+                    f"{place}: duplicate conversation id '{conversation.id}' (first at {seen[conversation.id]}); "
+                    "ids must be unique."
                 )
         except UserError as error:
             if not skip_bad:
@@ -69,7 +69,7 @@ def load_conversations(path: str | Path, skip_bad: bool = False) -> Loaded:
         loaded.conversations.append(conversation)
     if not loaded.conversations:
         skipped = f" ({len(loaded.skipped)} bad lines skipped)" if loaded.skipped else ""
-        raise UserError(f"{path}: no conversations in it{skipped}; one JSON object a line is expected.")
+        raise UserError(f"{path}: no conversations in it{skipped}; write one JSON object per line.")
     return loaded
 
 
@@ -102,12 +102,14 @@ def _files(path: str | Path) -> list[Path | None]:
         return [None]
     path = Path(path)
     if path.is_dir():
-        found: list[Path | None] = [file for file in sorted(path.iterdir()) if file.name.endswith(_SUFFIXES)]
-        if not found:
+        files: list[Path | None] = [file for file in sorted(path.iterdir()) if file.name.endswith(_SUFFIXES)]
+        if not files:
             raise UserError(f"{path}: no .jsonl or .jsonl.gz file in this folder.")
-        return found
+        return files
     if not path.exists():
-        raise UserError(f"{path}: no such file or folder; give a JSONL file, a folder of them, or - .")
+        raise UserError(
+            f"{path}: no such file or folder; give a JSONL file, a folder of them, or - for standard input."
+        )
     return [path]
 
 
@@ -115,35 +117,34 @@ def _parse(line: bytes, place: str) -> Conversation:
     try:
         return Conversation.model_validate_json(line)
     except ValidationError as error:
-        raise UserError(f"{place}{_name(line)}: {_sentence(error)}") from error
+        raise UserError(f"{place}{_id_in(line)}: {_fault(error)}") from error
 
 
-def _name(line: bytes) -> str:
-    """The conversation's id in brackets, where the broken line still tells it."""
-    head, found, rest = line.partition(b'"id": "')
-    name, closed, _ = rest.partition(b'"')
-    return f" ({name.decode('utf-8', 'replace')})" if found and closed and b'"messages"' not in head else ""
+def _id_in(line: bytes) -> str:
+    """Return the conversation's id in brackets, where the broken line still shows it."""
+    before, start, after = line.partition(b'"id": "')
+    name, end, _ = after.partition(b'"')
+    return f" ({name.decode('utf-8', 'replace')})" if start and end and b'"messages"' not in before else ""
 
 
-def _sentence(error: ValidationError) -> str:
-    """Say the first thing that is wrong with a record in one sentence."""
-    found = error.errors(include_url=False)
-    unnamed = next((one for one in found if one["loc"] == ("user",) and one["type"] == "value_error"), None)
-    first = unnamed or found[0]
-    where, kind = first["loc"] if not unnamed else (), first["type"]
+def _fault(error: ValidationError) -> str:
+    """Describe the first thing that is wrong with a record in one sentence."""
+    errors = error.errors(include_url=False)
+    # Without a user nothing else matters: pydantic may list other errors first.
+    no_user = next((fault for fault in errors if fault["loc"] == ("user",) and fault["type"] == "value_error"), None)
+    first = no_user or errors[0]
+    place, kind = first["loc"] if not no_user else (), first["type"]
     if kind == "json_invalid":
         reason = str(first["ctx"]["error"])
-        coded = "unicode" not in reason
-        return (
-            f"is not valid JSON ({reason}); write one whole JSON object a line."
-            if coded
-            else "is not valid UTF-8; save the file as UTF-8."
-        )
-    if where == ("messages",) and kind in {"too_short", "missing"}:
+        if "unicode" in reason:
+            return "is not valid UTF-8; save the file as UTF-8."
+        return f"is not valid JSON ({reason}); write one complete JSON object per line."
+    if place == ("messages",) and kind in {"too_short", "missing"}:
         return "has no messages; a conversation needs at least one."
-    if len(where) >= 3 and where[0] == "messages" and where[2] == "type":
+    if len(place) >= 3 and place[0] == "messages" and place[2] == "type":
         fault = "has no 'type'" if kind == "missing" else f"has the role {first['input']!r}"
-        return f"message {where[1]} {fault}; it must be 'user' or 'assistant'."
-    what = first["msg"].removeprefix("Value error, ")
-    path = f"message {where[1]} " if len(where) == 2 and where[0] == "messages" else ".".join(map(str, where))
-    return f"{path}{': ' if path and not path.endswith(' ') else ''}{what}."
+        return f"message {place[1]} {fault}; it must be 'user' or 'assistant'."
+    text = first["msg"].removeprefix("Value error, ")
+    if len(place) == 2 and place[0] == "messages":
+        return f"message {place[1]} {text}."
+    return f"{'.'.join(map(str, place))}: {text}." if place else f"{text}."

@@ -1,4 +1,4 @@
-"""Conversations of other datasets, for comparison: who said how much, and nothing else is kept.
+"""Read conversations of other datasets, for comparison; only who wrote how much is kept.
 
 The published schemas that are known: WildChat and WildChat-1M (`conversation`, `conversation_hash` or
 `conversation_id`, `hashed_ip` of the conversation or of its messages), LMSYS-Chat-1M (`conversation`,
@@ -17,11 +17,11 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]
 from thoughttrace.core.errors import UserError
 from thoughttrace.datasets.load import lines
 
-_SAID = {"conversation", "messages"}
-_HEADS = {"conversation_hash", "conversation_id", "hashed_ip", "id", "user"}
-_OF_MESSAGE = {"role", "type", "content", "hashed_ip"}
+_MESSAGES = {"conversation", "messages"}
+_CONVERSATION_KEYS = {"conversation_hash", "conversation_id", "hashed_ip", "id", "user"}
+_MESSAGE_KEYS = {"role", "type", "content", "hashed_ip"}
 _ROWS = 2_000
-"""Of a Parquet file that are in memory at once."""
+"""Rows of a Parquet file that are in memory at once."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Chat:
     """A conversation, as far as its length is concerned."""
 
     user: str
-    """Whose it is; the conversation's own id where the dataset does not tell."""
+    """Its user; the conversation's own id where the dataset names none."""
     messages: list[tuple[str, str]]
     """Role (`user` or `assistant`) and content, in order. Other roles are left out."""
 
@@ -39,10 +39,10 @@ def read_chats(path: Path, skipped: list[str] | None = None) -> Iterator[Chat]:
 
     Args:
         path: A `.jsonl`, `.jsonl.gz` or `.parquet` file, or a folder of them.
-        skipped: Where given, a sentence for each record that cannot be used goes here, instead of stopping.
+        skipped: If given, a sentence for each record that cannot be used is appended, instead of stopping.
 
     Raises:
-        UserError: Nothing is at `path`, it cannot be read, or a record is none of the known schemas (with file and
+        UserError: Nothing is at `path`, it cannot be read, or a record has none of the known schemas (with file and
             line).
     """
     shards = sorted(path.glob("*.parquet")) if path.is_dir() else [path] if path.suffix == ".parquet" else []
@@ -61,7 +61,7 @@ def _objects(path: Path, skipped: list[str] | None) -> Iterator[tuple[str, Any]]
         try:
             yield place, json.loads(line)
         except ValueError as error:
-            sentence = f"{place}: is not valid JSON ({error}); write one whole JSON object a line."
+            sentence = f"{place}: is not valid JSON ({error}); write one complete JSON object per line."
             if skipped is None:
                 raise UserError(sentence) from error
             skipped.append(sentence)
@@ -82,27 +82,29 @@ def _rows(file: Path) -> Iterator[tuple[str, Any]]:
 
 
 def _needed(path: str) -> bool:
-    """Whether a leaf column, such as `conversation.list.element.content`, is read."""
+    """Return whether a leaf column, such as `conversation.list.element.content`, is read."""
     first, _, rest = path.partition(".")
-    return path in _HEADS or (first in _SAID and rest.count(".") == 2 and rest.rpartition(".")[2] in _OF_MESSAGE)
+    in_message = first in _MESSAGES and rest.count(".") == 2 and rest.rpartition(".")[2] in _MESSAGE_KEYS
+    return path in _CONVERSATION_KEYS or in_message
 
 
 def _chat(record: Any, place: str) -> Chat:
-    said = record.get("conversation") or record.get("messages") if isinstance(record, dict) else None
-    if not isinstance(said, list) or not said or not all(isinstance(one, dict) for one in said):
+    rows = record.get("conversation") or record.get("messages") if isinstance(record, dict) else None
+    if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
         raise UserError(
-            f"{place}: has no messages; WildChat's and LMSYS-Chat-1M's stand in 'conversation', ours in 'messages'."
+            f"{place}: has no messages; expected a list in 'conversation' (WildChat, LMSYS-Chat-1M) or 'messages' "
+            "(ThoughtTrace)."
         )
     messages = []
-    for index, one in enumerate(said):
-        role, content = one.get("role") or one.get("type"), one.get("content")
+    for index, row in enumerate(rows):
+        role, content = row.get("role") or row.get("type"), row.get("content")
         if not isinstance(role, str) or not isinstance(content, str | None):
             raise UserError(f"{place}: message {index} needs a 'role' and a 'content' that are text.")
         if role in {"user", "assistant"}:
             messages.append((role, content or ""))
     if not messages:
         raise UserError(f"{place}: no message has the role 'user' or 'assistant'.")
-    own = str(record.get("id") or "").partition("_task")[0]
-    named = (record.get("user"), record.get("hashed_ip"), said[0].get("hashed_ip"), own)
-    others = (record.get("conversation_hash"), record.get("conversation_id"), place)
-    return Chat(str(next(name for name in (*named, *others) if name)), messages)
+    user_in_id = str(record.get("id") or "").partition("_task")[0]
+    users = (record.get("user"), record.get("hashed_ip"), rows[0].get("hashed_ip"), user_in_id)
+    conversations = (record.get("conversation_hash"), record.get("conversation_id"), place)
+    return Chat(str(next(name for name in (*users, *conversations) if name)), messages)

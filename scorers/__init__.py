@@ -1,1 +1,1 @@
-"""How an answer is graded."""
+"""Score answers: rubrics and judges, forms, and embedding similarity."""

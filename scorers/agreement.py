@@ -11,10 +11,10 @@ from inspect_ai.scorer import Score, Scorer, Target, grouped, mean, scorer, stde
 from inspect_ai.solver import TaskState
 from pydantic import BaseModel
 
-from thoughttrace.core.errors import UserError
-from thoughttrace.core.record import Kind
+from thoughttrace.core.errors import check_positive
+from thoughttrace.core.record import InferenceMetadata, Kind
 from thoughttrace.datasets.prompt import block, marker
-from thoughttrace.scorers.answer import inference_of
+from thoughttrace.scorers.answer import answer_of
 from thoughttrace.scorers.judges import judges
 from thoughttrace.scorers.panel import rate
 from thoughttrace.scorers.structured_output import Form
@@ -39,32 +39,32 @@ VERDICT = Form(
 
 @cache
 def rubric(kind: Kind) -> str:
-    """The rubric of a kind of thought: one anchor and example per rating."""
+    """Return the rubric of a kind of thought, with one anchor and example per rating."""
     return (_HERE / f"{kind}.md").read_text(encoding="utf-8").strip()
 
 
 @cache
 def rubric_hash(kind: Kind, judge_message: bool) -> str:
-    """Names everything fixed that a judge is told: two ratings compare only where it is equal."""
+    """Hash everything fixed in a judge's prompt: only ratings with equal hashes can be compared."""
     fixed = "\n".join((rubric(kind), str(judge_message), VERDICT.text))
     return hashlib.sha256(fixed.encode()).hexdigest()[:12]
 
 
 def judge_prompt(kind: Kind, message: str | None, targets: Sequence[str], inference: str) -> list[ChatMessage]:
-    """Ask for a verdict on an inference.
+    """Write the prompt that asks a judge for a verdict on an inference.
 
     Args:
         kind: The kind of thought.
-        message: The annotated message, which resolves "it" and "this"; None if the judge shall not see it.
+        message: The annotated message, which resolves "it" and "this"; None to withhold it.
         targets: The true thoughts on that message.
-        inference: What the evaluated model wrote.
+        inference: The evaluated model's inference.
     """
     mark = marker(message or "", *targets, inference)
     quoted = "message" if kind == "reason" else "reply"
-    number = [f" {n}" for n in range(1, len(targets) + 1)] if len(targets) > 1 else [""]
+    numbers = [f" {n}" for n in range(1, len(targets) + 1)] if len(targets) > 1 else [""]
     blocks = [
         *([block(mark, quoted, message)] if message is not None else []),
-        *(block(mark, f"note{n}", target) for n, target in zip(number, targets, strict=True)),
+        *(block(mark, f"note{n}", target) for n, target in zip(numbers, targets, strict=True)),
         block(mark, "guess", inference),
     ]
     return [
@@ -73,7 +73,7 @@ def judge_prompt(kind: Kind, message: str | None, targets: Sequence[str], infere
     ]
 
 
-# `grouped(ci())` would abort a run after it was paid for; intervals are the analysis' work.
+# `grouped(ci())` would abort a run after it was paid for; the analysis computes the intervals.
 @scorer(metrics=[mean(), stderr(cluster="user"), grouped(mean(), "type", all=False)])
 def agreement(
     judge_message: bool = True,
@@ -87,31 +87,30 @@ def agreement(
     judges, each the mean of its valid votes. A judge whose reply is no valid verdict is asked once more. A judge that
     cannot be asked, after all of Inspect's retries, loses its vote; every vote says why it has no rating.
 
-    A model that refuses or says nothing gets the lowest rating, which means that it tells nothing of the thought, and
-    no judge is asked; the score's reason is `refusal` or `no_response`. Without a valid vote the sample is unscored,
-    never given a number; its reason is that of the votes, or `grader_failed` where they differ. Nor is a sample scored
-    where the model could not answer (`truncated`, `prompt_too_long`), or a control has nothing to say (`no_response`).
+    A model that refuses or answers nothing gets the lowest rating, which means that its answer shows nothing of the
+    thought, and no judge is asked; the score's reason is `refusal` or `no_response`. Without a valid vote the sample is
+    unscored, never given a number; its reason is that of the votes, or `grader_failed` where they differ. A sample is
+    unscored too where the model could not answer (`truncated`, `prompt_too_long`, `no_output`), or a control has no
+    text (`no_response`).
 
     Args:
         judge_message: Show the judge the annotated message, which resolves "it" and "this". A very small judge
             mistakes it for the thought and is better off without it.
         allow_self_judging: Let the evaluated model vote on itself.
         exclude_family: Leave out judges of the evaluated model's family.
-        judge_repeats: Votes of each judge, to see how much a judge differs from itself.
+        judge_repeats: Votes of each judge, which show how much a judge differs from itself.
 
     Raises:
         UserError: `judge_repeats` is not positive.
         Exception: When a sample is scored: what a judge's provider raised, if no judge gave a valid vote. So a judge
             without access fails the sample, which can be run again, and does not leave a whole run unscored.
     """
-    if judge_repeats < 1:
-        raise UserError(f"judge_repeats={judge_repeats}: must be 1 or more.")
+    check_positive("judge_repeats", judge_repeats)
 
     async def score(state: TaskState, target: Target) -> Score:
-        inference, kind = inference_of(state), state.metadata["kind"]
-        message = state.metadata["message"] if judge_message else None
-        prompt = judge_prompt(kind, message, list(target), inference)
-        panel = judges(allow_self_judging, exclude_family)
-        return await rate(state, inference, panel, prompt, VERDICT, rubric_hash(kind, judge_message), judge_repeats)
+        inference, sample = answer_of(state), state.metadata_as(InferenceMetadata)
+        prompt = judge_prompt(sample.kind, sample.message if judge_message else None, list(target), inference)
+        panel, fixed = judges(allow_self_judging, exclude_family), rubric_hash(sample.kind, judge_message)
+        return await rate(state, inference, panel, prompt, VERDICT, fixed, judge_repeats)
 
     return score

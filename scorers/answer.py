@@ -1,46 +1,43 @@
-"""The inference, or the predicted message, in what a model wrote."""
+"""Take a model's answer, an inference or a predicted message, out of what it wrote, or say why there is none."""
 
 import re
 
-from inspect_ai._util.constants import NO_CONTENT
 from inspect_ai.model import ContentText, ModelOutput
 from inspect_ai.solver import TaskState
 
-REFUSAL, NO_RESPONSE = "refusal", "no_response"
-"""What a model may do instead of answering: results, and rated as such."""
-TRUNCATED, TOO_LONG, NOT_ASKED = "truncated", "prompt_too_long", "no_output"
-"""What keeps a model from answering: no results."""
+from thoughttrace.core.inspect_private import NO_CONTENT
+from thoughttrace.core.record import ControlMetadata, NextMessageMetadata, Unscored, answered_metadata
 
 _THINKING = re.compile(r"<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", re.DOTALL | re.IGNORECASE)
 _FENCE = re.compile(r"^```\w*\n?|\n?```$")
-# "Sure! Here is the reason:", "**Reason:**", "The user's private reaction is:" — a label, not a thought.
+# "Sure! Here is the reason:", "**Reason:**", "The user's private reaction is:": a label, not a thought.
 _PREAMBLE = re.compile(
     r"^(?:sure|certainly|of course|okay|here(?:'s| is| are)|answer|note|(?:the |my )?(?:\w+'s )?(?:most likely )?"
     r"(?:private |inferred )?(?:reason|reaction|thought|note))\b[^\n:]{0,80}:\s*",
     re.IGNORECASE,
 )
 _BULLET = re.compile(r"^(?:[-*•>]|#{1,6}|\d{1,2}[.)])\s+")
-# A model that predicts a message may name its speaker, announce it, or play the chat on in the form it was shown.
+# A model that predicts a message may name its speaker, announce it, or continue the chat in the form of its prompt.
 _SPEAKER = re.compile(
     r"^(?:\*\*|__)?(?:user|human|(?:[\w',’ ]{0,40}\b)?(?:next|predicted)(?: user)? message\b[^\n:]{0,30})"
     r"(?:\*\*|__)?:(?:\*\*|__)?\s*",
     re.IGNORECASE,
 )
-_TOLD = re.compile(
+_ANNOUNCED = re.compile(
     r"^(?:the )?(?:person|user)(?: (?:would|will))? (?:type|write|say|send)s?(?: next)?:?\s*"
     r"(?=\"[^\"]*\"\Z|“[^“”]*”\Z)",
     re.IGNORECASE,
 )
-_MARKED = re.compile(r"^\[[0-9a-f]{8} [^\]\n]*\]\s*$", re.MULTILINE)
+_MARKER_LINE = re.compile(r"^\[[0-9a-f]{8} [^\]\n]*\]\s*$", re.MULTILINE)
 _QUOTES = (('"', '"'), ("“", "”"), ("'", "'"), ("‘", "’"), ("«", "»"), ("„", "“"), ("`", "`"))
 
 
-def normalise(completion: str) -> str:
-    """Take the inference out of a reply that says more than was asked.
+def normalise_thought(completion: str) -> str:
+    """Take the inference out of a reply that holds more than the inference.
 
-    Removes tagged thinking, a code fence, a label or announcement in front, a bullet, emphasis, and one pair
-    of quotation marks around the whole; of several paragraphs the first that says something is kept. Words of
-    the inference itself are never changed.
+    Removes tagged thinking, a code fence, a leading label or announcement, a bullet, emphasis, and one pair of
+    quotation marks around all of it; of several paragraphs the first that is not empty is kept. Words of the
+    inference itself are never changed.
 
     Args:
         completion: What the model wrote.
@@ -50,16 +47,16 @@ def normalise(completion: str) -> str:
     """
     text = _FENCE.sub("", _THINKING.sub("", completion).strip())
     for paragraph in re.split(r"\n\s*\n|\n(?=[-*•] |\d+[.)] )", text):
-        if inference := _bare(paragraph):
+        if inference := _unwrap(paragraph):
             return inference
     return ""
 
 
 def normalise_message(completion: str) -> str:
-    """Take a predicted message out of a reply that says more than was asked; all its paragraphs stay.
+    """Take the predicted message out of a reply that holds more than the message; all its paragraphs are kept.
 
-    Removes tagged thinking, one code fence around the whole, a marked line, a name or announcement in front, one pair
-    of quotation marks around the whole, and what follows the next marked line: the model playing the chat on.
+    Removes tagged thinking, one code fence around all of it, a marker line, a leading name or announcement, one pair of
+    quotation marks around all of it, and what follows the next marker line, where the model continues the chat.
 
     Args:
         completion: What the model wrote.
@@ -70,8 +67,8 @@ def normalise_message(completion: str) -> str:
     text = _THINKING.sub("", completion).strip()
     if text.startswith("```") and text.endswith("```") and text.count("```") == 2:
         text = _FENCE.sub("", text).strip()
-    text = next((part.strip() for part in _MARKED.split(text) if part.strip()), "")
-    text = _TOLD.sub("", _SPEAKER.sub("", text, count=1), count=1)
+    text = next((part.strip() for part in _MARKER_LINE.split(text) if part.strip()), "")
+    text = _ANNOUNCED.sub("", _SPEAKER.sub("", text, count=1), count=1)
     for left, right in _QUOTES:
         inner = text[1:-1]
         if len(text) > 2 and text[0] == left and text[-1] == right and not {left, right} & {*inner}:
@@ -79,21 +76,22 @@ def normalise_message(completion: str) -> str:
     return text
 
 
-def inference_of(state: TaskState) -> str:
-    """The answer of a sample: what a control recites, word for word, or what the model wrote, normalised."""
-    recited = state.metadata.get("recited")
+def answer_of(state: TaskState) -> str:
+    """Return a sample's answer: a control's word for word, or what the model wrote, normalised; empty if none."""
+    recited = state.metadata_as(ControlMetadata).recited
     if recited is not None:
-        return str(recited)
+        return recited
     if not state.output.choices or refused(state.output) or state.output.stop_reason == "model_length":
-        return ""  # what stands there is the provider's text, not the model's
-    normal = normalise_message if state.metadata.get("kind") == "message" else normalise
-    return normal(state.output.completion.replace(NO_CONTENT, ""))
+        return ""  # the text there is the provider's, not the model's
+    is_message = isinstance(answered_metadata(state.metadata), NextMessageMetadata)
+    normalise = normalise_message if is_message else normalise_thought
+    return normalise(state.output.completion.replace(NO_CONTENT, ""))
 
 
 def refused(output: ModelOutput) -> bool:
-    """Whether the model, or its provider's filter, declined to answer and said so in the protocol.
+    """Return whether the provider's protocol marks an output as a refusal, of the model or of a filter.
 
-    A refusal in plain words is an inference like any other, and the judge's to rate.
+    A refusal in plain words is an answer like any other, and the judge rates it.
     """
     if not output.choices:
         return False
@@ -103,26 +101,28 @@ def refused(output: ModelOutput) -> bool:
     return not isinstance(content, str) and any(isinstance(part, ContentText) and part.refusal for part in content)
 
 
-def why_none(output: ModelOutput) -> str:
-    """Why there is no inference in a model's output.
+def why_none(output: ModelOutput) -> Unscored:
+    """Say why a model's output holds no answer.
 
     Returns:
-        `REFUSAL`; `NO_RESPONSE`; `TRUNCATED` where max_tokens left no room for an answer, as reasoning can; `TOO_LONG`
-        where the prompt did not fit the model; or `NOT_ASKED` where a limit of the sample came before any reply.
+        `REFUSAL` or `NO_RESPONSE`, which are results; else what kept the model from answering: `TRUNCATED` where
+        max_tokens left no room for an answer, as reasoning can; `PROMPT_TOO_LONG` where the prompt did not fit the
+        model; or `NO_OUTPUT` where a limit of the sample came before any reply.
     """
     if not output.choices:
-        return NOT_ASKED
+        return Unscored.NO_OUTPUT
     if refused(output):
-        return REFUSAL
-    return {"model_length": TOO_LONG, "max_tokens": TRUNCATED}.get(output.stop_reason, NO_RESPONSE)
+        return Unscored.REFUSAL
+    stopped = {"model_length": Unscored.PROMPT_TOO_LONG, "max_tokens": Unscored.TRUNCATED}
+    return stopped.get(output.stop_reason, Unscored.NO_RESPONSE)
 
 
-def _bare(paragraph: str) -> str:
+def _unwrap(paragraph: str) -> str:
     """Strip wrapping from a paragraph, layer by layer, until nothing changes."""
     text = " ".join(paragraph.split())
-    before = None
-    while text != before:
-        before = text
+    previous = None
+    while text != previous:
+        previous = text
         text = _BULLET.sub("", text)
         for mark in ("**", "__", "*", "_"):
             if text.startswith(mark) and text.count(mark) == 2:

@@ -1,26 +1,26 @@
-"""Who judges: the models bound to the role `grader`, never the model they judge."""
+"""Decide who judges: the models bound to Inspect's role `grader`, never the model they judge."""
 
 from inspect_ai.model import Model, get_model, model_roles
-from inspect_ai.model._model import active_model
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from thoughttrace.core.errors import UserError
+from thoughttrace.core.inspect_private import active_model
 from thoughttrace.core.model_names import family, same_model
 
-ROLE = "grader"
+_ROLE = "grader"
 
 
 def judges(allow_self_judging: bool, exclude_family: bool = False) -> list[Model]:
-    """The judges of the evaluated model: those bound to the role, less the evaluated model itself.
+    """Return the judges of the evaluated model: those bound to the role, without the evaluated model itself.
 
     Args:
-        allow_self_judging: Keep the evaluated model, under whatever name.
+        allow_self_judging: Keep the evaluated model, whatever name it is bound under.
         exclude_family: Leave out all judges of the evaluated model's family.
 
     Raises:
-        UserError: No model is bound to the role, or only the evaluated model is.
+        UserError: No model is bound to the role, or no judge is left.
     """
-    bound = model_roles().get(ROLE, [])
+    bound = model_roles().get(_ROLE, [])
     panel = bound if isinstance(bound, list) else [bound]
     if not panel:
         raise UserError(
@@ -29,42 +29,43 @@ def judges(allow_self_judging: bool, exclude_family: bool = False) -> list[Model
         )
     evaluated = str(get_model())
     others = [judge for judge in panel if allow_self_judging or not same_model(str(judge), evaluated)]
-    if exclude_family:
-        others = [judge for judge in others if family(str(judge)) != family(evaluated)]
-        if not others:
-            raise UserError(
-                f"All judges are of the evaluated model's family ({family(evaluated)}): bind one of another family "
-                "with --model-role grader=PROVIDER/MODEL, or leave out -T exclude_family=true. Nothing was generated."
-            )
     if not others:
         raise UserError(
             f"The judge is the evaluated model itself ({evaluated}): bind another with --model-role "
             "grader=PROVIDER/MODEL, or pass -T allow_self_judging=true and the report will mark the result. "
             "Nothing was generated."
         )
+    if exclude_family:
+        others = [judge for judge in others if family(str(judge)) != family(evaluated)]
+    if not others:
+        raise UserError(
+            f"All judges are of the evaluated model's family ({family(evaluated)}): bind one of another family "
+            "with --model-role grader=PROVIDER/MODEL, or leave out -T exclude_family=true. Nothing was generated."
+        )
     return others
 
 
 def require_grader(allow_self_judging: bool, exclude_family: bool) -> None:
-    """Refuse a run that nobody could judge, before it starts.
+    """Refuse a run that no judge could rate, before it starts.
 
     Inspect binds models and roles before it makes a task, so the command fails here with one sentence. A task
-    made in Python before `eval()` is called has no model yet; `judged` looks again then.
+    made in Python before `eval()` is called has no model yet; `judged` checks again then.
     """
     if active_model() is not None:
         judges(allow_self_judging, exclude_family)
 
 
-@solver
+# The name is in the logs' plans.
+@solver(name="judged")
 def judged(answer: Solver, allow_self_judging: bool = False, exclude_family: bool = False) -> Solver:
-    """Let a solver answer, but refuse, before the first generation, a run that nobody could judge.
+    """Let a solver answer, after refusing, before the first generation, a run that no judge could rate.
 
-    A step of its own would record the state of every sample once more.
+    It wraps the solver, because a step of its own would record the state of every sample once more.
 
     Args:
         answer: The solver.
-        allow_self_judging: As of `judges`.
-        exclude_family: As of `judges`.
+        allow_self_judging: As for `judges`.
+        exclude_family: As for `judges`.
     """
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:

@@ -1,17 +1,18 @@
 """Score the forms that the evaluated model filled in: ratings, types, relations, topics."""
 
-from typing import Any, get_args
-
 from inspect_ai.scorer import Score, Scorer, Target, grouped, mean, scorer, stderr
 from inspect_ai.solver import TaskState
 
+from thoughttrace.core.record import NO_LABEL, ControlMetadata, Unscored
 from thoughttrace.datasets.taxonomy import DOMAINS, RELATIONS, SUBTOPICS
-from thoughttrace.scorers.structured_output import Unfilled
+from thoughttrace.scorers.structured_output import read_form
 
+_BY_TYPE = [mean(), stderr(cluster="user"), grouped(mean(), "type", all=False)]
+_SHARES = {"*": [mean(), stderr(cluster="user")]}
 _RULE = "The model named no type, which is not the dataset's: wrong by rule."
 
 
-@scorer(metrics=[mean(), stderr(cluster="user"), grouped(mean(), "type", all=False)])
+@scorer(metrics=_BY_TYPE)
 def rating() -> Scorer:
     """Score the rating that the model gave, 1–5.
 
@@ -19,15 +20,15 @@ def rating() -> Scorer:
     """
 
     async def score(state: TaskState, target: Target) -> Score:
-        filled, why = left(state)
-        if filled is None:
-            return Score.unscored(reason=why, explanation="The model gave no valid rating.")
-        return Score(value=filled["rating"], answer=str(filled["rating"]), explanation=filled["rationale"])
+        form = read_form(state)
+        if isinstance(form, Unscored):
+            return Score.unscored(reason=form, explanation="The model gave no valid rating.")
+        return Score(value=form["rating"], answer=str(form["rating"]), explanation=form["rationale"])
 
     return score
 
 
-@scorer(metrics=[mean(), stderr(cluster="user"), grouped(mean(), "type", all=False)])
+@scorer(metrics=_BY_TYPE)
 def type_match() -> Scorer:
     """Score whether the model, or the baseline, named the dataset's type: 1 or 0; the answer is the type it named.
 
@@ -36,24 +37,17 @@ def type_match() -> Scorer:
     """
 
     async def score(state: TaskState, target: Target) -> Score:
-        if "recited" in state.metadata:
-            return Score(value=int(state.metadata["recited"] == target.text), answer=state.metadata["recited"])
-        filled, why = left(state)
-        if filled is None and why in get_args(Unfilled):
-            return Score(value=0, reason=why, answer="", explanation=_RULE)
-        if filled is None:
-            return Score.unscored(reason=why, answer="", explanation="The model could not answer.")
-        return Score(value=int(filled["type"] == target.text), answer=filled["type"], explanation=filled["rationale"])
+        baseline = state.metadata_as(ControlMetadata).recited
+        if baseline is not None:
+            return Score(value=int(baseline == target.text), answer=baseline)
+        form = read_form(state)
+        if not isinstance(form, Unscored):
+            return Score(value=int(form["type"] == target.text), answer=form["type"], explanation=form["rationale"])
+        if form in NO_LABEL:
+            return Score(value=0, reason=form, answer="", explanation=_RULE)
+        return Score.unscored(reason=form, answer="", explanation="The model could not answer.")
 
     return score
-
-
-def left(state: TaskState) -> tuple[dict[str, Any] | None, str]:
-    """The form that the solver left in the store, or None and why it is not filled in."""
-    return state.store.get("filled"), state.store.get("unfilled") or "not_asked"
-
-
-_SHARES = {"*": [mean(), stderr(cluster="user")]}
 
 
 @scorer(metrics=_SHARES)
@@ -64,12 +58,11 @@ def relation() -> Scorer:
     """
 
     async def score(state: TaskState, target: Target) -> Score:
-        filled, why = left(state)
-        if filled is None:
-            return Score.unscored(reason=why, explanation="The model named no relation.")
-        named = filled["relation"]
-        value = {name: int(name == named) for name in RELATIONS}
-        return Score(value=value, answer=named, explanation=filled["rationale"])
+        form = read_form(state)
+        if isinstance(form, Unscored):
+            return Score.unscored(reason=form, explanation="The model named no relation.")
+        value = {name: int(name == form["relation"]) for name in RELATIONS}
+        return Score(value=value, answer=form["relation"], explanation=form["rationale"])
 
     return score
 
@@ -82,11 +75,11 @@ def topic() -> Scorer:
     """
 
     async def score(state: TaskState, target: Target) -> Score:
-        filled, why = left(state)
-        if filled is None:
-            return Score.unscored(reason=why, explanation="The model named no subtopic.")
-        named = filled["subtopics"]
-        value = {domain: int(domain in {SUBTOPICS[one] for one in named}) for domain in DOMAINS}
-        return Score(value=value, answer="; ".join(named), explanation=filled["rationale"])
+        form = read_form(state)
+        if isinstance(form, Unscored):
+            return Score.unscored(reason=form, explanation="The model named no subtopic.")
+        domains = {SUBTOPICS[subtopic] for subtopic in form["subtopics"]}
+        value = {domain: int(domain in domains) for domain in DOMAINS}
+        return Score(value=value, answer="; ".join(form["subtopics"]), explanation=form["rationale"])
 
     return score

@@ -1,79 +1,55 @@
-"""Let a panel of judges rate what a model wrote, and combine their votes into a score."""
+"""Let a panel of judges rate an answer, and combine their votes into a score."""
 
 import logging
 from collections.abc import Sequence
 from statistics import fmean
 from typing import Any, get_args
 
-from inspect_ai._util.error import PrerequisiteError
-from inspect_ai._util.exception import TerminateSampleError
-from inspect_ai._util.logger import warn_once
 from inspect_ai.model import ChatMessage, Model
 from inspect_ai.scorer import Score
 from inspect_ai.solver import TaskState
-from inspect_ai.util import LimitExceededError
+from inspect_ai.util import LimitExceededError, warn_once
 
-from thoughttrace.scorers.answer import NO_RESPONSE, REFUSAL, why_none
+from thoughttrace.core.inspect_private import PrerequisiteError, TerminateSampleError
+from thoughttrace.core.record import ControlMetadata, JudgedScore, Unscored, Vote
+from thoughttrace.scorers.answer import why_none
 from thoughttrace.scorers.structured_output import Form, ask
 
-Vote = dict[str, Any]
-"""`judge`, `rating` (None if there is none), `rationale`, `prompt_hash`, `replies` (raw, in order), and `reason`: why
-there is no rating (`judge_refused`, `judge_empty`, `judge_unparsable`, or `judge_failed`, then with the `error`), else
-None."""
-
-
-async def vote(judge: Model, prompt: list[ChatMessage], form: Form[Any], prompt_hash: str, repeat: int = 0) -> Vote:
-    """Ask one judge.
-
-    Args:
-        judge: The judge.
-        prompt: What it is asked, such as from `judge_prompt`.
-        form: What it must reply; its fields are `rationale` and `rating`.
-        prompt_hash: Names the rubric, such as from `rubric_hash`.
-        repeat: Which of several votes on the same prompt this is, from 0.
-    """
-    asked = await ask(judge, prompt, form, repeat)
-    return {
-        "judge": str(judge),
-        "rating": asked.filled.rating if asked.filled else None,
-        "rationale": asked.filled.rationale if asked.filled else None,
-        "prompt_hash": prompt_hash,
-        "replies": asked.replies,
-        "reason": f"judge_{asked.reason}" if asked.reason else None,
-    }
-
-
-def failed_vote(judge: Model, prompt_hash: str, error: Exception) -> Vote:
-    """The vote of a judge that could not be asked.
-
-    Args:
-        judge: The judge.
-        prompt_hash: Names the rubric, from `rubric_hash`.
-        error: What its provider raised, after all retries. Of its text, which can quote a key, nothing is kept: it
-            stands in the sample's events.
-    """
-    attempt = getattr(error, "last_attempt", None)  # of tenacity's RetryError
-    cause = attempt.exception() if attempt else error
-    status = getattr(cause, "status_code", None) or getattr(cause, "code", None)
-    said = type(cause).__name__ + (f" {status}" if isinstance(status, int) else "")
-    return {
-        "judge": str(judge),
-        "rating": None,
-        "rationale": None,
-        "prompt_hash": prompt_hash,
-        "replies": [],
-        "reason": "judge_failed",
-        "error": said,
-    }
-
-
-_SAID = {REFUSAL: "(refused)", NO_RESPONSE: "(nothing)"}
-"""What stands as the answer of a model that gave none."""
+_ANSWERS = {Unscored.REFUSAL: "(refused)", Unscored.NO_RESPONSE: "(nothing)"}
+"""The score's answer where a model gave none."""
 _RULE = "The model gave no answer, which tells nothing: the lowest rating, without asking a judge."
+
+_JUDGE_REASONS = {
+    Unscored.FORM_REFUSED: Unscored.JUDGE_REFUSED,
+    Unscored.FORM_EMPTY: Unscored.JUDGE_EMPTY,
+    Unscored.FORM_UNPARSABLE: Unscored.JUDGE_UNPARSABLE,
+}
+
 _NOT_THE_JUDGES = (LimitExceededError, TerminateSampleError, PrerequisiteError)
 """What ends a sample or names a mistake in the command, and must not pass for a judge's failure."""
 
 _logger = logging.getLogger(__name__)
+
+
+async def vote(judge: Model, prompt: list[ChatMessage], form: Form[Any], rubric_hash: str, repeat: int = 0) -> Vote:
+    """Ask one judge for its vote.
+
+    Args:
+        judge: The judge.
+        prompt: The messages sent to it, such as from `judge_prompt`.
+        form: The form of its reply, with the fields `rationale` and `rating`.
+        rubric_hash: Identifies the rubric, such as from `agreement.rubric_hash`.
+        repeat: Number of the vote among several on the same prompt, from 0.
+    """
+    reply = await ask(judge, prompt, form, repeat)
+    return Vote(
+        judge=str(judge),
+        rating=reply.filled.rating if reply.filled else None,
+        rationale=reply.filled.rationale if reply.filled else None,
+        rubric_hash=rubric_hash,
+        replies=reply.replies,
+        reason=_JUDGE_REASONS[reply.reason] if reply.reason else None,
+    )
 
 
 async def rate(
@@ -82,88 +58,99 @@ async def rate(
     panel: Sequence[Model],
     prompt: list[ChatMessage],
     form: Form[Any],
-    prompt_hash: str,
+    rubric_hash: str,
     repeats: int,
 ) -> Score:
-    """Rate an answer; `agreement` says by what rules.
+    """Rate an answer by the rules that `agreement` states.
 
     Args:
-        state: The sample; its metadata has `recited` or `reworded` where a control answered.
-        answer: What the model wrote; empty if it wrote nothing.
+        state: The sample.
+        answer: The model's or the control's answer; empty if there is none.
         panel: The judges.
-        prompt: What they are asked.
-        form: What they must reply; its fields are `rationale` and `rating`, which lists the ratings, lowest first.
-        prompt_hash: Names the rubric.
+        prompt: The messages sent to each of them.
+        form: The form of their replies, with the fields `rationale` and `rating`, a `Literal` with the lowest first.
+        rubric_hash: Identifies the rubric.
         repeats: Votes of each judge.
 
     Raises:
         Exception: What a judge's provider raised, if no judge gave a valid vote.
     """
     if not answer:
-        return _without_answer(state, panel, form, prompt_hash)
-    votes, errors = [], []
+        return _score_no_answer(state, panel, form, rubric_hash)
+    votes: list[Vote] = []
+    errors: list[Exception] = []
     for judge in panel:
         for repeat in range(repeats):
             try:
-                votes.append(await vote(judge, prompt, form, prompt_hash, repeat))
+                votes.append(await vote(judge, prompt, form, rubric_hash, repeat))
             except _NOT_THE_JUDGES:
                 raise
             except Exception as error:
                 errors.append(error)
-                votes.append(failed_vote(judge, prompt_hash, error))
-                warn_once(_logger, f"{judge} could not vote ({votes[-1]['error']}): such votes are missing.")
-    if errors and all(one["rating"] is None for one in votes):
+                votes.append(_failed_vote(judge, rubric_hash, error))
+                warn_once(_logger, f"{judge} could not vote ({votes[-1].error}): such votes are missing.")
+    if errors and all(vote.rating is None for vote in votes):
         raise errors[0]
-    return _score(answer, votes)
+    return _combine(answer, votes, rubric_hash)
 
 
-def _without_answer(state: TaskState, panel: Sequence[Model], form: Form[Any], prompt_hash: str) -> Score:
-    """The score of a sample whose model or control left nothing to judge."""
-    is_control = not {"recited", "reworded"}.isdisjoint(state.metadata)
-    reason = NO_RESPONSE if "recited" in state.metadata else why_none(state.output)
-    if is_control or reason not in _SAID:
+def _failed_vote(judge: Model, rubric_hash: str, error: Exception) -> Vote:
+    """Return the vote of a judge whose provider raised an error.
+
+    Nothing of the error's text is kept, which can quote a key; it is in the sample's events.
+    """
+    attempt = getattr(error, "last_attempt", None)  # of tenacity's RetryError
+    cause = attempt.exception() if attempt else error
+    status = getattr(cause, "status_code", None) or getattr(cause, "code", None)
+    return Vote(
+        judge=str(judge),
+        rating=None,
+        rationale=None,
+        rubric_hash=rubric_hash,
+        replies=[],
+        reason=Unscored.JUDGE_FAILED,
+        error=type(cause).__name__ + (f" {status}" if isinstance(status, int) else ""),
+    )
+
+
+def _score_no_answer(state: TaskState, panel: Sequence[Model], form: Form[Any], rubric_hash: str) -> Score:
+    """Score a sample whose model or control gave no answer to judge."""
+    control = state.metadata_as(ControlMetadata)
+    reason = why_none(state.output) if control.recited is None else Unscored.NO_RESPONSE
+    if control.recited is not None or control.reworded or reason not in _ANSWERS:
         return Score.unscored(reason=reason, answer="")
-    # Who would have judged it, so that the run of a model that never answers still names its judges.
-    metadata = {"ratings": {str(judge): [] for judge in panel}, "prompt_hash": prompt_hash, "votes": []}
+    # Without the judges' names, the run of a model that never answers would name none.
+    metadata = JudgedScore(ratings={str(judge): [] for judge in panel}, rubric_hash=rubric_hash, votes=[])
     lowest = get_args(form.fields.model_fields["rating"].annotation)[0]
-    return Score(value=lowest, reason=reason, answer=_SAID[reason], explanation=_RULE, metadata=metadata)
+    return Score(value=lowest, reason=reason, answer=_ANSWERS[reason], explanation=_RULE, metadata=metadata.to_log())
 
 
-def _score(answer: str, votes: Sequence[Vote]) -> Score:
-    # A log's summaries leave out what is over 1 kB, as votes can be: the ratings stand by themselves too.
-    metadata = {
-        "ratings": _by_judge(votes),
-        "prompt_hash": votes[0]["prompt_hash"],
-        "votes": list(votes),
-    }
-    ratings = [rating for own in _by_judge(votes).values() if (rating := _mean(own)) is not None]
-    if not ratings:
-        reasons = {one["reason"] for one in votes}
+def _combine(answer: str, votes: list[Vote], rubric_hash: str) -> Score:
+    """Score an answer by the mean over judges, each the mean of its valid votes."""
+    by_judge: dict[str, list[int | None]] = {}
+    for vote in votes:
+        by_judge.setdefault(vote.judge, []).append(vote.rating)
+    # A log's summaries leave out what is over 1 kB, as votes can be: so the ratings are stored apart from them.
+    metadata = JudgedScore(ratings=by_judge, rubric_hash=rubric_hash, votes=votes).to_log()
+    means = [_mean(valid) for ratings in by_judge.values() if (valid := [r for r in ratings if r is not None])]
+    if not means:
+        reasons = {vote.reason for vote in votes}
         return Score.unscored(
-            reason=reasons.pop() if len(reasons) == 1 else "grader_failed",
+            reason=reasons.pop() if len(reasons) == 1 else Unscored.NO_VALID_VOTE,
             answer=answer,
             explanation="No judge gave a valid verdict; their replies are in the metadata.",
             metadata=metadata,
         )
-    valid = [vote for vote in votes if vote["rating"] is not None]
-    rationales = [f"{vote['judge']}: {vote['rationale']}" for vote in valid]
+    valid_votes = [vote for vote in votes if vote.rating is not None]
+    rationales = [f"{vote.judge}: {vote.rationale}" for vote in valid_votes]
     return Score(
-        value=ratings[0] if len(ratings) == 1 else fmean(ratings),
+        value=_mean(means),
         answer=answer,
-        explanation=valid[0]["rationale"] if len(valid) == 1 else "\n".join(rationales),
+        explanation=valid_votes[0].rationale if len(valid_votes) == 1 else "\n".join(rationales),
         metadata=metadata,
     )
 
 
-def _by_judge(votes: Sequence[Vote]) -> dict[str, list[int | None]]:
-    """Each judge's ratings, in order; None where a vote was no verdict."""
-    ratings: dict[str, list[int | None]] = {}
-    for one in votes:
-        ratings.setdefault(one["judge"], []).append(one["rating"])
-    return ratings
-
-
-def _mean(ratings: Sequence[int | None]) -> float | None:
-    """The mean of the valid ratings of one judge; a whole number where there is one rating."""
-    valid = [rating for rating in ratings if rating is not None]
-    return (valid[0] if len(valid) == 1 else fmean(valid)) if valid else None
+def _mean(values: Sequence[float]) -> float:
+    """Return the mean; of one value the value itself, so that a single rating stays a whole number."""
+    return values[0] if len(values) == 1 else fmean(values)

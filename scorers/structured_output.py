@@ -1,22 +1,25 @@
-"""Ask a model to fill in a form, and once more if its reply does not."""
+"""Ask a model to fill in a form, once more if its reply does not, and keep the result for the scorer."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Generic, Literal, TypeVar
+from typing import Any, Generic, TypeVar
 
-from inspect_ai._util.constants import NO_CONTENT
 from inspect_ai.model import ChatMessage, ChatMessageUser, GenerateConfig, Model, ModelOutput, ResponseSchema
-from inspect_ai.model._generate_config import active_generate_config
+from inspect_ai.solver import TaskState
 from inspect_ai.util import json_schema
 from pydantic import BaseModel, ValidationError
 
+from thoughttrace.core.inspect_private import NO_CONTENT, active_generate_config
+from thoughttrace.core.record import NO_ANSWER, Unscored
 from thoughttrace.models.prompt_cache import only_system_marked
-from thoughttrace.scorers.answer import refused
+from thoughttrace.scorers.answer import refused, why_none
 
 Fields = TypeVar("Fields", bound=BaseModel)
 
 _OBJECT = re.compile(r"\A\s*(?:```(?:json)?\s*)?(\{.*\})\s*(?:```)?\s*\Z", re.DOTALL)
+_FILLED, _UNFILLED = "filled", "unfilled"
 
 
 @dataclass(frozen=True)
@@ -28,75 +31,100 @@ class Form(Generic[Fields]):
     """The rationale comes first, so that the rest follows from it. Choices are a `Literal`: an enum survives every
     provider's structured output, `ge` and `le` do not."""
     repair: str
-    """What is said, once, to a reply that is none."""
+    """The request, sent once, that answers a reply which does not fill in the form."""
 
     @cached_property
     def config(self) -> GenerateConfig:
-        """What generation is configured with, so that the provider holds the reply to the form."""
+        """The generation config with which the provider enforces the form."""
         schema = ResponseSchema(name=self.name, json_schema=json_schema(self.fields), strict=True)
         return GenerateConfig(response_schema=schema)
 
     @cached_property
     def text(self) -> str:
-        """Everything fixed that the form tells a model, for a hash of its prompt."""
+        """Everything fixed in the form that a model reads, for the hash of its prompt."""
         return f"{self.repair}\n{self.config.model_dump_json(exclude_none=True)}"
 
     def parse(self, reply: str) -> Fields | None:
         """Read a reply, with or without a code fence around it; None if it does not fill in the form."""
-        found = _OBJECT.match(reply)
+        json_object = _OBJECT.match(reply)
         try:
-            return self.fields.model_validate_json(found[1]) if found else None
+            return self.fields.model_validate_json(json_object[1]) if json_object else None
         except ValidationError:
             return None
 
 
-Unfilled = Literal["refused", "empty", "unparsable"]
-"""Why a form was not filled in."""
-
-
 @dataclass(frozen=True)
-class Asked(Generic[Fields]):
-    """What came back."""
+class FormReply(Generic[Fields]):
+    """A model's reply to a form."""
 
     filled: Fields | None
     replies: list[str]
     """Raw, in order: one, or two where the first was no valid form."""
-    reason: Unfilled | None
-    """Why `filled` is None, else None."""
+    reason: Unscored | None
+    """Why `filled` is None: `FORM_REFUSED`, `FORM_EMPTY` or `FORM_UNPARSABLE`."""
     output: ModelOutput
-    """Of the last reply."""
+    """The output that holds the last reply."""
+
+    @property
+    def unscored(self) -> Unscored | None:
+        """Why the evaluated model has no label: `reason`, or what kept it from answering, such as `TRUNCATED`."""
+        why = why_none(self.output)
+        return why if self.reason and why not in NO_ANSWER else self.reason
 
 
-async def ask(model: Model, prompt: list[ChatMessage], form: Form[Fields], repeat: int = 0) -> Asked[Fields]:
+async def ask(model: Model, prompt: list[ChatMessage], form: Form[Fields], repeat: int = 0) -> FormReply[Fields]:
     """Ask a model to fill in a form, and once more if its reply does not.
 
     Args:
         model: The model.
-        prompt: What it is asked.
-        form: What its reply must be.
-        repeat: Which of several times the same is asked, from 0.
+        prompt: The messages sent to it.
+        form: The form of its reply.
+        repeat: Number of the repetition of the same prompt, from 0.
     """
-    # With Inspect's cache on, a second answer must not be the first one read again.
+    # With Inspect's cache on, a repetition would read the first reply again.
     config = form.config.model_copy(update={"cache": False}) if repeat else form.config
-    # Inspect hands a run's --attempt-timeout to the evaluated model alone; a judge would hang for its SDK's 10 minutes.
+    # Inspect passes a run's --attempt-timeout to the evaluated model alone; a judge would wait its SDK's 10 minutes.
     if model.config.attempt_timeout is None and (seconds := active_generate_config().attempt_timeout):
         config = config.model_copy(update={"attempt_timeout": seconds})
-    # The instructions are all that a later prompt shares.
+    # Later prompts share only the instructions.
     prompt = only_system_marked(prompt, model)
     replies: list[str] = []
-    messages, filled, reason = prompt, None, None
+    messages, filled = prompt, None
     while filled is None and len(replies) < 2:
         output = await model.generate(messages, config=config)
         replies.append(output.completion)
         filled = form.parse(output.completion)
-        reason = None if filled else _why_none(output)
         # Some providers refuse an empty assistant message.
-        said = [output.message] if output.completion.strip() else []
-        messages = [*prompt, *said, ChatMessageUser(content=form.repair)]
-    return Asked(filled, replies, reason, output)
+        previous = [output.message] if output.completion.strip() else []
+        messages = [*prompt, *previous, ChatMessageUser(content=form.repair)]
+    return FormReply(filled, replies, None if filled else _why_unfilled(output), output)
 
 
-def _why_none(output: ModelOutput) -> Unfilled:
+def keep_form(state: TaskState, filled: Mapping[str, Any] | None, reason: Unscored | None = None) -> None:
+    """Keep a form in the sample's store, where `read_form` finds it, also when the log is scored again.
+
+    Args:
+        state: The sample.
+        filled: The form's fields; None if it is not filled in.
+        reason: Why it is not filled in.
+    """
+    state.store.set(_FILLED, filled)
+    state.store.set(_UNFILLED, reason)
+
+
+def read_form(state: TaskState) -> dict[str, Any] | Unscored:
+    """Read the form that `keep_form` kept.
+
+    Returns:
+        The form's fields; or why it is not filled in, which is `NO_OUTPUT` where a limit ended the sample before its
+        solver was done.
+    """
+    filled: dict[str, Any] | None = state.store.get(_FILLED)
+    return filled if filled is not None else Unscored(state.store.get(_UNFILLED) or Unscored.NO_OUTPUT)
+
+
+def _why_unfilled(output: ModelOutput) -> Unscored:
     if refused(output):
-        return "refused"
-    return "unparsable" if output.completion.replace(NO_CONTENT, "").strip() else "empty"
+        return Unscored.FORM_REFUSED
+    written = output.completion.replace(NO_CONTENT, "").strip()
+    return Unscored.FORM_UNPARSABLE if written else Unscored.FORM_EMPTY

@@ -1,4 +1,4 @@
-"""Say which type a thought is, against the dataset's label, which is a language model's too."""
+"""Classify a thought, and compare with the dataset's label, which is a language model's too."""
 
 from functools import cache
 from typing import Any, Literal
@@ -7,18 +7,18 @@ from inspect_ai import Task, task
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 from pydantic import create_model
 
-from thoughttrace.core.errors import check_choice, check_positive
-from thoughttrace.core.record import KINDS, THOUGHT_CONTEXTS, TYPES, Kind
+from thoughttrace.core.errors import check_choice
+from thoughttrace.core.record import CLASSIFY, KINDS, THOUGHT_CONTEXTS, TYPES, Kind, RunMetadata
 from thoughttrace.datasets.counts import census
 from thoughttrace.datasets.samples import select_thoughts, show
-from thoughttrace.datasets.sources import open_source
 from thoughttrace.scorers.labels import type_match
 from thoughttrace.scorers.structured_output import Form
 from thoughttrace.tasks._inference import recite_control
-from thoughttrace.tasks._labelling import fill, instructions, named, thought_samples, viewer
+from thoughttrace.tasks._labelling import fill, thought_dataset
+from thoughttrace.tasks._options import DataOptions, ScoreColumn, prompt_hash, provenance, read_prompt, recite, viewer
 from thoughttrace.tasks._type_baseline import predict_types
 
-_VIEWER = viewer("Types of thoughts", "type_match", "Same type", 0, 1)
+_VIEWER = viewer("Types of thoughts", ScoreColumn("Same type", CLASSIFY.score, scale=CLASSIFY.scale))
 
 
 @task
@@ -52,44 +52,48 @@ def classify_thought(
         baseline: Score a classifier in the model's place (with `--model none/none`): logistic regression on sentence
             embeddings, fitted without the thoughts of the user it is asked about. Needs the extra `shift`.
     """
-    which = check_choice("kind", kind, KINDS)
-    beside = check_choice("context", context, THOUGHT_CONTEXTS)
-    check_positive("max_context_words", max_context_words)
-    source = open_source(str(data), skip_bad)
-    wanted = [types] if isinstance(types, str) else types or TYPES[which]
-    chosen = select_thoughts(source.conversations, which, wanted, users, per_user, seed)
-    system = instructions(f"classify_{which}")
-    dataset = thought_samples(
-        chosen, system, lambda noted: show(noted, beside, max_context_words), lambda noted: noted.thought.label, source
+    thought_kind = check_choice("kind", kind, KINDS)
+    shown = check_choice("context", context, THOUGHT_CONTEXTS)
+    options = DataOptions(data, types, users, per_user, seed, max_context_words, skip_bad)
+    source = options.open()
+    known_types = TYPES[thought_kind]
+    thoughts = select_thoughts(
+        source.conversations, thought_kind, options.selected_types or known_types, users, per_user, seed
+    )
+    instructions, form = read_prompt(f"classify_{thought_kind}"), type_form(thought_kind)
+    dataset = thought_dataset(
+        thoughts,
+        source,
+        instructions,
+        question=lambda thought: show(thought, shown, max_context_words),
+        target=lambda thought: thought.thought.label,
     )
     if baseline:
-        said = predict_types(select_thoughts(source.conversations, which, TYPES[which]), beside)
+        predicted = predict_types(select_thoughts(source.conversations, thought_kind, known_types), shown)
         for sample in dataset:
-            sample.metadata = {**(sample.metadata or {}), "recited": said[str(sample.id)]}
+            recite(sample, predicted[str(sample.id)])
+    labels = census(source.conversations).types[thought_kind]
     return Task(
         dataset=dataset,
-        solver=recite_control() if baseline else name_type(which),
+        solver=recite_control() if baseline else name_type(thought_kind),
         scorer=type_match(),
         version="1-A",
-        metadata={
-            "kind": which,
-            "context": beside,
-            "baseline": baseline,
-            "unknown_labels": {
-                label: count
-                for label, count in census(source.conversations).types[which].items()
-                if label not in TYPES[which]
-            },
-            **named(source, system, type_form(which)),
-        },
+        metadata=RunMetadata(
+            kind=thought_kind,
+            context=shown,
+            baseline=baseline,
+            unknown_labels={label: count for label, count in labels.items() if label not in known_types},
+            prompt_hash=prompt_hash(instructions, form.text),
+            **provenance(source),
+        ).to_log(),
         viewer=_VIEWER,
-        headline_metric="type_match",
+        headline_metric=CLASSIFY.score,
     )
 
 
 @cache
 def type_form(kind: Kind) -> Form[Any]:
-    """What the model fills in: a rationale, then one of the types of a kind."""
+    """Make the form of a kind of thought: a rationale, then one of the kind's types."""
     one_of: Any = Literal[TYPES[kind]]
     fields = create_model("Label", rationale=(str, ...), type=(one_of, ...))
     return Form(
@@ -102,10 +106,10 @@ def type_form(kind: Kind) -> Form[Any]:
 
 @solver
 def name_type(kind: Kind) -> Solver:
-    """Let the evaluated model name a type, held to the form.
+    """Let the evaluated model fill in the form of a kind of thought.
 
     Args:
-        kind: Of the thoughts.
+        kind: The kind.
     """
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:

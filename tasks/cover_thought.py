@@ -1,16 +1,16 @@
-"""How much of a thought a message says: of its own reason, or of the reaction before it."""
+"""Rate how much of a thought a message says: of its own reason, or of the reaction before it."""
 
 from inspect_ai import Task, task
 
 from thoughttrace.core.errors import check_choice
-from thoughttrace.core.record import KINDS
+from thoughttrace.core.record import COVER, KINDS, RunMetadata
 from thoughttrace.datasets.prompt import Prompt, quote
 from thoughttrace.datasets.samples import Noted, select_thoughts
-from thoughttrace.datasets.sources import open_source
 from thoughttrace.scorers.labels import rating
-from thoughttrace.tasks._labelling import RATING, give_rating, instructions, named, thought_samples, viewer
+from thoughttrace.tasks._labelling import RATING, give_rating, thought_dataset
+from thoughttrace.tasks._options import DataOptions, ScoreColumn, prompt_hash, provenance, read_prompt, viewer
 
-_VIEWER = viewer("What messages say of thoughts", "rating", "Said, 1–5", 1, 5)
+_VIEWER = viewer("What messages say of thoughts", ScoreColumn("Said, 1–5", COVER.score, scale=COVER.scale))
 
 
 @task
@@ -35,24 +35,31 @@ def cover_thought(
         seed: Of the order of users and the choice within them.
         skip_bad: Leave out lines of the data that cannot be used, and name them in the log.
     """
-    which = check_choice("kind", kind, KINDS)
-    source = open_source(str(data), skip_bad)
-    wanted = [types] if isinstance(types, str) else types
-    chosen = select_thoughts(source.conversations, which, wanted, users, per_user, seed, followed=which == "reaction")
-    system = instructions(f"cover_{which}")
+    thought_kind = check_choice("kind", kind, KINDS)
+    options = DataOptions(data, types, users, per_user, seed, None, skip_bad)
+    source = options.open()
+    followed = thought_kind == "reaction"
+    thoughts = select_thoughts(
+        source.conversations, thought_kind, options.selected_types, users, per_user, seed, followed
+    )
+    instructions = read_prompt(f"cover_{thought_kind}")
     return Task(
-        dataset=thought_samples(chosen, system, _question, lambda noted: noted.thought.content.strip(), source),
+        dataset=thought_dataset(
+            thoughts, source, instructions, question=_question, target=lambda thought: thought.thought.content.strip()
+        ),
         solver=give_rating(),
         scorer=rating(),
         version="1-A",
-        metadata={"kind": which, **named(source, system, RATING)},
+        metadata=RunMetadata(
+            kind=thought_kind, prompt_hash=prompt_hash(instructions, RATING.text), **provenance(source)
+        ).to_log(),
         viewer=_VIEWER,
-        headline_metric="rating",
+        headline_metric=COVER.score,
     )
 
 
 def _question(noted: Noted) -> Prompt:
-    """The note, and the message that may say it."""
+    """Quote the thought, and the message that may say it."""
     if noted.kind == "reason":
         return quote({"note": noted.thought.content, "message": noted.message.content})
     following = noted.following

@@ -2,10 +2,11 @@
 
 from inspect_ai import Task, task
 
+from thoughttrace.core.record import INFER
 from thoughttrace.scorers.agreement import agreement
-from thoughttrace.scorers.judges import judged, require_grader
 from thoughttrace.scorers.similarity import with_similarity
-from thoughttrace.tasks._inference import VIEWER, infer, thoughts
+from thoughttrace.tasks._inference import VIEWER, answer_by, inference_samples
+from thoughttrace.tasks._options import DataOptions, JudgeOptions
 
 
 @task
@@ -48,16 +49,16 @@ def infer_reason(
         control: Score a control in the model's place: `someone_else`, `anyone`, `typical`, `parrot` (floors), `target`
             (with `--model none/none`), or `reworded` (ceilings; by the evaluated model).
     """
-    require_grader(allow_self_judging, exclude_family)
-    dataset, metadata = thoughts(
-        "reason", data, context, types, users, per_user, seed, max_context_words, skip_bad, control
-    )
+    judging = JudgeOptions(judge_message, allow_self_judging, exclude_family, judge_repeats)
+    judging.require_judge()
+    options = DataOptions(data, types, users, per_user, seed, max_context_words, skip_bad)
+    dataset, metadata = inference_samples("reason", context, control, options)
     return Task(
         dataset=dataset,
-        solver=judged(infer(control), allow_self_judging, exclude_family),
-        scorer=with_similarity(agreement(judge_message, allow_self_judging, exclude_family, judge_repeats), similarity),
+        solver=judging.require_judge_then(answer_by(control)),
+        scorer=with_similarity(judging.scorer(agreement), similarity),
         version="2-A",
         metadata=metadata,
         viewer=VIEWER,
-        headline_metric="agreement",
+        headline_metric=INFER["reason"].score,
     )

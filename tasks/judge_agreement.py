@@ -1,41 +1,26 @@
-"""Judge the judge: probes whose right rating is known, rated by the model under evaluation."""
+"""Judge the judge: the evaluated model rates probes whose right rating is known."""
 
 import hashlib
 
 from inspect_ai import Task, task
-from inspect_ai.dataset import MemoryDataset, Sample
+from inspect_ai.dataset import Sample
 from inspect_ai.model import get_model
 from inspect_ai.solver import Generate, Solver, TaskState, solver
-from inspect_ai.viewer import ScoreColorScale, TaskSamplesColumn, TaskSamplesSort, TaskSamplesView, ViewerConfig
 
-from thoughttrace import __version__
 from thoughttrace.core.errors import check_choice
-from thoughttrace.core.record import TYPES
+from thoughttrace.core.record import PROBE, TYPES, ProbeMetadata, RunMetadata
 from thoughttrace.datasets.probes import FAMILIES, Probe, gather_probes
-from thoughttrace.datasets.sources import open_source
 from thoughttrace.scorers.agreement import VERDICT, judge_prompt, rubric_hash
 from thoughttrace.scorers.panel import vote
-from thoughttrace.scorers.probe import probe
-from thoughttrace.tasks._labelling import answered
+from thoughttrace.scorers.probe import keep_vote, probe
+from thoughttrace.tasks._labelling import append_replies
+from thoughttrace.tasks._options import DataOptions, ScoreColumn, dataset_of, provenance, viewer
 
-_VIEWER = ViewerConfig(
-    # An attack is written to be run by its reader; show it as text.
-    trust_content=False,
-    task_samples_view=TaskSamplesView(
-        name="Probes",
-        columns=[
-            TaskSamplesColumn(id="sampleId"),
-            TaskSamplesColumn(id="target"),
-            TaskSamplesColumn.score("probe", "rating"),
-            TaskSamplesColumn.score("probe", "within"),
-            TaskSamplesColumn.score("probe", "injected"),
-            TaskSamplesColumn(id="input", visible=False),
-            TaskSamplesColumn(id="error"),
-        ],
-        sort=[TaskSamplesSort(column="sampleId")],
-        score_labels={"rating": "Rating, 1–5", "within": "Right", "injected": "Attack succeeded"},
-        score_color_scales={"within": ScoreColorScale(palette="good-high", min=0, max=1)},
-    ),
+_VIEWER = viewer(
+    "Probes",
+    ScoreColumn("Rating, 1–5", PROBE.score, "rating"),
+    ScoreColumn("Right", PROBE.score, "within", scale=(0, 1)),
+    ScoreColumn("Attack succeeded", PROBE.score, "injected"),
 )
 
 
@@ -62,39 +47,50 @@ def judge_agreement(
         judge_message: Show the judge the annotated message; without it, attacks in the message are left out.
         skip_bad: Leave out lines of the data that cannot be used, and name them in the log.
     """
-    source = open_source(str(data), skip_bad)
-    wanted = [families] if isinstance(families, str) else FAMILIES if families is None else families
-    chosen = [check_choice("families", name, FAMILIES) for name in wanted]
-    shown = [name for name in chosen if judge_message or name != "injection_message"]
-    probes = gather_probes(source.conversations, shown, per_family, seed)
+    options = DataOptions(data, seed=seed, skip_bad=skip_bad)
+    source = options.open()
+    chosen = [families] if isinstance(families, str) else FAMILIES if families is None else families
+    used = [check_choice("families", name, FAMILIES) for name in chosen]
+    if not judge_message:
+        used = [family for family in used if family != "injection_message"]
+    probes = gather_probes(source.conversations, used, per_family, seed)
     return Task(
-        dataset=MemoryDataset([probe_to_sample(one, judge_message) for one in probes], name=source.name),
+        dataset=dataset_of([probe_to_sample(item, judge_message) for item in probes], source),
         solver=judge_probe(judge_message),
         scorer=probe(),
         version="1-A",
-        metadata={
-            "families": sorted({one.family for one in probes}),
-            "judge_message": judge_message,
-            "data": source.name,
-            "data_revision": source.revision,
-            "data_skipped": source.skipped,
-            "probes_hash": _probes_hash(probes),
-            "rubric_hash": {kind: rubric_hash(kind, judge_message) for kind in TYPES},
-            "thoughttrace": __version__,
-        },
+        metadata=RunMetadata(
+            families=sorted({item.family for item in probes}),
+            judge_message=judge_message,
+            probes_hash=_probes_hash(probes),
+            rubric_hash={kind: rubric_hash(kind, judge_message) for kind in TYPES},
+            **provenance(source),
+        ).to_log(),
         viewer=_VIEWER,
-        headline_metric="probe.within",
+        headline_metric=f"{PROBE.score}.within",
     )
 
 
-def probe_to_sample(one: Probe, judge_message: bool) -> Sample:
-    """The sample of a probe: its input is what the real judge is asked."""
-    message = one.message if judge_message else None
+def probe_to_sample(item: Probe, judge_message: bool) -> Sample:
+    """Make the sample of a probe; its input is what a real judge is asked.
+
+    Args:
+        item: The probe.
+        judge_message: Whether the judge sees the annotated message.
+    """
+    message = item.message if judge_message else None
     return Sample(
-        id=one.id,
-        input=judge_prompt(one.kind, message, one.targets, one.inference),
-        target=one.targets,
-        metadata=one.model_dump(include={"family", "kind", "ladder", "low", "high", "inference"}),
+        id=item.id,
+        input=judge_prompt(item.kind, message, item.targets, item.inference),
+        target=item.targets,
+        metadata=ProbeMetadata(
+            family=item.family,
+            kind=item.kind,
+            ladder=item.ladder,
+            low=item.low,
+            high=item.high,
+            inference=item.inference,
+        ).to_log(),
     )
 
 
@@ -107,16 +103,15 @@ def judge_probe(judge_message: bool) -> Solver:
     """
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
-        cast_vote = await vote(
-            get_model(), [*state.messages], VERDICT, rubric_hash(state.metadata["kind"], judge_message)
-        )
-        state.store.set("vote", cast_vote)
-        return answered(state, cast_vote["replies"], VERDICT)
+        kind = state.metadata_as(ProbeMetadata).kind
+        cast_vote = await vote(get_model(), [*state.messages], VERDICT, rubric_hash(kind, judge_message))
+        keep_vote(state, cast_vote)
+        return append_replies(state, cast_vote.replies, VERDICT)
 
     return solve
 
 
 def _probes_hash(probes: list[Probe]) -> str:
-    """Names the probes, in whatever order: two cards compare only where it is equal."""
-    lines = sorted(one.model_dump_json() for one in probes)
+    """Return the hash that identifies the probes, whatever their order: judge cards compare only where it is equal."""
+    lines = sorted(item.model_dump_json() for item in probes)
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:12]

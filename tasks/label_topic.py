@@ -1,21 +1,19 @@
-"""What conversations are about."""
+"""Label what conversations are about."""
 
 from typing import Any, Literal
 
 from inspect_ai import Task, task
-from inspect_ai.dataset import MemoryDataset
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 from pydantic import BaseModel, field_validator
 
-from thoughttrace.core.errors import check_positive
+from thoughttrace.core.record import TOPIC, RunMetadata
 from thoughttrace.datasets.samples import topic_sample
-from thoughttrace.datasets.sampling import Item, draw
-from thoughttrace.datasets.sources import open_source
+from thoughttrace.datasets.sampling import Item
 from thoughttrace.datasets.taxonomy import SUBTOPICS, listed
 from thoughttrace.scorers.labels import topic
 from thoughttrace.scorers.structured_output import Form
-from thoughttrace.tasks._labelling import fill, instructions, label_viewer, named
-from thoughttrace.tasks._log_folder import require_log_folder
+from thoughttrace.tasks._labelling import fill
+from thoughttrace.tasks._options import DataOptions, dataset_of, prompt_hash, provenance, read_prompt, viewer
 
 _MOST = 3
 _Subtopic: Any = Literal[tuple(SUBTOPICS)]
@@ -29,12 +27,12 @@ class Topics(BaseModel):
 
     @field_validator("subtopics")
     @classmethod
-    def once_each(cls, named: list[str]) -> list[str]:
-        """One to three, each once; providers' structured output cannot hold a model to a number."""
-        once = list(dict.fromkeys(named))
-        if not 1 <= len(once) <= _MOST:
+    def once_each(cls, subtopics: list[str]) -> list[str]:
+        """Drop repeated subtopics and refuse more than three: structured output cannot limit how many there are."""
+        distinct = list(dict.fromkeys(subtopics))
+        if not 1 <= len(distinct) <= _MOST:
             raise ValueError("one to three subtopics")
-        return once
+        return distinct
 
 
 FORM = Form(
@@ -46,7 +44,7 @@ FORM = Form(
 
 _QUESTION = "What is this chat about?"
 
-_VIEWER = label_viewer("Topics of conversations")
+_VIEWER = viewer("Topics of conversations", target=False)
 
 
 @task
@@ -72,27 +70,28 @@ def label_topic(
             for a conversation's beginning tells what it is about.
         skip_bad: Leave out lines of the data that cannot be used, and name them in the log.
     """
-    check_positive("max_context_words", max_context_words)
-    source = open_source(str(data), skip_bad)
-    chosen = draw([Item(conversation, 0) for conversation in source.conversations], users, per_user, seed)
-    require_log_folder(len(chosen))
-    system = instructions("label_topic").replace("{topics}", listed())
+    options = DataOptions(data, None, users, per_user, seed, max_context_words, skip_bad)
+    source = options.open()
+    conversations = options.draw([Item(conversation, 0) for conversation in source.conversations])
+    instructions = read_prompt(TOPIC.name).replace("{topics}", listed())
+    samples = [topic_sample(item.conversation, instructions, _QUESTION, max_context_words) for item in conversations]
     return Task(
-        dataset=MemoryDataset(
-            [topic_sample(item.conversation, system, _QUESTION, max_context_words) for item in chosen],
-            name=source.name,
-        ),
+        dataset=dataset_of(samples, source),
         solver=name_topics(),
         scorer=topic(),
         version="1-A",
-        metadata={"max_context_words": max_context_words, **named(source, system, FORM)},
+        metadata=RunMetadata(
+            max_context_words=max_context_words,
+            prompt_hash=prompt_hash(instructions, FORM.text),
+            **provenance(source),
+        ).to_log(),
         viewer=_VIEWER,
     )
 
 
 @solver
 def name_topics() -> Solver:
-    """Let the evaluated model name a conversation's subtopics, held to the form."""
+    """Let the evaluated model fill in the form."""
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         return await fill(state, FORM)

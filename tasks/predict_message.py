@@ -2,11 +2,12 @@
 
 from inspect_ai import Task, task
 
+from thoughttrace.core.record import PREDICT
 from thoughttrace.models.prompt_cache import generate_cached
-from thoughttrace.scorers.judges import judged, require_grader
 from thoughttrace.scorers.message_similarity import message_similarity
 from thoughttrace.scorers.similarity import with_similarity
-from thoughttrace.tasks._next_message import VIEWER, messages
+from thoughttrace.tasks._next_message import VIEWER, next_message_samples
+from thoughttrace.tasks._options import DataOptions, JudgeOptions
 
 
 @task
@@ -56,17 +57,16 @@ def predict_message(
         exclude_family: Leave out judges of the evaluated model's family.
         judge_repeats: Votes of each judge on each sample, which tell how much a judge differs from itself.
     """
-    require_grader(allow_self_judging, exclude_family)
-    dataset, metadata = messages(
-        data, thoughts, inferred, after, quality, min_quality, users, per_user, seed, max_context_words, skip_bad
-    )
-    nearness = message_similarity(judge_reply, allow_self_judging, exclude_family, judge_repeats)
+    judging = JudgeOptions(judge_reply, allow_self_judging, exclude_family, judge_repeats)
+    judging.require_judge()
+    options = DataOptions(data, None, users, per_user, seed, max_context_words, skip_bad)
+    dataset, metadata = next_message_samples(thoughts, inferred, after, quality, min_quality, options)
     return Task(
         dataset=dataset,
-        solver=judged(generate_cached(), allow_self_judging, exclude_family),
-        scorer=with_similarity(nearness, similarity),
+        solver=judging.require_judge_then(generate_cached()),
+        scorer=with_similarity(judging.scorer(message_similarity), similarity),
         version="1-A",
         metadata=metadata,
         viewer=VIEWER,
-        headline_metric="message_similarity",
+        headline_metric=PREDICT.score,
     )

@@ -1,15 +1,15 @@
-"""How informative a thought is: what it tells that the message it is on does not."""
+"""Rate how informative a thought is: what it adds to the message it is on."""
 
 from inspect_ai import Task, task
 
 from thoughttrace.core.errors import check_choice
-from thoughttrace.core.record import KINDS
+from thoughttrace.core.record import KINDS, RATE, RunMetadata
 from thoughttrace.datasets.samples import select_thoughts, show
-from thoughttrace.datasets.sources import open_source
 from thoughttrace.scorers.labels import rating
-from thoughttrace.tasks._labelling import RATING, give_rating, instructions, named, thought_samples, viewer
+from thoughttrace.tasks._labelling import RATING, give_rating, thought_dataset
+from thoughttrace.tasks._options import DataOptions, ScoreColumn, prompt_hash, provenance, read_prompt, viewer
 
-_VIEWER = viewer("How informative thoughts are", "rating", "Informative, 1–5", 1, 5)
+_VIEWER = viewer("How informative thoughts are", ScoreColumn("Informative, 1–5", RATE.score, scale=RATE.scale))
 
 
 @task
@@ -35,19 +35,25 @@ def rate_thought(
         seed: Of the order of users and the choice within them.
         skip_bad: Leave out lines of the data that cannot be used, and name them in the log.
     """
-    which = check_choice("kind", kind, KINDS)
-    source = open_source(str(data), skip_bad)
-    wanted = [types] if isinstance(types, str) else types
-    chosen = select_thoughts(source.conversations, which, wanted, users, per_user, seed)
-    system = instructions("rate_thought")
+    thought_kind = check_choice("kind", kind, KINDS)
+    options = DataOptions(data, types, users, per_user, seed, None, skip_bad)
+    source = options.open()
+    thoughts = select_thoughts(source.conversations, thought_kind, options.selected_types, users, per_user, seed)
+    instructions = read_prompt(RATE.name)
     return Task(
-        dataset=thought_samples(
-            chosen, system, lambda noted: show(noted, "message"), lambda noted: noted.thought.content.strip(), source
+        dataset=thought_dataset(
+            thoughts,
+            source,
+            instructions,
+            question=lambda thought: show(thought, "message"),
+            target=lambda thought: thought.thought.content.strip(),
         ),
         solver=give_rating(),
         scorer=rating(),
         version="1-A",
-        metadata={"kind": which, **named(source, system, RATING)},
+        metadata=RunMetadata(
+            kind=thought_kind, prompt_hash=prompt_hash(instructions, RATING.text), **provenance(source)
+        ).to_log(),
         viewer=_VIEWER,
-        headline_metric="rating",
+        headline_metric=RATE.score,
     )

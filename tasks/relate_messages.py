@@ -1,4 +1,4 @@
-"""How each message of a user relates to the ones before it."""
+"""Label how each message of a user relates to the ones before it."""
 
 from typing import Literal
 
@@ -6,16 +6,15 @@ from inspect_ai import Task, task
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 from pydantic import BaseModel
 
-from thoughttrace.core.errors import check_positive
+from thoughttrace.core.record import RELATE, RelationMetadata, RunMetadata
 from thoughttrace.datasets.samples import relation_sample
-from thoughttrace.datasets.sampling import Item, draw
-from thoughttrace.datasets.sources import open_source
+from thoughttrace.datasets.sampling import Item
 from thoughttrace.datasets.taxonomy import FIRST
 from thoughttrace.models.prompt_cache import CacheOrdered
 from thoughttrace.scorers.labels import relation
-from thoughttrace.scorers.structured_output import Form
-from thoughttrace.tasks._labelling import fill, instructions, label_viewer, named
-from thoughttrace.tasks._log_folder import require_log_folder
+from thoughttrace.scorers.structured_output import Form, keep_form
+from thoughttrace.tasks._labelling import fill
+from thoughttrace.tasks._options import DataOptions, dataset_of, prompt_hash, provenance, read_prompt, viewer
 
 
 class Related(BaseModel):
@@ -34,7 +33,7 @@ FORM = Form(
 
 _QUESTION = "How does the message [{marker} {message} user] relate to what came before?"
 
-_VIEWER = label_viewer("Relations of messages")
+_VIEWER = viewer("Relations of messages", target=False)
 
 
 @task
@@ -60,36 +59,39 @@ def relate_messages(
         max_context_words: Drop the oldest turns until at most this many words are shown.
         skip_bad: Leave out lines of the data that cannot be used, and name them in the log.
     """
-    check_positive("max_context_words", max_context_words)
-    source = open_source(str(data), skip_bad)
-    items = [
-        Item(conversation, index)
-        for conversation in source.conversations
-        for index, message in enumerate(conversation.messages)
-        if message.role == "user"
-    ]
-    items = draw(items, users, per_user, seed)
-    require_log_folder(len(items))
-    system = instructions("relate_messages")
+    options = DataOptions(data, None, users, per_user, seed, max_context_words, skip_bad)
+    source = options.open()
+    messages = options.draw(
+        [
+            Item(conversation, index)
+            for conversation in source.conversations
+            for index, message in enumerate(conversation.messages)
+            if message.role == "user"
+        ]
+    )
+    instructions = read_prompt(RELATE.name)
+    samples = [relation_sample(*item, instructions, _QUESTION, max_context_words) for item in messages]
     return Task(
-        dataset=CacheOrdered(
-            [relation_sample(*item, system, _QUESTION, max_context_words) for item in items], name=source.name
-        ),
+        dataset=dataset_of(samples, source, CacheOrdered),
         solver=name_relation(),
         scorer=relation(),
         version="1-A",
-        metadata={"max_context_words": max_context_words, **named(source, system, FORM)},
+        metadata=RunMetadata(
+            max_context_words=max_context_words,
+            prompt_hash=prompt_hash(instructions, FORM.text),
+            **provenance(source),
+        ).to_log(),
         viewer=_VIEWER,
     )
 
 
 @solver
 def name_relation() -> Solver:
-    """Let the evaluated model name a message's relation, held to the form, where it is not the first."""
+    """Let the evaluated model fill in the form, unless the message is the user's first."""
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
-        if state.metadata["first"]:
-            state.store.set("filled", {"rationale": "The user's first message.", "relation": FIRST})
+        if state.metadata_as(RelationMetadata).first:
+            keep_form(state, {"rationale": "The user's first message.", "relation": FIRST})
             return state
         return await fill(state, FORM)
 

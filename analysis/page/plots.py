@@ -6,7 +6,7 @@ no model and no published value: labels, panels and reference lines are given to
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -112,15 +112,18 @@ def dots(
             labels = places[panel]
             offset = _offsets(series, upright)
             for name in series:
-                own = [point for point in points if (point.panel, point.series) == (panel, name)]
-                _draw_series(axes, own, _positions(own, labels, upright), offset[name],
-                             series.index(name), upright, joined, keyed)  # fmt: skip
+                members = [point for point in points if (point.panel, point.series) == (panel, name)]
+                colour, marker = COLOURS[series.index(name)], MARKERS[series.index(name)]
+                look = {"color": colour, "marker": marker, "markersize": 6 if keyed else 7, "linewidth": 1.6,
+                        "linestyle": "-" if joined else "none",
+                        "label": wrapped(name or "here, with 95 % interval", 30)}  # fmt: skip
+                _draw_series(axes, members, _positions(members, labels, upright) + offset[name], upright, look)
             _label(axes, labels, upright, columns)
             if len(series) > 1 and not upright:
                 for between in range(1, len(labels)):
                     axes.axhline(between - 0.5, color=SOFT, linewidth=0.6)
-            shown = [reference for reference in references if reference.panel in {None, panel}]
-            _draw_references(axes, shown, labels, upright, keyed)
+            within = [reference for reference in references if reference.panel in {None, panel}]
+            _draw_references(axes, within, labels, upright, keyed)
             _set_scale(axes, scale, upright)
             (axes.set_ylabel if upright else axes.set_xlabel)(axis, fontsize=9)
         if columns > 2:
@@ -152,12 +155,12 @@ def _places(points: Sequence[Dot]) -> list[str]:
 def _positions(points: Sequence[Dot], labels: Sequence[str], upright: bool) -> np.ndarray:
     """Number the places of points; rows are numbered from below, and the first is on top."""
     seen = Counter[str]()
-    found = []
+    places = []
     for point in points:
         place = labels.index(point.label) + seen[point.label]
         seen[point.label] += 1
-        found.append(place if upright else len(labels) - 1 - place)
-    return np.array(found, dtype=float)
+        places.append(place if upright else len(labels) - 1 - place)
+    return np.array(places, dtype=float)
 
 
 def _offsets(series: Sequence[str], upright: bool) -> dict[str, float]:
@@ -192,27 +195,15 @@ def _panels(panels: Sequence[str], columns: int, size: tuple[float, float]) -> t
     return figure, grid[: len(panels)]
 
 
-def _draw_series(
-    axes: Axes,
-    points: Sequence[Dot],
-    places: np.ndarray,
-    offset: float,
-    number: int,
-    upright: bool,
-    joined: bool,
-    keyed: bool,
-) -> None:
-    colour, marker = COLOURS[number], MARKERS[number]
+def _draw_series(axes: Axes, points: Sequence[Dot], places: np.ndarray, upright: bool, look: Mapping[str, Any]) -> None:
+    order = np.argsort(places)  # a line that joins the dots must not go back and forth
+    place, points = places[order], [points[number] for number in order]
     mean, lower, upper = (np.array([getattr(point, end) for point in points]) for end in ("mean", "lower", "upper"))
-    place = places + offset
-    name = (points[0].series if points else "") or "here, with 95 % interval"
-    look: Any = {"marker": marker, "markersize": 7 if not keyed else 6, "color": colour, "linewidth": 1.6,
-            "linestyle": "-" if joined else "none", "label": wrapped(name, 30)}  # fmt: skip
     if upright:
-        axes.vlines(place, lower, upper, color=colour, linewidth=1.4)
+        axes.vlines(place, lower, upper, color=look["color"], linewidth=1.4)
         axes.plot(place, mean, **look)
     else:
-        axes.hlines(place, lower, upper, color=colour, linewidth=2)
+        axes.hlines(place, lower, upper, color=look["color"], linewidth=2)
         axes.plot(mean, place, **look)
     for at, point in zip(place, points, strict=True):
         if point.text and not upright:
@@ -255,16 +246,27 @@ def _draw_references(
             line(value, color=INK, linewidth=0.8)
         elif reference.kind == "control":
             line(value, color=colour, linestyle=":", linewidth=1.4)
-            axes.annotate(reference.label, (value, 1), (0, 3), xycoords=("data", "axes fraction"),
-                          textcoords="offset points", rotation=45, fontsize=8, va="bottom")  # fmt: skip
-            pad = max(pad, 14 + 3.6 * len(reference.label))
-            axes.set_title(axes.get_title("left"), loc="left", fontweight="bold", pad=pad)
+            if upright:
+                _name_line(axes, reference, INK)
+            else:
+                axes.annotate(reference.label, (value, 1), (0, 3), xycoords=("data", "axes fraction"),
+                              textcoords="offset points", rotation=45, fontsize=8, va="bottom")  # fmt: skip
+                pad = max(pad, 14 + 3.6 * len(reference.label))
+                axes.set_title(axes.get_title("left"), loc="left", fontweight="bold", pad=pad)
         else:
             line(value, color=colour, linestyle="--", linewidth=1.2, label=label if keyed else None)
-            if not keyed:
+            if upright and not keyed:
+                _name_line(axes, reference, colour)
+            elif not keyed:
                 axes.set_ylim(-0.9)  # room for the name below the last row
                 axes.annotate(reference.label, (value, 0), (4, 4), xycoords=("data", "axes fraction"),
                               textcoords="offset points", color=colour, fontsize=7, va="bottom")  # fmt: skip
+
+
+def _name_line(axes: Axes, reference: Reference, colour: str) -> None:
+    """Name a level line at its left end, above it."""
+    axes.annotate(reference.label, (0, reference.value), (4, 2), xycoords=("axes fraction", "data"),
+                  textcoords="offset points", color=colour, fontsize=7, va="bottom")  # fmt: skip
 
 
 def _set_scale(axes: Axes, scale: tuple[float, float | None] | None, upright: bool) -> None:
@@ -308,21 +310,21 @@ def stacked(bars: Sequence[Bar], axis: str) -> Figure:
         axis: What the shares are of.
     """
     panels = list(dict.fromkeys(bar.panel for bar in bars))
-    own = {panel: [bar for bar in bars if bar.panel == panel] for panel in panels}
-    size = _size([[bar.label for bar in shown] for shown in own.values()], 1, False, min(2, len(panels)))
+    by_panel = {panel: [bar for bar in bars if bar.panel == panel] for panel in panels}
+    size = _size([[bar.label for bar in row] for row in by_panel.values()], 1, False, min(2, len(panels)))
     with mpl.rc_context(STYLE):
         figure, grid = _panels(panels, min(2, len(panels)), size)
-        for axes, shown in zip(grid, own.values(), strict=True):
-            y = np.arange(len(shown))[::-1]
-            counts = np.array([bar.counts for bar in shown], dtype=float)
+        for axes, rows in zip(grid, by_panel.values(), strict=True):
+            y = np.arange(len(rows))[::-1]
+            counts = np.array([bar.counts for bar in rows], dtype=float)
             shares = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-            left = np.zeros(len(shown))
+            left = np.zeros(len(rows))
             for number, (share, colour) in enumerate(zip(shares.T, RATINGS, strict=False)):
                 drawn = axes.barh(y, share, left=left, height=0.7, color=colour, label=str(number + 1))
                 texts = [f"{part:.0f}" if part >= 7 else "" for part in share]
                 axes.bar_label(drawn, texts, label_type="center", fontsize=8, color=_on(colour))
                 left += share
-            axes.set_yticks(y, [wrapped(bar.label) for bar in shown])
+            axes.set_yticks(y, [wrapped(bar.label) for bar in rows])
             axes.set(xlim=(0, 100), xlabel=axis)
             plain(axes)
             axes.grid(visible=False)

@@ -157,8 +157,8 @@ def quotes(title: str, read: Read) -> Column:
 
 def _joined(title: str, reads: tuple[Read, ...], spec: str, between: str) -> Column:
     def show(*values: object) -> str:
-        shown = [format_number(value, spec) for value in values]
-        return between.join(shown) if all(shown) else ""
+        numbers = [format_number(value, spec) for value in values]
+        return between.join(numbers) if all(numbers) else ""
 
     return Column(title, reads, show, "number")
 
@@ -169,9 +169,9 @@ def format_number(value: Any, spec: str = ".2f") -> str:
         return value
     if _missing(value):
         return ""
-    shown = format(value, spec).replace("-", "−").replace("%", " %")
+    digits = format(value, spec).replace("-", "−").replace("%", " %")
     # A minus before nothing but zeros would claim a direction that the digits do not show.
-    return shown if re.search("[1-9]|inf", shown) else shown.replace("−", "+" if "+" in spec else "")
+    return digits if re.search("[1-9]|inf", digits) else digits.replace("−", "+" if "+" in spec else "")
 
 
 def format_share(value: Any) -> str:
@@ -215,7 +215,7 @@ _UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202
 
 def visible(words: str) -> str:
     """Name characters that turn or steer what is shown after them, instead of obeying them."""
-    return _UNSEEN.sub(lambda found: f"[U+{ord(found[0]):04X}]", words.replace("\r\n", "\n"))
+    return _UNSEEN.sub(lambda match: f"[U+{ord(match[0]):04X}]", words.replace("\r\n", "\n"))
 
 
 def _missing(value: object) -> bool:
@@ -246,20 +246,20 @@ class Table:
         for kind in dict.fromkeys(map(type, self.rows)):
             if not dataclasses.is_dataclass(kind):
                 raise ValueError(f"rows must be dataclasses, not {kind.__name__}")
-            known = {field.name for field in dataclasses.fields(kind)}
-            known |= {key for key in dir(kind) if isinstance(getattr(kind, key), (property, cached_property))}
+            readable = {field.name for field in dataclasses.fields(kind)}
+            readable |= {key for key in dir(kind) if isinstance(getattr(kind, key), (property, cached_property))}
             for column in self.columns:
                 for read in column.reads:
-                    if isinstance(read, str) and read not in known:
+                    if isinstance(read, str) and read not in readable:
                         raise ValueError(f"column {column.title!r} reads {read!r}, which {kind.__name__} does not have")
 
     @cached_property
-    def shown(self) -> list[Column]:
+    def filled_columns(self) -> list[Column]:
         """The columns in which something stands; what people read has no others."""
         return [column for column, cells in zip(self.columns, self._by_column, strict=True) if any(cells)]
 
     @cached_property
-    def shown_cells(self) -> list[list[Cell]]:
+    def filled_cells(self) -> list[list[Cell]]:
         """The cells of these columns, row by row; those of quotes are lists of (who, text)."""
         kept = [cells for cells in self._by_column if any(cells)]
         return [list(row) for row in zip(*kept, strict=True)] if kept else [[] for _ in self.rows]
@@ -271,12 +271,16 @@ class Table:
 
     def cells(self) -> list[list[str]]:
         """Give the table as people read it, row by row, without the titles."""
-        return [[_flat(cell) for cell in row] for row in self.shown_cells]
+        return [[_flat(cell) for cell in row] for row in self.filled_cells]
 
     def to_frame(self) -> pd.DataFrame:
-        """Give every field of every row, with every digit; nested values become JSON."""
-        fields = dict.fromkeys(field.name for row in self.rows for field in dataclasses.fields(row))
-        return pd.DataFrame({key: _series([getattr(row, key, None) for row in self.rows]) for key in fields})
+        """Give every field of every row, with every digit; nested values become JSON.
+
+        Published rows are left out: a mean over a column must not mix them with measurements.
+        """
+        rows = [row for row, css in zip(self.rows, self.classes, strict=True) if css != "published"]
+        fields = dict.fromkeys(field.name for row in rows for field in dataclasses.fields(row))
+        return pd.DataFrame({key: _series([getattr(row, key, None) for row in rows]) for key in fields})
 
     def to_csv(self, path: Path) -> None:
         """Write every field of every row, with every digit."""
@@ -288,10 +292,10 @@ class Table:
         Args:
             note: Stands below it.
         """
-        if not self.shown:
+        if not self.filled_columns:
             return "Nothing to show.\n"
-        titles = [_markdown(column.title) for column in self.shown]
-        rule = ["---:" if column.nature == "number" else "---" for column in self.shown]
+        titles = [_markdown(column.title) for column in self.filled_columns]
+        rule = ["---:" if column.nature == "number" else "---" for column in self.filled_columns]
         lines = [titles, rule, *([_markdown(cell) for cell in row] for row in self.cells())]
         return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n" + f"\n{visible(note)}\n" * bool(note)
 
@@ -301,11 +305,11 @@ class Table:
         Args:
             note: Stands below it, as a comment.
         """
-        if not self.shown:
+        if not self.filled_columns:
             return "% Nothing to show.\n"
-        align = "".join("r" if column.nature == "number" else "l" for column in self.shown)
+        align = "".join("r" if column.nature == "number" else "l" for column in self.filled_columns)
         titles, *rows = (
-            " & ".join(map(_latex, line)) + r" \\" for line in [[c.title for c in self.shown], *self.cells()]
+            " & ".join(map(_latex, line)) + r" \\" for line in [[c.title for c in self.filled_columns], *self.cells()]
         )
         lines = [r"% Needs \usepackage{booktabs}.", rf"\begin{{tabular}}{{{align}}}", r"\toprule", titles, r"\midrule"]
         # Of several lines, all but the first would be printed.
@@ -322,7 +326,7 @@ class Table:
         table = RichTable(title=Text(visible(title)), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD,
                           pad_edge=False)  # fmt: skip
         cells, fitting = self.cells(), 0
-        for place, column in enumerate(self.shown):
+        for place, column in enumerate(self.filled_columns):
             longest = max(cell_len(line) for words in (column.title, *(row[place] for row in cells))
                           for line in words.split("\n"))  # fmt: skip
             width -= 2 + min(longest, _FOLDED.get(column.nature, longest))
@@ -421,6 +425,8 @@ class Section:
     """Names the class of a row, "published" or "clear"; "" for none."""
     paper: bool = False
     """Write the table in Markdown and LaTeX too, not only as CSV."""
+    terminal: bool = False
+    """Print the table in the terminal too."""
 
     def __post_init__(self) -> None:
         _check_name(self.name)
@@ -437,7 +443,7 @@ class Chapter:
     """Sections under one heading; without any rows and without an intro it is not shown."""
 
     name: str
-    """Of its place in the page; no section has the same."""
+    """Of its place in the page."""
     title: str
     intro: str
     sections: Sequence[Section] = ()

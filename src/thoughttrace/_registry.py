@@ -1,4 +1,4 @@
-"""What Inspect finds under the name `thoughttrace` (entry point group `inspect_ai`)."""
+"""Register what Inspect finds under the name `thoughttrace` (entry point group `inspect_ai`)."""
 
 from inspect_ai.model import ModelAPI, modelapi
 
@@ -41,12 +41,12 @@ __all__ = [
 
 @modelapi(name="local")
 def local() -> type[ModelAPI]:
-    """A small model that runs in this process, as `local/NAME` or `local/PATH.gguf`.
+    """Provide a small model that runs in this process, as `local/NAME` or `local/PATH.gguf`.
 
-    NAME is one of those that `thoughttrace fetch-model` lists; its weights are fetched at first use.
+    NAME is one of those that `thoughttrace fetch-model` lists; its weights are fetched at their first use.
     See `thoughttrace.models.local.LocalAPI` for the arguments (`-M name=value`).
     """
-    # Imported here: the provider is registered wherever Inspect runs, its runtime is an extra.
+    # Imported here: the provider is registered wherever Inspect runs, and its runtime is an extra.
     from thoughttrace.models.local import LocalAPI  # noqa: PLC0415
 
     return LocalAPI

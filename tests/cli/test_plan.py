@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 from inspect_ai.log import EvalLog, read_eval_log, write_eval_log
 
-from thoughttrace.analysis.runs import read_runs
+from thoughttrace.analysis.read.runs import read_runs
 from thoughttrace.analysis.stats.power import (
     Assumptions,
     Figures,
@@ -19,6 +19,7 @@ from thoughttrace.analysis.stats.power import (
     users_for_half_width,
 )
 from thoughttrace.cli.main import main
+from thoughttrace.cli.plan import _ratings
 
 STATED = {"--sd": "1.1", "--icc": "0.1", "--per-user": "4"}
 RATINGS = Assumptions(1.1, 0.1, even(4))
@@ -71,7 +72,7 @@ def test_a_pilot_tells_what_is_assumed(run_task: Callable[..., EvalLog], tmp_pat
     nothing = dict.fromkeys(("sd", "icc", "per_user"))
     run_task(model="m1")
     run_task(model="m2")
-    known = pilot([run.samples for run in read_runs([logs]).counted])
+    known = pilot(*_ratings(read_runs([logs]).counted))
     users = users_for_difference(known.difference(), 0.2, 0.8)
     done = plan(logs, "--difference", "0.2", **nothing)
     assert done.exit_code == 0, done.output
@@ -104,7 +105,7 @@ def test_a_pilot_tells_what_is_assumed(run_task: Callable[..., EvalLog], tmp_pat
         (["--samples", "7"], {}, "two users, who have 8 samples (got 7). Raise --samples, or lower --per-user."),
         (["--half-width", "0"], {}, "--half-width must be above 0 (got 0)."),
         (["--half-width", "nan"], {}, "--half-width must be above 0 (got nan)."),
-        (["--half-width", "0.0001"], {}, "more than 1,000,000 users: ask for less."),
+        (["--half-width", "0.0001"], {}, "More than 1,000,000 users would be needed."),
         (["--difference", "-1"], {"correlation": "0"}, "--difference must be above 0 (got -1)."),
         (["--difference", "1"], {"correlation": "1"}, "--correlation must be -1 or more and below 1 (got 1)."),
         (

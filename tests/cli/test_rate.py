@@ -18,7 +18,7 @@ import pytest
 from inspect_ai.log import EvalLog
 from rich.console import Console
 
-from thoughttrace.analysis.runs import read_runs
+from thoughttrace.analysis.read.runs import read_runs
 from thoughttrace.cli.rating_screen import Texts, _page, human_rubric, questions_for
 
 Runner = Callable[..., EvalLog]

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 from inspect_ai.log import EvalLog
 
-from thoughttrace.analysis.runs import read_runs
+from thoughttrace.analysis.read.runs import read_runs
 from thoughttrace.cli.main import main
 
 Runner = Callable[..., EvalLog]

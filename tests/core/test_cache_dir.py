@@ -31,9 +31,14 @@ def test_a_file_is_written_whole(tmp_path: Path) -> None:
 def test_a_file_that_fails_leaves_the_old_one_and_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "file.txt"
     path.write_text("old")
-    with pytest.raises(RuntimeError), write_whole(path) as part:
-        part.write_text("half")
-        raise RuntimeError
+
+    def write_half() -> None:
+        with write_whole(path) as part:
+            part.write_text("half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        write_half()
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
 

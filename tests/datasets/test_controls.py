@@ -1,12 +1,10 @@
 """The controls: whose thought is recited, and that it is never the user's own."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from thoughttrace.core.model_names import family, same_model
 from thoughttrace.core.record import Control
 from thoughttrace.datasets.controls import recite
 from thoughttrace.datasets.conversation import KIND_OF, Conversation
@@ -73,35 +71,3 @@ def test_where_nobody_else_had_such_a_thought_there_is_no_answer(
 ) -> None:
     talk = Conversation.model_validate(make_conversation("user1", turns=2))
     assert recite("anyone", [talk], "reason", 0)(Item(talk, 0)) == ""
-
-
-@pytest.mark.parametrize(
-    ("a", "b", "same"),
-    [
-        ("anthropic/claude-opus-4-6", "anthropic/claude-opus-4-6-20260201", True),
-        ("openai/gpt-5.4", "openrouter/openai/gpt-5.4:free", True),
-        ("openai/gpt-5.4", "azure/gpt-5-4-2026-01-15", True),
-        ("google/gemini-3.1-pro", "google/gemini-3.1-pro-preview", True),
-        ("openai/gpt-5.4", "openai/gpt-5.4-mini", False),
-        ("local/qwen2.5-coder-0.5b", "local/qwen2.5-coder-1.5b", False),
-        ("anthropic/claude-opus-4-6", "anthropic/claude-sonnet-4-6", False),
-    ],
-)
-def test_another_name_of_a_model_is_known(a: str, b: str, same: bool) -> None:
-    assert same_model(a, b) == same
-
-
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("anthropic/claude-opus-4-6", "claude"), ("openrouter/anthropic/claude-haiku-4.5", "claude"),
-        ("openai/gpt-5.4", "gpt"), ("openai/o3-mini", "gpt"), ("google/gemini-3-flash", "gemini"),
-        ("local/qwen2.5-coder-0.5b", "qwen"), ("together/meta-llama/Llama-3.3-70B-Instruct", "llama"),
-    ],
-)  # fmt: skip
-def test_families(name: str, expected: str) -> None:
-    assert family(name) == expected
-
-
-def test_paths_are_names_too(tmp_path: Path) -> None:
-    assert same_model("local/./models/My.gguf", "local/other/My.gguf")

@@ -11,7 +11,7 @@ import pytest
 from thoughttrace.core.errors import UserError
 from thoughttrace.datasets.hub import REVISION, download
 
-WITHOUT = "without the Hub, data=sample and data=PATH of a JSONL file work"
+WITHOUT = "data=sample and data=PATH of a JSONL file work without the Hub"
 
 # Nothing listens on the discard port, and nothing lies below a device.
 NOBODY = "http://127.0.0.1:9/{repo_id}/resolve/{revision}/{filename}"
@@ -26,7 +26,7 @@ FAULTS: list[tuple[str, dict[str, Any], str, list[str]]] = [
         "no folder",
         {"HF_HUB_CACHE": "/dev/null/hub"},
         REVISION,
-        ["cannot be kept in /dev/null/hub (Not a directory): set HF_HOME to a folder that can be written"],
+        ["cannot be stored in /dev/null/hub (Not a directory): set HF_HOME to a folder that can be written"],
     ),
     (
         "500",
@@ -44,7 +44,7 @@ FAULTS: list[tuple[str, dict[str, Any], str, list[str]]] = [
     ("no file", {"name": "other"}, "v0", ["Revision 'v0' of SCAI-JHU/ThoughtTrace has no file ThoughtTrace"]),
     ("elsewhere", {"always": (404, "")}, REVISION, ["answers 404 for ThoughtTrace.jsonl: check HF_ENDPOINT"]),
     ("not the Hub", {"always": (200, "")}, REVISION, ["states no commit and checksum", "sign-in page"]),
-    ("short", {"short": 7}, REVISION, ["in another size than it states, and it was not kept: try again"]),
+    ("short", {"short": 7}, REVISION, ["in another size than it states, and it was discarded: try again"]),
     (
         "cut",
         {"always_cut": True},
@@ -53,8 +53,8 @@ FAULTS: list[tuple[str, dict[str, Any], str, list[str]]] = [
     ),
     ("checksum", {"checksum": "a" * 64}, REVISION, ["has the checksum", "Hub states aaaa", "it was removed"]),
     ("git checksum", {"checksum": "a" * 40}, REVISION, ["has the checksum", "Hub states aaaa"]),
-    ("disk full", {"disk": errno.ENOSPC}, REVISION, ["too little room for ThoughtTrace.jsonl in", "HF_HOME"]),
-    ("read-only", {"disk": errno.EROFS}, REVISION, ["cannot be kept in", "(Read-only file system): set HF_HOME"]),
+    ("disk full", {"disk": errno.ENOSPC}, REVISION, ["not enough space for ThoughtTrace.jsonl in", "HF_HOME"]),
+    ("read-only", {"disk": errno.EROFS}, REVISION, ["cannot be stored in", "(Read-only file system): set HF_HOME"]),
 ]
 
 

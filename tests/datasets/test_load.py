@@ -28,7 +28,10 @@ BAD = [
         "data.jsonl, line 2 (a_task1_conversation1): is not valid UTF-8",
     ),
     (b"[1, 2]", "data.jsonl, line 2: Input should be an object"),
-    (record(), f"data.jsonl, line 2: conversation id '{ID}' stands already at data.jsonl, line 1"),
+    (
+        record(),
+        f"data.jsonl, line 2: duplicate conversation id '{ID}' (first at data.jsonl, line 1); ids must be unique",
+    ),
     (record(id="b_task1_conversation1", messages=[]), "line 2 (b_task1_conversation1): has no messages"),
     (record(id="b_task1_conversation1", messages=None), "(b_task1_conversation1): messages: Input should be"),
     (b'{"id": "b_task1_conversation1"}', "(b_task1_conversation1): has no messages"),
@@ -136,7 +139,7 @@ def test_gzip_folder_and_standard_input(tmp_path: Path, monkeypatch: pytest.Monk
 def test_a_duplicate_in_another_file_is_named(tmp_path: Path) -> None:
     for name in ("a.jsonl", "b.jsonl"):
         (tmp_path / name).write_bytes(record())
-    with pytest.raises(UserError, match=r"b\.jsonl, line 1: .* stands already at a\.jsonl, line 1"):
+    with pytest.raises(UserError, match=r"b\.jsonl, line 1: .* \(first at a\.jsonl, line 1\)"):
         load_conversations(tmp_path)
 
 

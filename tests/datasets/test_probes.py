@@ -5,13 +5,14 @@ from collections import Counter
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 
 from thoughttrace.core.errors import UserError
 from thoughttrace.datasets.conversation import Conversation
 from thoughttrace.datasets.probes import (
+    FAMILIES,
     INJECTIONS,
     WRITTEN,
     Family,
@@ -21,8 +22,7 @@ from thoughttrace.datasets.probes import (
 )
 from thoughttrace.datasets.sources import open_source
 
-ALL = get_args(Family)
-BUILT = ("verbatim", "unrelated", "order")
+BUILT: tuple[Family, ...] = ("verbatim", "unrelated", "order")
 LINE = {
     "id": "a/half", "family": "half", "kind": "reason", "ladder": "a", "message": "m",
     "targets": ["t"], "inference": "i", "low": 3, "high": 4,
@@ -35,9 +35,9 @@ def sample() -> list[Conversation]:
 
 
 def test_every_family_has_twelve_probes_half_of_them_reasons(sample: list[Conversation]) -> None:
-    found = Counter((probe.family, probe.kind) for probe in gather_probes(sample, ALL, 12, 0))
-    assert {family for family, _ in found} == set(ALL)
-    for family in ALL:
+    found = Counter((probe.family, probe.kind) for probe in gather_probes(sample, FAMILIES, 12, 0))
+    assert {family for family, _ in found} == set(FAMILIES)
+    for family in FAMILIES:
         assert found[family, "reason"] == found[family, "reaction"] >= 6
 
 
@@ -103,7 +103,7 @@ def test_an_order_pair_differs_in_the_order_only(sample: list[Conversation]) -> 
 
 
 def test_the_choice_is_seeded_and_a_prefix_mixes_the_families(sample: list[Conversation]) -> None:
-    first, again, other = (gather_probes(sample, ALL, 12, seed) for seed in (0, 0, 1))
+    first, again, other = (gather_probes(sample, FAMILIES, 12, seed) for seed in (0, 0, 1))
     assert first == again
     assert {probe.id for probe in first} != {probe.id for probe in other}
     assert len({probe.family for probe in first[:30]}) >= 5
@@ -112,7 +112,7 @@ def test_the_choice_is_seeded_and_a_prefix_mixes_the_families(sample: list[Conve
 
 
 def test_without_built_ones_the_written_remain(sample: list[Conversation]) -> None:
-    assert {probe.id for probe in gather_probes(sample, ALL, 0, 0)} == {probe.id for probe in load_probes(WRITTEN)}
+    assert {probe.id for probe in gather_probes(sample, FAMILIES, 0, 0)} == {probe.id for probe in load_probes(WRITTEN)}
 
 
 def test_real_conversations_give_as_many(examples: Path) -> None:
@@ -158,4 +158,4 @@ def test_a_bad_line_is_said(change: dict[str, Any], sentence: str, tmp_path: Pat
 
 def test_a_negative_number_of_probes_is_an_error(sample: list[Conversation]) -> None:
     with pytest.raises(UserError, match="per_family=-1: must be 0 or more"):
-        gather_probes(sample, ALL, -1, 0)
+        gather_probes(sample, FAMILIES, -1, 0)

@@ -4,7 +4,7 @@ import asyncio
 import json
 import sys
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 from inspect_ai import Task
@@ -17,29 +17,28 @@ from inspect_ai.util import json_schema
 from pydantic import BaseModel, Field
 
 from thoughttrace.core.errors import UserError
-from thoughttrace.models import local as llamacpp
-from thoughttrace.models import local as server
+from thoughttrace.models import local
 from thoughttrace.models.weights import CATALOGUE
 
 MODEL = "local/smollm2-135m"
 
 
-def test_the_missing_extra_is_told_before_weights_are_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_missing_extra_is_named_before_weights_are_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "xllamacpp", None)
-    monkeypatch.setattr(llamacpp, "fetch_weights", lambda name: pytest.fail("weights were fetched"))
-    with pytest.raises(UserError, match=r'need the extra "local": pip install "thoughttrace\[local\]"'):
+    monkeypatch.setattr(local, "fetch_weights", lambda name: pytest.fail("weights were fetched"))
+    with pytest.raises(UserError, match=r'needs xllamacpp: install it with pip install "thoughttrace\[local\]"'):
         get_model(MODEL, memoize=False)
 
 
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
-        ("nowhere.gguf", "There is no file "),
-        ("junk.gguf", "the file is no GGUF model that it knows"),
-        ("smollm", "known are smollm2-135m"),
+        ("nowhere.gguf", "local/nowhere.gguf: there is no file "),
+        ("junk.gguf", "the file is no GGUF model that it supports"),
+        ("smollm", "choose from smollm2-135m"),
     ],
 )
-def test_a_model_that_cannot_be_loaded_is_said(
+def test_a_model_that_cannot_be_loaded_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, sentence: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -76,7 +75,7 @@ class _Verdict(BaseModel):
     rating: Literal[1, 2, 3, 4, 5]
 
 
-def ask(prompt: str, config: GenerateConfig | None = None, **arguments: object) -> ModelOutput:
+def ask(prompt: str, config: GenerateConfig | None = None, **arguments: Any) -> ModelOutput:
     model = get_model(MODEL, memoize=False, config=config or GenerateConfig(max_tokens=6), **arguments)
     return asyncio.run(model.generate(prompt))
 
@@ -88,7 +87,7 @@ def test_a_schema_constrains_the_reply() -> None:
     assert 1 <= _Verdict.model_validate_json(reply).rating <= 5
 
 
-def test_prompts_of_two_kinds_keep_their_prefixes_unless_told_not_to() -> None:
+def test_prompts_of_two_kinds_keep_their_prefixes_unless_the_cache_is_off() -> None:
     prefixes = "You read conversations carefully. " * 10, "You rate inferences by a rubric. " * 10
 
     def read_from_cache(cache_prompt: bool) -> tuple[list[int], set[str]]:
@@ -107,7 +106,7 @@ def test_prompts_of_two_kinds_keep_their_prefixes_unless_told_not_to() -> None:
     assert len(replies) == 1  # bit-identical
 
 
-def test_a_prompt_longer_than_the_context_gives_no_words_and_says_why() -> None:
+def test_a_prompt_longer_than_the_context_gives_an_empty_reply_with_its_reason() -> None:
     output = ask("word " * 600, n_ctx=256)
     assert (output.stop_reason, output.completion) == ("model_length", "")
     assert output.error is not None
@@ -116,6 +115,6 @@ def test_a_prompt_longer_than_the_context_gives_no_words_and_says_why() -> None:
 
 def test_models_with_equal_settings_share_a_server() -> None:
     ask("hello")
-    before = len(server._servers)
+    before = len(local._servers)
     ask("hello", cache_prompt=False)
-    assert len(server._servers) == before
+    assert len(local._servers) == before

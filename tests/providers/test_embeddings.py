@@ -52,7 +52,7 @@ def test_batches_keep_to_the_limits(loopback: Any) -> None:
 def test_too_long_a_text_is_cut_at_a_whole_character(loopback: Any) -> None:
     texts = ["ab" + "é" * 8000, "short"]
     embedder = open_embedder(NAME)
-    assert embedder.cut(texts) == 1
+    assert embedder.count_truncated(texts) == 1
     assert "2 texts are sent to 127.0.0.1" in embedder.announce(texts)
     assert "about 2,001 tokens (a quarter of their bytes), never more than 8,005" in embedder.announce(texts)
     embed(texts)
@@ -79,7 +79,7 @@ def test_what_came_before_a_failure_is_kept(loopback: Any, hasty: None) -> None:
     ("reply", "sentence"),
     [
         (Reply(status=401), r"the server refuses the key in OPENAI_API_KEY \(status 401\)\.$"),
-        (Reply(status=404), r"refuses the request \(status 404, model_not_found\): see that the model is one for emb"),
+        (Reply(status=404), r"refuses the request \(status 404, model_not_found\): check that the model is one for"),
         (Reply(status=429, code="insufficient_quota"), "the account has no credit left"),
         (Reply(status=500), "the server fails, after 5 retries"),
         (Reply(body=b"<html>hello</html>"), r"127.0.0.1 answered without a vector for each of 4 texts"),

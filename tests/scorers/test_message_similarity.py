@@ -1,4 +1,4 @@
-"""How near a predicted message is: what is taken out of a reply, what the judge is asked, what is left unscored."""
+"""How near a predicted message is: what the judge is asked, what is recorded, what is left unscored."""
 
 import math
 from collections.abc import Callable
@@ -9,56 +9,8 @@ import pytest
 from inspect_ai import eval as inspect_eval
 from inspect_ai.scorer import Score
 
-from thoughttrace.scorers.answer import normalise_message
 from thoughttrace.scorers.message_similarity import NEARNESS, message_rubric, message_rubric_hash, nearness_prompt
 from thoughttrace.tasks.predict_message import predict_message
-
-MESSAGE = "Thanks!\n\nCan you say which of \"A\" and 'B' is cheaper?\n- A\n- B"
-
-
-@pytest.mark.parametrize(
-    "reply",
-    [
-        MESSAGE,
-        f"\n{MESSAGE}  ",
-        f"User: {MESSAGE}",
-        f"**User:** {MESSAGE}",
-        f"Next message: {MESSAGE}",
-        f"The user's next message is likely:\n\n{MESSAGE}",
-        f"Sure, here is the predicted message:\n{MESSAGE}",
-        f"```\n{MESSAGE}\n```",
-        f"“{MESSAGE}”",
-        f"The person types “{MESSAGE}”",
-        f"The user would write: “{MESSAGE}”",
-        f"<think>They thank.\n\nSo …</think>\n{MESSAGE}",
-        f"[2adc9a71 m02 user]\n{MESSAGE}\n[2adc9a71 m03 assistant]\nA is cheaper.",
-    ],
-)
-def test_wrapping_is_taken_off_and_every_paragraph_stays(reply: str) -> None:
-    assert normalise_message(reply) == MESSAGE
-
-
-@pytest.mark.parametrize(
-    "message",
-    [
-        'He said "no"; she said "yes"',
-        '"Yes" or "no"',
-        "Here is my code:\n```\nx = 1\n```",
-        "Two things: price and size",
-        "* one\n* two",
-        "[see m02] what about it?",
-        "The user writes in capitals. How do I stop that?",
-        'The user types "quit" and it hangs',
-        'The user types "quit" and sees "bye"',
-    ],
-)
-def test_the_messages_own_words_stay(message: str) -> None:
-    assert normalise_message(message) == message
-
-
-@pytest.mark.parametrize("nothing", ["", "  ", "<think>hm", "[2adc9a71 m02 user]\n"])
-def test_nothing_is_nothing(nothing: str) -> None:
-    assert normalise_message(nothing) == ""
 
 
 def test_the_judge_sees_reply_message_and_prediction() -> None:
@@ -105,7 +57,7 @@ def score(
 def test_a_vote_is_recorded(score: Callable[..., dict[str, Score]]) -> None:
     found = score("User: guess", '{"rationale": "near", "rating": 85}')["message_similarity"]
     assert (found.value, found.answer, found.explanation) == (85, "guess", "near")
-    assert (found.metadata or {})["prompt_hash"] == message_rubric_hash(True)
+    assert (found.metadata or {})["rubric_hash"] == message_rubric_hash(True)
     assert (found.metadata or {})["ratings"] == {"scripted/j": [85]}
 
 

@@ -26,11 +26,12 @@ def annotate(logs: tuple[str, ...], output: Path) -> None:
     labels; the task `predict_message` reads the informativeness of thoughts from the table.
     """
     # Imported here: it takes seconds, which --help would have to wait for.
-    from thoughttrace.analysis.read.annotations import COLUMNS, annotations  # noqa: PLC0415
+    from thoughttrace.analysis.read.annotations import TASK_OF  # noqa: PLC0415
+    from thoughttrace.analysis.read.annotations import annotate as table_of  # noqa: PLC0415
 
     console = Console(highlight=False)
     with console.status("Reading logs …"):
-        table, left_out = annotations(logs)
+        table, left_out = table_of(logs)
     try:
         table.to_parquet(output, index=False)
     except OSError as error:
@@ -39,7 +40,7 @@ def annotate(logs: tuple[str, ...], output: Path) -> None:
         ) from error
     overview = Table("Column", "Filled", "By", title=f"{len(table):,} rows", title_style="bold")
     overview.columns[1].justify = "right"
-    for column in COLUMNS:
+    for column in TASK_OF:
         if column in table:
             by = ", ".join(sorted(table[f"{column}_model"].dropna().unique()))
             overview.add_row(column, f"{table[column].notna().sum():,}", by)

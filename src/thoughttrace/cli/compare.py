@@ -6,10 +6,8 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from thoughttrace.cli.report import terminal_table
-
 _WIDE = 160
-_NARROW = ("Kind", "A", "B", "A − B", "95 % interval", "p (Holm)", "n")
+"""The width of a table that is written to a file or a pipe."""
 
 
 @click.command()
@@ -37,22 +35,20 @@ def compare(logs: tuple[str, ...], by: str, force: bool, output: Path | None) ->
     only if --by names that difference, or with --force.
     """
     # Imported here: they take seconds, which --help would have to wait for.
-    from thoughttrace.analysis.comparison import BYS, require  # noqa: PLC0415
-    from thoughttrace.analysis.files import write_csv  # noqa: PLC0415
-    from thoughttrace.analysis.runs import read_runs  # noqa: PLC0415
-    from thoughttrace.analysis.tables import comparison_rows, without_empty  # noqa: PLC0415
+    from thoughttrace.analysis.chapters.comparison import BYS, COLUMNS, require  # noqa: PLC0415
+    from thoughttrace.analysis.page.table import Table  # noqa: PLC0415
+    from thoughttrace.analysis.read.runs import INFERENCE, read_runs  # noqa: PLC0415
 
     console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)
     (difference,) = (choice for choice in BYS if choice == by)
-    runs = read_runs(logs, every=force or by == "date")
-    table, refused = require(runs.counted, difference, force)
-    rows = without_empty(comparison_rows(table))
-    columns = tuple(rows[0]) if console.width >= _WIDE else _NARROW
-    console.print(terminal_table(f"Paired differences by {by}", rows, columns))
-    for note in dict.fromkeys(row["Note"] for row in rows if row.get("Note")):
+    runs = read_runs(logs, INFERENCE, every=force or by == "date")
+    pairs, refused = require(runs.counted, difference, force)
+    table = Table(pairs, COLUMNS)
+    console.print(table.to_terminal(f"Paired differences by {by}", console.width))
+    for note in dict.fromkeys(pair.note for pair in pairs if pair.note):
         console.print(f"Note: {note}", markup=False)
     for sentence in [*refused, *(f"Left out: {log}" for log in runs.left_out)]:
         console.print(sentence, markup=False)
     if output:
-        write_csv(table, output)
+        table.to_csv(output)
         console.print(f"Table: {output}", markup=False, soft_wrap=True)

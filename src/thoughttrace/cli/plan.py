@@ -11,7 +11,9 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from thoughttrace.analysis.runs import Run
+    import pandas as pd
+
+    from thoughttrace.analysis.read.task_log import Run
     from thoughttrace.analysis.stats.power import Assumptions, Figures
 
 _Callback = Callable[[click.Context, click.Parameter, float | None], float | None]
@@ -170,7 +172,7 @@ def plan(
     if logs:
         runs = _pilot(logs, kind)
         kind = runs[0].kind
-        from_pilot = pilot([run.samples for run in runs])
+        from_pilot = pilot(*_ratings(runs))
         console.print(f"Pilot, {kind}s: {', '.join(run.model for run in runs)}", markup=False, soft_wrap=True)
     figures = stated.over(from_pilot)
     compares = difference is not None or figures.sd_difference is not None or figures.correlation is not None
@@ -225,9 +227,9 @@ def _check_complete(figures: "Figures", compares: bool) -> None:
 
 def _pilot(logs: Sequence[str], kind: str | None) -> "list[Run]":
     """Return the pilot's runs of the chosen kind, or of the only kind there is."""
-    from thoughttrace.analysis.runs import read_runs  # noqa: PLC0415
+    from thoughttrace.analysis.read.runs import INFERENCE, read_runs  # noqa: PLC0415
 
-    counted = read_runs(logs).counted
+    counted = read_runs(logs, INFERENCE).counted
     runs = [run for run in counted if kind in {None, run.kind}]
     if not runs:
         raise click.ClickException(
@@ -242,6 +244,16 @@ def _pilot(logs: Sequence[str], kind: str | None) -> "list[Run]":
             "the pilot's runs differ in judge, context, prompt or data: pass logs with the same settings only."
         )
     return runs
+
+
+def _ratings(runs: "Sequence[Run]") -> "tuple[pd.DataFrame, pd.Series[str]]":
+    """Give the ratings of all runs, samples × runs, and the user of each sample."""
+    import pandas as pd  # noqa: PLC0415
+
+    samples = [run.samples.set_index("id") for run in runs]
+    ratings = pd.concat([each["score"] for each in samples], axis=1)
+    users = pd.concat([each["user"] for each in samples])
+    return ratings, users[~users.index.duplicated()].loc[ratings.index]
 
 
 def _count(assumptions: "Assumptions", users: int) -> str:

@@ -1,4 +1,4 @@
-"""`thoughttrace profile`: what a dataset of conversations contains."""
+"""`thoughttrace profile`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 from rich.progress import track
-from rich.table import Table
+
+from thoughttrace.datasets.other_chats import read_chats
+from thoughttrace.datasets.sources import Source, from_where_started, open_source
 
 if TYPE_CHECKING:
-    from thoughttrace.analysis.profile.frames import Frames
-    from thoughttrace.datasets.counts import Census
-    from thoughttrace.datasets.sources import Source
+    from thoughttrace.analysis.profile.lengths import Lengths
+    from thoughttrace.analysis.profile.tables import Tables
 
 
 @click.command()
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder to write the page, its tables and plots to.",
 )
-@click.option("--skip-bad", is_flag=True, help="Skip lines that cannot be used, and list them, instead of stopping.")
+@click.option("--skip-bad", is_flag=True, help="Skip lines that cannot be used, and list them.")
 def profile(data: str, against: tuple[str, ...], output: Path | None, skip_bad: bool) -> None:
     """Show what DATA contains: users, conversations, messages, thoughts by type, and possible errors.
 
@@ -37,27 +38,26 @@ def profile(data: str, against: tuple[str, ...], output: Path | None, skip_bad: 
 
     DATA is `sample`, `hub`, `hub@REVISION`, a JSONL file (also .gz), a folder of them, or - for standard input.
     """
+    # Imported here: pandas and matplotlib take seconds, and the other commands need neither.
+    from thoughttrace.analysis.profile.contents import counts_section  # noqa: PLC0415
+    from thoughttrace.analysis.profile.tables import build_tables  # noqa: PLC0415
+    from thoughttrace.analysis.profile.thoughts import types_section  # noqa: PLC0415
+
     if against and not output:
         raise click.UsageError("--against needs -o FOLDER: the comparison is written to the page.")
-    # Imported here: they take seconds, which --help would have to wait for.
-    from thoughttrace.analysis.profile.frames import frames  # noqa: PLC0415
-    from thoughttrace.datasets.counts import census  # noqa: PLC0415
-    from thoughttrace.datasets.sources import open_source  # noqa: PLC0415
-
     source = open_source(data, skip_bad)
-    counts = census(source.conversations)
-    tables = frames(source.conversations)
+    tables = build_tables(source.conversations)
     console = Console()
-    console.print(_counts(counts, f"{source.name}, {source.revision}"))
-    console.print(_types(counts))
-    notes = [
-        f"{count} thoughts have the unknown type '{label}'; they are kept."
-        for label, count in counts.unknown_labels.items()
-    ]
-    notes += _in_words(source, tables)
+    title = f"{source.name}, {source.revision}"
+    console.print(counts_section(source.conversations).table.to_terminal(title, console.width))
+    if len(tables.thoughts):
+        console.print(types_section(tables.thoughts).table.to_terminal("Thoughts by type", console.width))
+    notes = _notes(source, tables)
     skipped = list(source.skipped)
     if output:
-        skipped += _write(source, tables, output, against, skip_bad, console)
+        others = _measure_others(against, skipped if skip_bad else None, console)
+        with console.status("Profiling …"):
+            _write(source, tables, output, others)
         notes.append(f"Page: {output / 'index.html'}")
     if skipped:
         notes.append(f"{len(skipped)} unusable lines skipped:")
@@ -65,93 +65,56 @@ def profile(data: str, against: tuple[str, ...], output: Path | None, skip_bad: 
         console.print(note, highlight=False, markup=False, soft_wrap=True)
 
 
-def _write(
-    source: "Source", tables: "Frames", output: Path, against: tuple[str, ...], skip_bad: bool, console: Console
-) -> list[str]:
-    """Write the page; return a sentence on each line of another dataset that was skipped."""
-    from thoughttrace.analysis.pages import write_pages  # noqa: PLC0415
-    from thoughttrace.analysis.profile.chapters import profile_chapters  # noqa: PLC0415
-    from thoughttrace.analysis.profile.lengths import other_lengths  # noqa: PLC0415
-    from thoughttrace.datasets.other_chats import read_chats  # noqa: PLC0415
-    from thoughttrace.datasets.sources import from_where_started  # noqa: PLC0415
+def _measure_others(against: tuple[str, ...], skipped: list[str] | None, console: Console) -> list["Lengths"]:
+    """Measure the other datasets; sentences on lines that are skipped are added to `skipped`."""
+    from thoughttrace.analysis.profile.lengths import measure_chats  # noqa: PLC0415
 
-    skipped: list[str] = []
-    others = []
     paths = [from_where_started(name) for name in against]
+    others = []
     for path in paths:
-        ambiguous = [other.name for other in paths].count(path.name) > 1
-        name = f"{path.parent.name}/{path.name}" if ambiguous else path.name
-        chats = read_chats(path, skipped if skip_bad else None)
-        progress = track(chats, f"Reading {name}", console=console, transient=True, disable=not console.is_terminal)
-        others.append(other_lengths(name, progress))
-    with console.status("Profiling …"):
-        chapters = profile_chapters(source, tables, others)
-        title = f"What is in {source.name}"
-        intro = (
-            f"{source.name}, {source.revision}. People talked to assistants and privately noted why they sent a "
-            "message (a reason) and what they thought of a reply (a reaction). This page quotes nothing they wrote."
-        )
-        write_pages(output, chapters, title, intro)
-    return skipped
+        same_name = [other.name for other in paths].count(path.name) > 1
+        name = f"{path.parent.name}/{path.name}" if same_name else path.name
+        chats = track(read_chats(path, skipped), f"Reading {name}", console=console, transient=True,
+                      disable=not console.is_terminal)  # fmt: skip
+        others.append(measure_chats(name, chats))
+    return others
 
 
-def _in_words(source: "Source", tables: "Frames") -> list[str]:
-    """Summarize what to know before using the data: annotated messages, hindsight, and possible errors."""
-    from thoughttrace.analysis.profile.check import in_words  # noqa: PLC0415
-    from thoughttrace.analysis.profile.contents import checked  # noqa: PLC0415
-    from thoughttrace.analysis.profile.findings import CHECKS, findings  # noqa: PLC0415
+def _write(source: Source, tables: "Tables", output: Path, others: list["Lengths"]) -> None:
+    """Write the page."""
+    from thoughttrace.analysis.page.page import write_page  # noqa: PLC0415
+    from thoughttrace.analysis.profile.annotators import annotators_chapter  # noqa: PLC0415
+    from thoughttrace.analysis.profile.contents import contents_chapter  # noqa: PLC0415
+    from thoughttrace.analysis.profile.quality import quality_chapter  # noqa: PLC0415
+    from thoughttrace.analysis.profile.thoughts import thoughts_chapter  # noqa: PLC0415
 
-    sentences = []
+    intro = (
+        f"{source.name}, {source.revision}. People talked to assistants and privately noted why they sent a "
+        "message (a reason) and what they thought of a reply (a reaction). This page contains no text that they wrote."
+    )
+    chapters = [
+        contents_chapter(source, tables, others),
+        thoughts_chapter(tables),
+        annotators_chapter(tables),
+        quality_chapter(source),
+    ]
+    write_page(output, f"What {source.name} contains", intro, chapters)
+
+
+def _notes(source: Source, tables: "Tables") -> list[str]:
+    """Write the sentences that are most worth reading before the data is used."""
+    from thoughttrace.analysis.profile.contents import check_release, summarize_check  # noqa: PLC0415
+    from thoughttrace.analysis.profile.quality import find_oddities  # noqa: PLC0415
+
+    turns = tables.conversations["turns"]
+    notes = [f"Turns of a conversation: {turns.min()} to {turns.max()}, median {turns.median():g}."]
     for kind, messages in tables.messages.groupby("kind", sort=False):
-        sentence = f"{messages['annotated'].sum():,} of {len(messages):,} messages have a {kind}"
-        hindsight = messages["hindsight"].dropna()
-        if len(hindsight):
-            known_time = f"{hindsight.sum():,} of {len(hindsight):,} with a known time"
-            sentence += f"; {known_time} were annotated after the next message"
-        sentences.append(f"{sentence}.")
-    check = checked(source, tables)
+        late = messages["hindsight"].dropna()
+        written = f"; {late.sum():,} of {len(late):,} with known times were written after the next message"
+        count = f"{messages['annotated'].sum():,} of {len(messages):,} messages carry a {kind}"
+        notes.append(f"{count}{written if len(late) else ''}.")
+    check = check_release(source, tables)
     if check is not None:
-        sentences.append(in_words(check))
-    for finding in findings(source.conversations, source.skipped):
-        if finding.count:
-            sentences.append(
-                f"{finding.what.capitalize()}: {finding.count:,} of {finding.of:,} {CHECKS[finding.what]}."
-            )
-    return sentences
-
-
-def _counts(counts: "Census", title: str) -> Table:
-    table = Table("", "count", title=title, title_style="bold")
-    table.columns[1].justify = "right"
-    least, middle, most = counts.turns
-    for name, count in {
-        "users": counts.users,
-        "conversations": counts.conversations,
-        "assistant models": counts.models,
-        "messages": counts.messages,
-        "  by users": counts.user_messages,
-        "  by assistants": counts.assistant_messages,
-        "thoughts": counts.reasons + counts.reactions,
-        "  reasons": counts.reasons,
-        "  reactions": counts.reactions,
-        "messages with several thoughts": counts.several,
-        "empty thoughts (left out)": counts.empty_thoughts,
-        "conversations without survey": counts.no_survey,
-        "impossible ages": counts.impossible_ages,
-    }.items():
-        table.add_row(name, f"{count:,}")
-    table.add_row("turns per conversation, min / median / max", f"{least} / {middle:g} / {most}")
-    return table
-
-
-def _types(counts: "Census") -> Table:
-    from thoughttrace.core.record import TYPES  # noqa: PLC0415
-
-    table = Table("kind", "type", "count", "share", title="Thoughts by type", title_style="bold")
-    for kind in TYPES:
-        total = counts.types[kind].total()
-        for name, count in counts.types[kind].most_common():
-            table.add_row(kind, name, f"{count:,}", f"{count / total:.1%}")
-    for column in table.columns[2:]:
-        column.justify = "right"
-    return table
+        notes.append(summarize_check(check))
+    findings = [finding for finding in find_oddities(source) if finding.count]
+    return notes + [f"{f.finding.capitalize()}: {f.count:,} of {f.of:,} {f.unit}." for f in findings]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from thoughttrace.analysis.read.human_ratings import Rating
-    from thoughttrace.analysis.runs import Run
+    from thoughttrace.analysis.read.task_log import Run
 
 _COLUMNS = ("kind", "id", "model", "rater", "rating")
 _MOST_FAULTS = 20
@@ -75,10 +75,10 @@ def rate(
     from rich.progress import track  # noqa: PLC0415
 
     from thoughttrace.analysis.read.human_ratings import append, read_ratings  # noqa: PLC0415
-    from thoughttrace.analysis.runs import read_runs  # noqa: PLC0415
+    from thoughttrace.analysis.read.runs import INFERENCE, read_runs  # noqa: PLC0415
 
     console = Console(highlight=False)
-    runs = read_runs(logs, lambda files: track(files, "Reading logs", console=console, transient=True))
+    runs = read_runs(logs, INFERENCE, lambda files: track(files, "Reading logs", console=console, transient=True))
     existing = read_ratings([output] if output.exists() else [])
     if imported is not None:
         ratings = import_ratings(imported, runs.counted, existing)

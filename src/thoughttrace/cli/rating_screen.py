@@ -21,9 +21,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from thoughttrace.analysis.page.table import visible
 from thoughttrace.analysis.read.human_ratings import UNREAD, Rating, append, inferences
-from thoughttrace.analysis.runs import Run
-from thoughttrace.analysis.tables import visible
+from thoughttrace.analysis.read.task_log import Run
 from thoughttrace.core.record import INFER, InferenceMetadata, Kind
 from thoughttrace.datasets.prompt import shown_messages
 from thoughttrace.scorers.agreement import rubric
@@ -88,6 +88,7 @@ def questions_for(runs: Sequence[Run], rater: str, seed: int, limit: int | None)
     """
     questions: dict[tuple[str, str, str], Question] = {}
     for run in runs:
+        assert run.kind, "only inferences are rated"
         for row in inferences(run).to_dict("records"):
             question = Question(run.kind, row["id"], row["inference"], run.model, row["epoch"], run.file)
             questions.setdefault(question.key, question)

@@ -1,0 +1,245 @@
+"""Share what all tasks have in common: the options of data and judges, prompts, run metadata, the log viewer."""
+
+import hashlib
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Any
+
+import click
+from inspect_ai.dataset import MemoryDataset, Sample
+from inspect_ai.scorer import Scorer
+from inspect_ai.solver import Solver
+from inspect_ai.viewer import ScoreColorScale, TaskSamplesColumn, TaskSamplesSort, TaskSamplesView, ViewerConfig
+
+from thoughttrace import __version__
+from thoughttrace.core.errors import UserError, check_positive
+from thoughttrace.core.record import ControlMetadata
+from thoughttrace.datasets.sampling import Item, draw
+from thoughttrace.datasets.sources import Source, from_where_started, open_source
+from thoughttrace.scorers.judges import judged, require_grader
+
+# ---- options
+
+
+@dataclass(frozen=True)
+class DataOptions:
+    """Which data a run uses; each field is the task parameter of the same name.
+
+    Raises:
+        UserError: `max_context_words` is not positive.
+    """
+
+    data: str = "sample"
+    types: str | Sequence[str] | None = None
+    users: int | None = None
+    per_user: int | None = None
+    seed: int = 0
+    max_context_words: int | None = None
+    skip_bad: bool = False
+
+    def __post_init__(self) -> None:
+        check_positive("max_context_words", self.max_context_words)
+
+    @property
+    def selected_types(self) -> Sequence[str] | None:
+        """The types of thoughts to select; None for all."""
+        return [self.types] if isinstance(self.types, str) else self.types
+
+    def open(self) -> Source:
+        """Open the data.
+
+        Raises:
+            UserError: The data cannot be found, downloaded, or read.
+        """
+        # Inspect parses `-T data=2026` to a number.
+        return open_source(str(self.data), self.skip_bad)
+
+    def draw(self, items: Sequence[Item]) -> list[Item]:
+        """Select messages by user, in the seeded order of users.
+
+        Args:
+            items: The messages to select from, in the order of the data.
+
+        Raises:
+            UserError: `users` or `per_user` is not positive.
+        """
+        return draw(items, self.users, self.per_user, self.seed)
+
+
+@dataclass(frozen=True)
+class JudgeOptions:
+    """How the answers of a run are judged; each field is a task parameter."""
+
+    show_context: bool
+    """`judge_message` or `judge_reply`: whether the judge sees the message that the answer is about."""
+    allow_self_judging: bool
+    exclude_family: bool
+    judge_repeats: int
+
+    def require_judge(self) -> None:
+        """Refuse a run without a judge before its data is read.
+
+        Raises:
+            UserError: No judge is left for the evaluated model.
+        """
+        require_grader(self.allow_self_judging, self.exclude_family)
+
+    def require_judge_then(self, answer: Solver) -> Solver:
+        """Return a solver that answers, but refuses a run without a judge before its first generation.
+
+        Args:
+            answer: The solver that answers.
+        """
+        return judged(answer, self.allow_self_judging, self.exclude_family)
+
+    def scorer(self, judge: Callable[[bool, bool, bool, int], Scorer]) -> Scorer:
+        """Return a judged scorer with these options.
+
+        Args:
+            judge: The scorer's function, such as `agreement`.
+        """
+        return judge(self.show_context, self.allow_self_judging, self.exclude_family, self.judge_repeats)
+
+
+# ---- samples and metadata
+
+
+def read_prompt(name: str) -> str:
+    """Read a prompt of this folder.
+
+    Args:
+        name: Name of its file, without `.md`.
+    """
+    return (Path(__file__).resolve().parent / f"{name}.md").read_text(encoding="utf-8").strip()
+
+
+def prompt_hash(*parts: str) -> str:
+    """Return the hash that identifies a prompt in logs, 12 hexadecimal digits.
+
+    Args:
+        parts: Everything fixed that the evaluated model reads, in order.
+    """
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
+
+
+def provenance(source: Source) -> dict[str, Any]:
+    """Return the fields of `RunMetadata` that identify the data and the version of this package.
+
+    Args:
+        source: The data.
+    """
+    return {
+        "data": source.name,
+        "data_revision": source.revision,
+        "data_skipped": source.skipped,
+        "thoughttrace": __version__,
+    }
+
+
+def recite(sample: Sample, answer: str) -> None:
+    """Let a control or baseline answer a sample in the evaluated model's place.
+
+    Args:
+        sample: The sample; the answer is written to its metadata.
+        answer: The answer, word for word.
+    """
+    sample.metadata = (sample.metadata or {}) | ControlMetadata(recited=answer).to_log()
+
+
+def dataset_of(
+    samples: Sequence[Sample], source: Source, make: Callable[..., MemoryDataset] = MemoryDataset
+) -> MemoryDataset:
+    """Make the dataset of a task.
+
+    Args:
+        samples: Its samples.
+        source: The data they were made from.
+        make: The class of the dataset.
+
+    Raises:
+        UserError: The log of so many samples cannot be written.
+    """
+    _require_log_space(len(samples))
+    return make(list(samples), name=source.name)
+
+
+BYTES_PER_SAMPLE = 20_000
+"""Bytes of log reserved for each sample, about twice what a sample of the release takes."""
+
+
+def _require_log_space(samples: int) -> None:
+    """Refuse a run whose log cannot be written, before anything is generated.
+
+    On a full disk Inspect generates and pays for samples until the first one fails to be saved, and then exits with 0.
+    Only the `--log-dir` of Inspect's own command can be checked here, and only a local one.
+
+    Args:
+        samples: Number of samples of the task; a smaller `--limit` counts instead.
+
+    Raises:
+        UserError: The folder cannot be created or written, or its disk is too full.
+    """
+    context = click.get_current_context(silent=True)
+    options = context.params if context else {}
+    if "log_dir" not in options or "://" in (log_dir := options["log_dir"] or "./logs"):
+        return
+    folder = from_where_started(log_dir)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            free = shutil.disk_usage(folder).free
+    except OSError as error:
+        raise UserError(
+            f"--log-dir {log_dir}: no log can be written there ({error.strerror}). Choose another folder; nothing was "
+            "generated."
+        ) from error
+    limit = str(options.get("limit") or "")
+    needed = BYTES_PER_SAMPLE * (min(samples, int(limit)) if limit.isdecimal() else samples)
+    if free < needed:
+        raise UserError(
+            f"--log-dir {log_dir}: the disk has {free / 1e6:,.1f} MB free, and the log may need {needed / 1e6:,.1f} MB."
+            " Free some space or choose another folder; nothing was generated."
+        )
+
+
+# ---- viewer
+
+
+@dataclass(frozen=True)
+class ScoreColumn:
+    """A score's column in the list of samples."""
+
+    title: str
+    score: str
+    value: str | None = None
+    """The name of one of the score's values, where it has several."""
+    scale: tuple[float, float] | None = None
+    """The worst and the best value, which are coloured red and green; None for no colour."""
+
+
+def viewer(title: str, *scores: ScoreColumn, target: bool = True) -> ViewerConfig:
+    """Configure how Inspect's viewer lists the samples of a task.
+
+    Args:
+        title: Title of the list.
+        scores: Columns of scores. A score with several values is shown instead of the answer.
+        target: Whether the samples have a target to show.
+    """
+    columns = [TaskSamplesColumn(id="sampleId")]
+    columns += [TaskSamplesColumn(id="target")] * target
+    columns += [TaskSamplesColumn(id="answer")] * all(column.value is None for column in scores)
+    columns += [TaskSamplesColumn.score(column.score, column.value) for column in scores]
+    columns += [TaskSamplesColumn(id="input", visible=False), TaskSamplesColumn(id="error")]
+    view = TaskSamplesView(name=title, columns=columns, sort=[TaskSamplesSort(column="sampleId")])
+    if scores:
+        view.score_labels = {column.value or column.score: column.title for column in scores}
+        view.score_color_scales = {
+            column.value or column.score: ScoreColorScale(palette="good-high", min=column.scale[0], max=column.scale[1])
+            for column in scores
+            if column.scale
+        }
+    # A conversation, or an attack on a judge, can hold anything: the viewer must show it as text.
+    return ViewerConfig(trust_content=False, task_samples_view=view)

@@ -1,0 +1,103 @@
+"""Taking the answer out of a reply, without changing its words."""
+
+import pytest
+
+from thoughttrace.scorers.answer import normalise_message, normalise_thought
+
+MESSAGE = "Thanks!\n\nCan you say which of \"A\" and 'B' is cheaper?\n- A\n- B"
+THOUGHT = "I want it shorter, since I'm reading it aloud."
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        THOUGHT,
+        f"  {THOUGHT}\n",
+        f'"{THOUGHT}"',
+        f"“{THOUGHT}”",
+        f"**{THOUGHT}**",
+        f"*{THOUGHT}*",
+        f"- {THOUGHT}",
+        f"Reason: {THOUGHT}",
+        f"**Reason:** {THOUGHT}",
+        f"The user's private reason is: {THOUGHT}",
+        f"Here is the reason they noted:\n{THOUGHT}",
+        f'Sure! Here is the reason:\n\n"{THOUGHT}"',
+        f"```\n{THOUGHT}\n```",
+        f"```text\n{THOUGHT}\n```",
+        f"<think>They repeat themselves.\nSo …</think>\n\n{THOUGHT}",
+        f"{THOUGHT}\n\nThis is because the message says so.",
+        f"1. {THOUGHT}\n2. I want something else.",
+        "I want it shorter,\nsince I'm reading it aloud.",
+    ],
+)
+def test_an_inference_loses_its_wrapping(reply: str) -> None:
+    assert normalise_thought(reply) == THOUGHT
+
+
+@pytest.mark.parametrize(
+    "thought",
+    [
+        'I liked "option B" and want "more" of it',
+        "'Twas fine, and that's all",
+        "Good idea: I'll try it tomorrow",
+        "The list was too long: I stopped reading",
+        "Reasonable answer, I liked it",
+        "Sure, but it is too long",
+        "10 tips is too many",
+        "snake_case and *stars* are fine * by * me",
+        "a",
+    ],
+)
+def test_an_inference_keeps_its_own_words(thought: str) -> None:
+    assert normalise_thought(thought) == thought
+
+
+@pytest.mark.parametrize("reply", ["", " \n", "<think>never ending", "```\n```"])
+def test_an_empty_reply_holds_no_inference(reply: str) -> None:
+    assert normalise_thought(reply) == ""
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        MESSAGE,
+        f"\n{MESSAGE}  ",
+        f"User: {MESSAGE}",
+        f"**User:** {MESSAGE}",
+        f"Next message: {MESSAGE}",
+        f"The user's next message is likely:\n\n{MESSAGE}",
+        f"Sure, here is the predicted message:\n{MESSAGE}",
+        f"```\n{MESSAGE}\n```",
+        f"“{MESSAGE}”",
+        f"The person types “{MESSAGE}”",
+        f"The user would write: “{MESSAGE}”",
+        f"<think>They thank.\n\nSo …</think>\n{MESSAGE}",
+        f"[2adc9a71 m02 user]\n{MESSAGE}\n[2adc9a71 m03 assistant]\nA is cheaper.",
+    ],
+)
+def test_a_message_loses_its_wrapping_and_keeps_every_paragraph(reply: str) -> None:
+    assert normalise_message(reply) == MESSAGE
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        'He said "no"; she said "yes"',
+        '"Yes" or "no"',
+        "Here is my code:\n```\nx = 1\n```",
+        "Two things: price and size",
+        "* one\n* two",
+        "[see m02] what about it?",
+        "The user writes in capitals. How do I stop that?",
+        'The user types "quit" and it hangs',
+        'The user types "quit" and sees "bye"',
+    ],
+)
+def test_a_message_keeps_its_own_words(message: str) -> None:
+    assert normalise_message(message) == message
+
+
+@pytest.mark.parametrize("nothing", ["", "  ", "<think>hm", "[2adc9a71 m02 user]\n"])
+def test_an_empty_reply_holds_no_message(nothing: str) -> None:
+    assert normalise_message(nothing) == ""

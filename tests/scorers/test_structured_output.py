@@ -1,0 +1,130 @@
+"""What a form asks of a model, how its reply is read, and what is kept of it for the scorer."""
+
+import asyncio
+import json
+from typing import Any, Literal
+
+import pytest
+from inspect_ai.model import ChatMessageAssistant, ChatMessageUser, ContentText, GenerateConfig, ModelOutput, get_model
+from inspect_ai.scorer import Score, Scorer, Target
+from inspect_ai.solver import TaskState
+from pydantic import BaseModel
+
+from thoughttrace.core.record import Unscored
+from thoughttrace.scorers.labels import rating, relation, topic, type_match
+from thoughttrace.scorers.structured_output import Form, FormReply, ask, keep_form, read_form
+
+
+class Colour(BaseModel):
+    rationale: str
+    colour: Literal["red", "blue"]
+
+
+FORM = Form("colour", Colour, "Reply again with a colour.")
+RED = '{"rationale": "as seen", "colour": "red"}'
+
+
+def reply_to(*outputs: ModelOutput | str, **config: Any) -> tuple[FormReply[Colour], list[Any]]:
+    """Ask a model that gives these outputs; return what came back and the requests it got."""
+    texts = iter(outputs)
+    model = get_model("scripted/m", script=lambda _: "", memoize=False, config=GenerateConfig(**config))
+    requests: list[Any] = []
+
+    async def generate(input: Any, tools: Any, tool_choice: Any, config: GenerateConfig) -> ModelOutput:
+        requests.append((input, config))
+        output = next(texts)
+        return ModelOutput.from_content("m", output) if isinstance(output, str) else output
+
+    model.api.generate = generate  # type: ignore[method-assign]
+    return asyncio.run(ask(model, [ChatMessageUser(content="Which?")], FORM)), requests
+
+
+def refusal() -> ModelOutput:
+    return ModelOutput.from_message(ChatMessageAssistant(content=[ContentText(text="No.", refusal=True)]))
+
+
+def test_a_valid_reply_is_asked_for_once() -> None:
+    reply, requests = reply_to(RED)
+    assert (reply.filled, reply.replies, reply.reason, reply.unscored) == (
+        Colour.model_validate_json(RED),
+        [RED],
+        None,
+        None,
+    )
+    assert len(requests) == 1
+    schema = requests[0][1].response_schema
+    assert list(schema.json_schema.properties) == ["rationale", "colour"]
+
+
+def test_an_invalid_reply_is_repaired_once() -> None:
+    reply, requests = reply_to("Red!", RED)
+    assert (reply.filled, reply.replies) == (Colour.model_validate_json(RED), ["Red!", RED])
+    assert [message.text for message in requests[1][0]] == ["Which?", "Red!", "Reply again with a colour."]
+    _, requests = reply_to("", RED)  # some providers refuse an empty assistant message
+    assert [message.text for message in requests[1][0]] == ["Which?", "Reply again with a colour."]
+
+
+CASES: dict[str, tuple[ModelOutput, Unscored, Unscored]] = {
+    "prose": (ModelOutput.from_content("m", "Red!"), Unscored.FORM_UNPARSABLE, Unscored.FORM_UNPARSABLE),
+    "nothing": (ModelOutput.from_content("m", " "), Unscored.FORM_EMPTY, Unscored.FORM_EMPTY),
+    "refusal": (refusal(), Unscored.FORM_REFUSED, Unscored.FORM_REFUSED),
+    "filter": (
+        ModelOutput.from_content("m", "x", stop_reason="content_filter"), Unscored.FORM_REFUSED, Unscored.FORM_REFUSED,
+    ),
+    "max_tokens": (
+        ModelOutput.from_content("m", "{", stop_reason="max_tokens"), Unscored.FORM_UNPARSABLE, Unscored.TRUNCATED,
+    ),
+    "context": (
+        ModelOutput.from_content("m", "", stop_reason="model_length"), Unscored.FORM_EMPTY, Unscored.PROMPT_TOO_LONG,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("output", "reason", "unscored"), CASES.values(), ids=CASES)
+def test_a_reply_without_a_form_has_a_reason(output: ModelOutput, reason: Unscored, unscored: Unscored) -> None:
+    reply, requests = reply_to(output, output)
+    assert (reply.filled, reply.reason, reply.unscored) == (None, reason, unscored)
+    assert len(requests) == len(reply.replies) == 2
+
+
+def state_of(**store: Any) -> TaskState:
+    state = TaskState("m", "s", 1, "input", [], target=Target("x"), metadata={"user": "user1"})  # type: ignore[arg-type]
+    for key, value in store.items():
+        state.store.set(key, value)
+    return state
+
+
+def score(scorer: Scorer, state: TaskState) -> Score:
+    result = asyncio.run(scorer(state, state.target))
+    assert isinstance(result, Score)
+    return result
+
+
+@pytest.mark.parametrize("scorer", [rating, type_match, relation, topic])
+def test_a_sample_that_ended_before_its_form_has_no_output(scorer: Any) -> None:
+    # A limit came before the solver's end: the value is that of the other tasks, and of the enum.
+    assert score(scorer(), state_of()).reason == "no_output"
+
+
+def test_a_form_is_kept_under_the_keys_that_old_logs_have() -> None:
+    state = state_of()
+    keep_form(state, {"rationale": "r", "rating": 4})
+    assert json.loads(json.dumps(dict(state.store.items()))) == {
+        "filled": {"rationale": "r", "rating": 4},
+        "unfilled": None,
+    }
+    assert read_form(state) == {"rationale": "r", "rating": 4}
+    keep_form(state, None, Unscored.TRUNCATED)
+    assert json.loads(json.dumps(dict(state.store.items()))) == {"filled": None, "unfilled": "truncated"}
+    assert read_form(state) is Unscored.TRUNCATED
+
+
+@pytest.mark.parametrize(
+    ("unfilled", "type_score"), [("refused", 0), ("empty", 0), ("unparsable", 0), ("truncated", None)]
+)
+def test_forms_of_old_logs_are_scored_as_they_were(unfilled: str, type_score: int | None) -> None:
+    state = state_of(filled=None, unfilled=unfilled)
+    assert score(rating(), state).reason == unfilled
+    typed = score(type_match(), state)
+    assert typed.reason == unfilled
+    assert (None if typed.value != typed.value else typed.value) == type_score

@@ -76,7 +76,8 @@ def read_runs(
         reasons = "".join(f"\n  {sentence}" for sentence in left_out) if files else " There is no log file there."
         wanted = "" if names == set(TASKS) else f" of {' or '.join(name for name in TASKS if name in names)}"
         raise UserError(f"No finished run{wanted} in {', '.join(paths)}.{reasons}")
-    return Runs(sorted(runs, key=_place), left_out)
+    newest_first = sorted(runs, key=lambda run: run.date, reverse=True)
+    return Runs(sorted(newest_first, key=_place), left_out)
 
 
 def measurement(run: Run) -> tuple[object, ...]:

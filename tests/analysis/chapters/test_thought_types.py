@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -171,6 +172,8 @@ def test_the_newest_counts_and_a_broken_log_is_named(
     classify: Classify, found: Callable[[], Runs], tmp_path: Path
 ) -> None:
     older, newer = classify(right=0), classify(right=256, none=0)
+    older.eval.created = (datetime.fromisoformat(older.eval.created) - timedelta(hours=1)).isoformat()
+    write_eval_log(older, older.location)
     log = read_eval_log(newer.location)
     log.status = "error"
     write_eval_log(log, str(tmp_path / "logs/stopped.eval"))

@@ -127,13 +127,13 @@ def _chapter(folder: Path, content: dict[str, Any]) -> ShownChapter:
 def _check_names(chapters: Sequence[Chapter], added: Sequence[ShownChapter], folder: Path) -> None:
     places, pictures = Counter[str](), Counter[str]()
     for chapter in chapters:
-        places.update([chapter.name, *(section.name for section in chapter.filled)])
+        places.update([f"chapter_{chapter.name}", *(section.name for section in chapter.filled)])
         pictures.update(picture.name for section in chapter.filled for picture in section.pictures)
     for name, number in [*places.items(), *pictures.items()]:
         if number > 1:
             raise ValueError(f"two parts of the page have the name {name!r}")
     for chapter_added in added:
-        names = {chapter_added.name, *(section.name for section in chapter_added.sections)}
+        names = {f"chapter_{chapter_added.name}", *(section.name for section in chapter_added.sections)}
         shown_pictures = {name for section in chapter_added.sections for name, _ in section.pictures}
         if names & {*places} or shown_pictures & {*pictures}:
             raise UserError(
@@ -193,8 +193,9 @@ def _copy(chapter: ShownChapter, folder: Path) -> ShownChapter:
 
 def _links(chapters: Sequence[ShownChapter]) -> list[tuple[str, str]]:
     """List the places that the page's head links to: its chapters, or the sections of the only one."""
-    parts = chapters[0].sections if len(chapters) == 1 else chapters
-    return [(part.name, part.title) for part in parts]
+    if len(chapters) == 1:
+        return [(section.name, section.title) for section in chapters[0].sections]
+    return [(f"chapter_{chapter.name}", chapter.title) for chapter in chapters]
 
 
 def _inline(folder: Path, name: str) -> Markup:

@@ -274,9 +274,13 @@ class Table:
         return [[_flat(cell) for cell in row] for row in self.filled_cells]
 
     def to_frame(self) -> pd.DataFrame:
-        """Give every field of every row, with every digit; nested values become JSON."""
-        fields = dict.fromkeys(field.name for row in self.rows for field in dataclasses.fields(row))
-        return pd.DataFrame({key: _series([getattr(row, key, None) for row in self.rows]) for key in fields})
+        """Give every field of every row, with every digit; nested values become JSON.
+
+        Published rows are left out: a mean over a column must not mix them with measurements.
+        """
+        rows = [row for row, css in zip(self.rows, self.classes, strict=True) if css != "published"]
+        fields = dict.fromkeys(field.name for row in rows for field in dataclasses.fields(row))
+        return pd.DataFrame({key: _series([getattr(row, key, None) for row in rows]) for key in fields})
 
     def to_csv(self, path: Path) -> None:
         """Write every field of every row, with every digit."""
@@ -421,6 +425,8 @@ class Section:
     """Names the class of a row, "published" or "clear"; "" for none."""
     paper: bool = False
     """Write the table in Markdown and LaTeX too, not only as CSV."""
+    terminal: bool = False
+    """Print the table in the terminal too."""
 
     def __post_init__(self) -> None:
         _check_name(self.name)
@@ -437,7 +443,7 @@ class Chapter:
     """Sections under one heading; without any rows and without an intro it is not shown."""
 
     name: str
-    """Of its place in the page; no section has the same."""
+    """Of its place in the page."""
     title: str
     intro: str
     sections: Sequence[Section] = ()

@@ -3,7 +3,10 @@
 from collections.abc import Callable, Sequence
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
+
+from thoughttrace.analysis.stats.intervals import Interval, cluster_mean
 
 MIN_SAMPLES, MIN_USERS = 10, 5
 """A group with fewer scored samples or users gets no estimate: its interval would mean next to nothing."""
@@ -64,3 +67,24 @@ def bands(starts: Sequence[int], unit: str) -> Callable[[pd.Series], pd.Series]:
         return pd.cut(values.astype(float), [*starts, np.inf], right=False, labels=names)
 
     return band
+
+
+def group_mean(
+    values: npt.ArrayLike, users: npt.ArrayLike, bounds: tuple[float, float] | None, unit: str = "scored samples"
+) -> Interval:
+    """Estimate the mean of a group, with a CR2 interval by user, unless the group is too small.
+
+    Args:
+        values: n numbers or booleans, none of them NaN.
+        users: n names.
+        bounds: The ends of the scale; the limits are clipped to them.
+        unit: What n counts, in the plural.
+
+    Returns:
+        The interval; without estimate and limits for a group under `MIN_SAMPLES` or `MIN_USERS`, and `reason` says so.
+    """
+    numbers, names = np.asarray(values, dtype=float), np.asarray(users)
+    distinct = len(set(names))
+    if reason := too_small(len(numbers), distinct, unit):
+        return Interval.without_limits(reason, n=len(numbers), clusters=distinct)
+    return cluster_mean(numbers, names, bounds=bounds)

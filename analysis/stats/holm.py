@@ -1,5 +1,7 @@
 """Adjust p-values for the number of comparisons."""
 
+from collections.abc import Hashable, Sequence
+
 import pandas as pd
 from statsmodels.stats.multitest import multipletests
 
@@ -22,3 +24,20 @@ def holm(p_values: pd.Series) -> pd.Series:
     if known.empty:
         return p_values
     return pd.Series(multipletests(known, method="holm")[1], index=known.index).reindex(p_values.index)
+
+
+def holm_by_family(p_values: Sequence[float], families: Sequence[Hashable]) -> list[float]:
+    """Adjust the p-values of several families, each by itself.
+
+    Args:
+        p_values: n values, 0 to 1; NaN where a comparison has no test.
+        families: The family of each; comparisons of the same family are adjusted together.
+
+    Returns:
+        n adjusted p-values; NaN where there was none.
+    """
+    values = pd.Series(p_values, dtype=float)
+    # pandas takes a list of tuples for several keys: number the families instead.
+    numbers = {family: number for number, family in enumerate(dict.fromkeys(families))}
+    grouped = values.groupby([numbers[family] for family in families], sort=False)
+    return list(grouped.transform(holm)) if len(values) else []

@@ -10,6 +10,7 @@ import pytest
 from inspect_ai.dataset import Sample
 
 from thoughttrace.core.errors import UserError
+from thoughttrace.core.record import NextMessageMetadata
 from thoughttrace.datasets.conversation import Conversation
 from thoughttrace.datasets.prompt import Window, conversation_marker, conversation_prompt, shown_messages, split_at
 from thoughttrace.datasets.thought_arms import annotate
@@ -123,7 +124,7 @@ def test_every_prompt_of_a_conversation_begins_the_longest_one_byte_for_byte(arm
     for sample in drawn(data=data, thoughts=arm):
         blocks = split_at(text(sample), said(sample)["block_ends"])
         assert "".join(blocks) == text(sample)
-        prompts.setdefault(prefix_key(said(sample)), []).append(blocks)
+        prompts.setdefault(prefix_key(sample.metadata_as(NextMessageMetadata)), []).append(blocks)
     assert len(prompts) == 3
     for alike in prompts.values():
         longest = max(alike, key=len)
@@ -134,7 +135,10 @@ def test_every_prompt_of_a_conversation_begins_the_longest_one_byte_for_byte(arm
 
 
 def test_arms_do_not_pass_for_each_other_in_a_cache(data: str) -> None:
-    keys = [{prefix_key(said(sample)) for sample in drawn(data=data, thoughts=arm)} for arm in ARMS]
+    keys = [
+        {prefix_key(sample.metadata_as(NextMessageMetadata)) for sample in drawn(data=data, thoughts=arm)}
+        for arm in ARMS
+    ]
     assert len(set.union(*keys)) == len(ARMS) * 3
 
 
@@ -189,11 +193,11 @@ def test_hindsight_is_told(write: Callable[..., Path], make_conversation: Callab
     [
         ({"thoughts": "all"}, "thoughts=all: must be one of none, reasons"),
         ({"after": "noon"}, "after=noon: must be one of thought, reaction"),
-        ({"thoughts": "inferred"}, "thoughts=inferred and inferred=LOGS go together"),
-        ({"inferred": "logs"}, "thoughts=none: thoughts=inferred and inferred=LOGS go together"),
+        ({"thoughts": "inferred"}, "thoughts=inferred and inferred=LOGS need each other"),
+        ({"inferred": "logs"}, "thoughts=none: thoughts=inferred and inferred=LOGS need each other"),
         ({"max_context_words": 0}, "max_context_words=0: must be 1 or more"),
-        ({"min_quality": 4}, "min_quality=4: name the file with the qualities"),
-        ({"quality": "nowhere.parquet"}, "quality=nowhere.parquet: cannot be read as a Parquet file"),
+        ({"min_quality": 4}, "min_quality=4: needs quality=FILE.parquet"),
+        ({"quality": "nowhere.parquet"}, "quality=nowhere.parquet: not readable as a Parquet file"),
     ],
 )
 def test_a_wrong_argument_is_said(arguments: dict[str, Any], sentence: str) -> None:

@@ -8,24 +8,26 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from inspect_ai import eval as inspect_eval
 from inspect_ai.model import CachePolicy, GenerateConfig
 from loopback import Reply, Request
 
-from thoughttrace.analysis.headline import headline, price_note
-from thoughttrace.analysis.read.costs import Tariff
-from thoughttrace.analysis.runs import Run, read_runs
+from thoughttrace.analysis.chapters.headline import headline, price_note
+from thoughttrace.analysis.read.costs import LogCosts
+from thoughttrace.analysis.read.runs import read_runs
+from thoughttrace.analysis.read.task_log import Run
 from thoughttrace.core.prices import Prices, our_prices, read_prices
-from thoughttrace.costing.workload import TASKS, Assumed, Work, estimate
+from thoughttrace.costing.workload import TASK_FUNCTIONS, ReplyLengths, Workload, workloads
 
 INFERENCE = (
     "I wanted to get this done before the weekend and was not sure that it had understood what I really need. " * 2
 )
 VERDICT = {"rationale": "The guess names the same worry, and leaves out why the user has it. " * 4, "rating": 3}
 BOTH = ("infer_reason", "infer_reaction")
-TOLD = 0.15
-"""How near an estimate has to come to the bill."""
+TOLERANCE = 0.15
+"""Largest relative difference of an estimate from the bill."""
 
 
 def replies(request: Request) -> Reply:
@@ -36,7 +38,7 @@ def replies(request: Request) -> Reply:
 def run(
     folder: Path, model: str, judge: str, names: Sequence[str] = BOTH, data: str = "sample", **options: Any
 ) -> list[Run]:
-    tasks = [TASKS[name](data=data) for name in names]
+    tasks = [TASK_FUNCTIONS[name](data=data) for name in names]
     roles = {"grader": judge}
     logs = inspect_eval(tasks, model=model, model_roles=roles, log_dir=str(folder), display="none", **options)
     assert {log.status for log in logs} == {"success"}
@@ -45,12 +47,14 @@ def run(
 
 def estimated(
     model: str, judge: str, prices: Prices, names: Sequence[str] = BOTH, data: str = "sample", **assumed: int
-) -> list[Work]:
-    asked = Assumed(**{"reasoning": 0, **assumed})
-    return [work for name in names for work in estimate(name, {"data": data}, [model], [judge], prices, assumed=asked)]
+) -> list[Workload]:
+    lengths = ReplyLengths(**{"reasoning": 0, **assumed})
+    return [
+        work for name in names for work in workloads(name, {"data": data}, [model], [judge], prices, lengths=lengths)
+    ]
 
 
-def dollars(works: Sequence[Work], prices: Prices, role: str, cache: bool) -> float:
+def dollars(works: Sequence[Workload], prices: Prices, role: str, cache: bool) -> float:
     total = 0.0
     for work in works:
         if work.role == role:
@@ -78,12 +82,12 @@ def test_the_estimate_is_near_the_bill(model: str, judge: str, loopback: Any, tm
     prices = our_prices()
     runs = run(tmp_path / "logs", model, judge)
     works = estimated(model, judge, prices)
-    table = headline(runs)
+    table = pd.DataFrame(headline(runs))
     assert sum(work.requests for work in works) == len(loopback.requests)
     for role, column in (("model", "cost"), ("judge", "judge_cost")):
         bill = table[column].sum()
         assert bill > 0
-        assert dollars(works, prices, role, cache=False) == pytest.approx(bill, rel=TOLD), role
+        assert dollars(works, prices, role, cache=False) == pytest.approx(bill, rel=TOLERANCE), role
     note = price_note(runs)
     assert f"{judge} of " in note
     assert f"{model} of " in note
@@ -98,7 +102,7 @@ def cache_rules(root: Path) -> Any:
     sys.modules["cache_rules"] = module = module_from_spec(spec)
     spec.loader.exec_module(module)
     # Both, so that the caches forget as slowly as real ones, and a slow machine does not matter.
-    module.LATENCY = module.STANDS_FOR = 0.05
+    vars(module).update(LATENCY=0.05, STANDS_FOR=0.05)
     return module
 
 
@@ -133,9 +137,9 @@ def test_with_a_prompt_cache_too(
     # A second task may find what the first one left, if it comes soon enough; no estimate counts on it.
     runs = run(tmp_path / "logs", model, judge, BOTH[:1], str(examples))
     works = estimated(model, judge, prices, BOTH[:1], str(examples), inference=20)
-    bill = headline(runs)["cost"].sum()
+    bill = sum(row.cost for row in headline(runs))
     with_cache, without = (dollars(works, prices, "model", cache=cache) for cache in (True, False))
-    assert with_cache == pytest.approx(bill, rel=TOLD)
+    assert with_cache == pytest.approx(bill, rel=TOLERANCE)
     assert with_cache < 0.75 * without
 
 
@@ -146,7 +150,7 @@ def test_what_inspect_takes_from_its_own_cache_costs_nothing(
     loopback.reply = replies
     options: dict[str, Any] = {"cache": CachePolicy(expiry="1h"), "limit": 4}
     first, again = (
-        headline(run(tmp_path / name, "openai/gpt-5.4", "anthropic/claude-opus-4-6", **options))
+        pd.DataFrame(headline(run(tmp_path / name, "openai/gpt-5.4", "anthropic/claude-opus-4-6", **options)))
         for name in ("first", "again")
     )
     assert len(loopback.requests) == 16
@@ -158,17 +162,17 @@ def test_what_inspect_takes_from_its_own_cache_costs_nothing(
 def test_a_batch_costs_what_a_batch_costs(loopback: Any, tmp_path: Path, log_of: Callable[..., Any]) -> None:
     log = log_of()
     used = {"openai/gpt-5.4": log.samples[0].model_usage["openai/gpt-5.4"]}
-    full = Tariff(log).cost(used)
+    full = LogCosts(log).cost(used)
     log.plan.config = GenerateConfig(batch=True)
-    assert Tariff(log).cost(used) == pytest.approx(full / 2)
-    assert Tariff(log).cost(used, judging=True) == full
+    assert LogCosts(log).cost(used) == pytest.approx(full / 2)
+    assert LogCosts(log).cost(used, judging=True) == full
 
 
 @pytest.fixture
 def log_of(loopback: Any, tmp_path: Path) -> Callable[..., Any]:
     def make() -> Any:
         (log,) = inspect_eval(
-            TASKS["infer_reason"](),
+            TASK_FUNCTIONS["infer_reason"](),
             model="openai/gpt-5.4",
             model_roles={"grader": "anthropic/claude-opus-4-6"},
             limit=1,

@@ -21,7 +21,7 @@ USERS = ("ann", "bob")
 
 @pytest.fixture(params=PROVIDERS.values(), ids=PROVIDERS)
 def provider(request: pytest.FixtureRequest) -> Provider:
-    return request.param  # type: ignore[no-any-return]
+    return request.param
 
 
 @pytest.fixture

@@ -69,8 +69,8 @@ def test_the_log_names_data_prompt_and_version(data: str, tmp_path: Path, script
     assert len(found["prompt_hash"]) == 12
     assert found["thoughttrace"] == __version__
     assert str(Path(data).parent) not in str(found)
-    assert infer_reason(data=data, context="message").metadata["prompt_hash"] == found["prompt_hash"]  # type: ignore[index]
-    assert infer_reaction(data=data).metadata["prompt_hash"] != found["prompt_hash"]  # type: ignore[index]
+    assert infer_reason(data=data, context="message").metadata["prompt_hash"] == found["prompt_hash"]
+    assert infer_reaction(data=data).metadata["prompt_hash"] != found["prompt_hash"]
     assert log.results
     (score,) = log.results.scores
     assert {"mean", "stderr", "task_motivation"} == set(score.metrics)
@@ -112,4 +112,4 @@ def test_a_wrong_argument_is_said(arguments: dict[str, Any], sentence: str) -> N
 def test_every_type_is_in_the_bundled_sample() -> None:
     for kind, task in TASKS.items():
         found = {t for s in task().dataset if s.metadata for t in s.metadata["types"]}
-        assert found == set(TYPES[kind])  # type: ignore[index]
+        assert found == set(TYPES[kind])

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from inspect_ai.log import list_eval_logs, read_eval_log
 
-from thoughttrace.analysis.runs import read_runs
+from thoughttrace.analysis.read.runs import read_runs
 
 PROVIDER = """
 from inspect_ai.model import ModelAPI, ModelOutput, ModelUsage, modelapi
@@ -45,7 +45,7 @@ def inspect(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     }
 
     def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-        command = [Path(sys.executable).with_name("inspect"), *arguments]
+        command = [str(Path(sys.executable).with_name("inspect")), *arguments]
         return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
 
     return run

@@ -79,7 +79,7 @@ def test_the_log_names_what_was_shown(data: str, tmp_path: Path, scripted: Calla
     assert (told["arm"], told["after"], told["max_context_words"]) == ("both", "thought", 500)
     assert told["data_revision"].startswith("sha256:")
     assert len(told["prompt_hash"]) == 12
-    assert predict_message(data=data).metadata["prompt_hash"] == told["prompt_hash"]  # type: ignore[index]
+    assert predict_message(data=data).metadata["prompt_hash"] == told["prompt_hash"]
 
 
 def test_inferences_stand_where_the_user_wrote_a_thought(data: str, infer: Callable[..., EvalLog]) -> None:
@@ -91,7 +91,7 @@ def test_inferences_stand_where_the_user_wrote_a_thought(data: str, infer: Calla
     assert (told["inferred_by"], told["inferred_kinds"]) == ("scripted/m", ["reason", "reaction"])
     assert [sample.id for sample in task.dataset] == [sample.id for sample in predict_message(data=data).dataset]
     for sample in task.dataset:
-        text = sample.input[-1].text  # type: ignore[union-attr]
+        text = sample.input[-1].text
         assert CANARY not in text
         found = re.findall(r"m(\d\d) user's private note\]\nm infers (\w+) m(\d\d)\n", text)
         shown = range((sample.metadata or {})["message_index"])
@@ -156,7 +156,7 @@ def test_logs_that_do_not_fit_are_refused(
 def rated(tmp_path: Path) -> str:
     rows = [(f"user{n}_task1_conversation1", index) for n in range(3) for index in range(6)]
     # Reactions stand on 1, 3 and 5: user0's 5 and 2, user1's 3 and none, user2's 4 and 4.
-    quality = [1.0, 5, 1, 2, 1, 1, 1, 3, 1, None, 1, 1, 1, 4, 1, 4, 1, 1]
+    quality: Any = [1.0, 5, 1, 2, 1, 1, 1, 3, 1, None, 1, 1, 1, 4, 1, 4, 1, 1]
     table = pd.DataFrame(rows, columns=["conversation", "message_index"]).assign(quality=quality)
     table.to_parquet(tmp_path / "annotations.parquet")
     return str(tmp_path / "annotations.parquet")

@@ -20,18 +20,21 @@ if TYPE_CHECKING:
 @click.option(
     "--against",
     multiple=True,
-    help="Conversations to compare lengths with: WildChat, LMSYS-Chat-1M, or any in our format, as JSONL (also .gz) or "
-    "Parquet, a file or a folder. Can be repeated. Shown on the page.",
+    help="Conversations to compare lengths with: a file or folder of WildChat, LMSYS-Chat-1M, or data in the form of "
+    "ThoughtTrace, as JSONL (also .gz) or Parquet. Needs -o. Repeatable.",
 )
 @click.option(
-    "-o", "--output", type=click.Path(file_okay=False, path_type=Path), help="Folder for the page and its tables."
+    "-o",
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder to write the page, its tables and plots to.",
 )
 @click.option("--skip-bad", is_flag=True, help="Skip lines that cannot be used, and list them.")
 def profile(data: str, against: tuple[str, ...], output: Path | None, skip_bad: bool) -> None:
-    """Summarize what DATA contains: users, conversations, messages, thoughts by kind and type, turns, and oddities.
+    """Show what DATA contains: users, conversations, messages, thoughts by type, and possible errors.
 
-    With -o the whole profile is written as one page, with every table as CSV and every figure as SVG and PNG. It
-    contains no text that people wrote. `thoughttrace report --add FOLDER` shows it in a report too.
+    With -o the complete profile is written as one HTML page, with its tables and plots as files. It quotes nothing
+    that people wrote. `thoughttrace report --add FOLDER` includes it in a report.
 
     DATA is `sample`, `hub`, `hub@REVISION`, a JSONL file (also .gz), a folder of them, or - for standard input.
     """
@@ -41,7 +44,7 @@ def profile(data: str, against: tuple[str, ...], output: Path | None, skip_bad: 
     from thoughttrace.analysis.profile.thoughts import types_section  # noqa: PLC0415
 
     if against and not output:
-        raise click.UsageError("--against compares on the page: pass -o FOLDER to write one.")
+        raise click.UsageError("--against needs -o FOLDER: the comparison is written to the page.")
     source = open_source(data, skip_bad)
     tables = build_tables(source.conversations)
     console = Console()
@@ -57,7 +60,7 @@ def profile(data: str, against: tuple[str, ...], output: Path | None, skip_bad: 
             _write(source, tables, output, others)
         notes.append(f"Page: {output / 'index.html'}")
     if skipped:
-        notes.append(f"{len(skipped)} bad lines skipped:")
+        notes.append(f"{len(skipped)} unusable lines skipped:")
     for note in [*notes, *skipped]:
         console.print(note, highlight=False, markup=False, soft_wrap=True)
 

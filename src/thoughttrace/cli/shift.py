@@ -1,4 +1,4 @@
-"""`thoughttrace shift`."""
+"""`thoughttrace shift`: how far thoughts are from messages, measured on embeddings."""
 
 import sys
 from importlib.util import find_spec
@@ -7,9 +7,6 @@ from pathlib import Path
 import click
 from rich.console import Console
 from rich.progress import Progress
-
-from thoughttrace.core.errors import UserError, missing_extra
-from thoughttrace.models.embedding import NEEDED
 
 _WIDE = 120
 """Characters in a line of tables that are not printed to a terminal."""
@@ -21,22 +18,20 @@ _WIDE = 120
     "--embedder",
     default="local",
     show_default=True,
-    help="local (all-MiniLM-L6-v2, on this machine), or openai/MODEL, such as openai/text-embedding-3-large; set "
-    "OPENAI_BASE_URL for another server.",
+    help="Embedding model: local (all-MiniLM-L6-v2, on this machine) or openai/MODEL, such as "
+    "openai/text-embedding-3-large. OPENAI_BASE_URL selects another server.",
 )
-@click.option(
-    "--seed", type=click.IntRange(0, 2**32 - 1), default=1, show_default=True, help="Seed of everything random."
-)
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=1, show_default=True, help="Random seed.")
 @click.option(
     "-o",
     "--output",
     default="shift",
     show_default=True,
     type=click.Path(file_okay=False, path_type=Path),
-    help="Folder for the page and its tables.",
+    help="Folder to write the page, its tables and plots to.",
 )
 def shift(data: str, embedder: str, seed: int, output: Path) -> None:
-    """Measure how far thoughts lie from the messages around them in DATA, and draw it.
+    """Measure how far the thoughts in DATA are from the messages around them, and plot it.
 
     Compared are message → next message, message → reason, and reaction → next message: cosine distance, distance of
     the centroids, MMD, and the AUC of a linear probe, also at equal length. Embeddings are cached, so the next run is
@@ -44,10 +39,13 @@ def shift(data: str, embedder: str, seed: int, output: Path) -> None:
 
     DATA is `sample`, `hub`, `hub@REVISION`, a JSONL file (also .gz), a folder of them, or - for standard input.
     """
+    # Imported here: they take seconds, which --help would have to wait for.
+    from thoughttrace.core.errors import UserError, missing_extra  # noqa: PLC0415
+    from thoughttrace.models.embedding import NEEDED  # noqa: PLC0415
+
     modules = ("sklearn", "umap", *(NEEDED if embedder == "local" else ()))
     if missing := [module for module in modules if find_spec(module) is None]:
         raise missing_extra("thoughttrace shift", missing, "shift")
-    # Imported here: they take seconds, and the other commands need none of them.
     from thoughttrace.analysis.page.page import write_page  # noqa: PLC0415
     from thoughttrace.analysis.shift.chapter import shift_chapter, summarize  # noqa: PLC0415
     from thoughttrace.analysis.shift.measure import measure  # noqa: PLC0415

@@ -102,7 +102,7 @@ def test_other_datasets_are_compared_with_this_one(page: tuple[Path, str]) -> No
     turns = table.loc["turns of a conversation"]
     assert turns.loc[["wild/train.jsonl", "arena/train.jsonl"], "q50"].tolist() == [1, 2]
     assert table.loc[("words of a reply", "arena/train.jsonl"), "n"] == 24
-    assert turns.loc["wild/train.jsonl", "note"].startswith("too small")
+    assert str(turns.loc["wild/train.jsonl", "note"]).startswith("too small")
 
 
 def test_no_text_of_people_is_in_any_file(page: tuple[Path, str]) -> None:
@@ -128,7 +128,7 @@ def test_the_terminal_shows_what_matters(page: tuple[Path, str]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["sample", "--against", "x.jsonl"], "pass -o FOLDER to write one"),
+        (["sample", "--against", "x.jsonl"], "--against needs -o FOLDER"),
         (["sample", "--against", "x.jsonl", "-o", "out"], "x.jsonl: no such file or folder"),
         (["sample", "--against", "bad.jsonl", "-o", "out"], "bad.jsonl, line 1: has no messages"),
         (["sample", "--against", "blank.jsonl", "-o", "out"], "blank.jsonl: contains no conversations."),

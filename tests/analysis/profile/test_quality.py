@@ -44,7 +44,8 @@ def test_all_near_pairs_are_found_and_no_others(seed: int) -> None:
         if (similarity := jaccard(one, other)) >= SIMILAR
     ]
     assert len(expected) > 20
-    assert near_pairs(found) == expected
+    pairs: list[Any] = near_pairs(found)
+    assert pairs == expected
 
 
 @pytest.mark.parametrize(
@@ -94,7 +95,7 @@ def test_every_planted_oddity_is_found_and_nothing_else(
             for one in (*message.get("reasons", []), *message.get("reactions", [])):
                 one["timestamp"] = "2026-01-02T00:00:00Z"
     for message in silent["messages"]:
-        message.update({"reasons": None} if message["type"] == "user" else {"reactions": []})
+        message.update(dict.fromkeys(["reasons"]) if message["type"] == "user" else {"reactions": list[Any]()})
     silent["messages"] = silent["messages"][1:] + [silent["messages"][0] | {"timestamp": None, "content": " "}] * 2
     reason = odd["messages"][0]["reasons"][0]
     odd["messages"][0]["reasons"] = [

@@ -142,7 +142,7 @@ def test_stage_rows_are_shares_of_the_thoughts_at_a_stage(tables: Tables) -> Non
     for row in rows:
         if not np.isnan(row.mean):
             assert row.mean == pytest.approx(counts.get((row.kind, row.stage, row.type), 0))
-        assert row.published in published_types()[row.kind][row.type].stages  # type: ignore[index]
+        assert row.published in published_types()[row.kind][row.type].stages
     assert {row.rule for row in rows} == {"rule"}
     assert len(rows) == 4 * sum(map(len, TYPES.values()))
 

@@ -29,7 +29,8 @@ def measured(records: list[dict[str, Any]], seed: int = 1, shift: float = 0.0) -
             far = shift * (text.startswith("reason") + 2 * text.startswith("reaction"))
             drawn[text] = rng.normal(size=12) + np.r_[far, np.zeros(11)]
     unit = {text: (v / np.linalg.norm(v)).astype(np.float32) for text, v in drawn.items()}
-    return measure(table, *(np.stack([unit[text] for text in table[side]]) for side in ("source", "target")), seed)
+    source, target = (np.stack([unit[text] for text in table[side]]) for side in ("source", "target"))
+    return measure(table, source, target, seed)
 
 
 @pytest.fixture

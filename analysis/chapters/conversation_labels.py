@@ -224,6 +224,7 @@ def labellers(related: Sequence[Run], topics: Sequence[Run]) -> list[LabellersRo
             for label, first, second, names in _paired(of, both):
                 counts = confusions(first, second, both["user"].to_numpy(), names)
                 kappa = bootstrap_counts(counts, cohen_kappa).as_row("kappa")
+                kappa["note"] = kappa["note"].replace("labels and answers are", "both are")
                 alike = float(np.mean([x == y for x, y in zip(first, second, strict=True)]))
                 rows.append(LabellersRow(of=of, name=label, a=a.model, b=b.model, alike=alike, **kappa))
     return rows

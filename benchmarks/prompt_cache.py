@@ -44,9 +44,9 @@ def child(layout: str, model: str, connections: int, data: str) -> None:
     from inspect_ai.model._providers import openai  # noqa: PLC0415
     from inspect_ai.solver import generate  # noqa: PLC0415
 
-    from thoughttrace.models import prompt_cache as cached  # noqa: PLC0415
-    from thoughttrace.scorers import panel as vote  # noqa: PLC0415
-    from thoughttrace.tasks import _inference as thoughts  # noqa: PLC0415
+    from thoughttrace.models import prompt_cache  # noqa: PLC0415
+    from thoughttrace.scorers import structured_output  # noqa: PLC0415
+    from thoughttrace.tasks import _inference  # noqa: PLC0415
     from thoughttrace.tasks.infer_reaction import infer_reaction  # noqa: PLC0415
     from thoughttrace.tasks.infer_reason import infer_reason  # noqa: PLC0415
 
@@ -54,10 +54,10 @@ def child(layout: str, model: str, connections: int, data: str) -> None:
     load_loopback()
     from cache_rules import LATENCY, STANDS_FOR  # noqa: PLC0415
 
-    cached.FRESH *= LATENCY / STANDS_FOR
+    prompt_cache.FRESH *= LATENCY / STANDS_FOR
     if layout == "as drawn":
-        thoughts.CacheOrdered, thoughts.generate_cached = MemoryDataset, generate  # type: ignore[assignment,misc]
-        vote.only_system_marked = lambda messages, judge: messages  # type: ignore[assignment]
+        _inference.CacheOrdered, _inference.generate_cached = MemoryDataset, generate  # type: ignore[assignment,misc]
+        structured_output.only_system_marked = lambda messages, model: messages  # type: ignore[assignment]
     evaluated = get_model(model)
     openai.model_base_url = lambda *_: None  # type: ignore[assignment]  # Inspect trusts OpenAI's own address to know marks
     started = time.monotonic()

@@ -10,6 +10,7 @@ import pytest
 from inspect_ai.dataset import Sample
 
 from thoughttrace.core.errors import UserError
+from thoughttrace.core.record import NextMessageMetadata
 from thoughttrace.datasets.conversation import Conversation
 from thoughttrace.datasets.prompt import Window, conversation_marker, conversation_prompt, shown_messages, split_at
 from thoughttrace.datasets.thought_arms import annotate
@@ -123,7 +124,7 @@ def test_every_prompt_of_a_conversation_begins_the_longest_one_byte_for_byte(arm
     for sample in drawn(data=data, thoughts=arm):
         blocks = split_at(text(sample), said(sample)["block_ends"])
         assert "".join(blocks) == text(sample)
-        prompts.setdefault(prefix_key(said(sample)), []).append(blocks)
+        prompts.setdefault(prefix_key(sample.metadata_as(NextMessageMetadata)), []).append(blocks)
     assert len(prompts) == 3
     for alike in prompts.values():
         longest = max(alike, key=len)
@@ -134,7 +135,10 @@ def test_every_prompt_of_a_conversation_begins_the_longest_one_byte_for_byte(arm
 
 
 def test_arms_do_not_pass_for_each_other_in_a_cache(data: str) -> None:
-    keys = [{prefix_key(said(sample)) for sample in drawn(data=data, thoughts=arm)} for arm in ARMS]
+    keys = [
+        {prefix_key(sample.metadata_as(NextMessageMetadata)) for sample in drawn(data=data, thoughts=arm)}
+        for arm in ARMS
+    ]
     assert len(set.union(*keys)) == len(ARMS) * 3
 
 

@@ -17,15 +17,15 @@ from thoughttrace.analysis.headline import headline, price_note
 from thoughttrace.analysis.read.costs import Tariff
 from thoughttrace.analysis.runs import Run, read_runs
 from thoughttrace.core.prices import Prices, our_prices, read_prices
-from thoughttrace.costing.workload import TASKS, Assumed, Work, estimate
+from thoughttrace.costing.workload import TASK_FUNCTIONS, ReplyLengths, Workload, workloads
 
 INFERENCE = (
     "I wanted to get this done before the weekend and was not sure that it had understood what I really need. " * 2
 )
 VERDICT = {"rationale": "The guess names the same worry, and leaves out why the user has it. " * 4, "rating": 3}
 BOTH = ("infer_reason", "infer_reaction")
-TOLD = 0.15
-"""How near an estimate has to come to the bill."""
+TOLERANCE = 0.15
+"""Largest relative difference of an estimate from the bill."""
 
 
 def replies(request: Request) -> Reply:
@@ -36,7 +36,7 @@ def replies(request: Request) -> Reply:
 def run(
     folder: Path, model: str, judge: str, names: Sequence[str] = BOTH, data: str = "sample", **options: Any
 ) -> list[Run]:
-    tasks = [TASKS[name](data=data) for name in names]
+    tasks = [TASK_FUNCTIONS[name](data=data) for name in names]
     roles = {"grader": judge}
     logs = inspect_eval(tasks, model=model, model_roles=roles, log_dir=str(folder), display="none", **options)
     assert {log.status for log in logs} == {"success"}
@@ -45,12 +45,14 @@ def run(
 
 def estimated(
     model: str, judge: str, prices: Prices, names: Sequence[str] = BOTH, data: str = "sample", **assumed: int
-) -> list[Work]:
-    asked = Assumed(**{"reasoning": 0, **assumed})
-    return [work for name in names for work in estimate(name, {"data": data}, [model], [judge], prices, assumed=asked)]
+) -> list[Workload]:
+    lengths = ReplyLengths(**{"reasoning": 0, **assumed})
+    return [
+        work for name in names for work in workloads(name, {"data": data}, [model], [judge], prices, lengths=lengths)
+    ]
 
 
-def dollars(works: Sequence[Work], prices: Prices, role: str, cache: bool) -> float:
+def dollars(works: Sequence[Workload], prices: Prices, role: str, cache: bool) -> float:
     total = 0.0
     for work in works:
         if work.role == role:
@@ -83,7 +85,7 @@ def test_the_estimate_is_near_the_bill(model: str, judge: str, loopback: Any, tm
     for role, column in (("model", "cost"), ("judge", "judge_cost")):
         bill = table[column].sum()
         assert bill > 0
-        assert dollars(works, prices, role, cache=False) == pytest.approx(bill, rel=TOLD), role
+        assert dollars(works, prices, role, cache=False) == pytest.approx(bill, rel=TOLERANCE), role
     note = price_note(runs)
     assert f"{judge} of " in note
     assert f"{model} of " in note
@@ -135,7 +137,7 @@ def test_with_a_prompt_cache_too(
     works = estimated(model, judge, prices, BOTH[:1], str(examples), inference=20)
     bill = headline(runs)["cost"].sum()
     with_cache, without = (dollars(works, prices, "model", cache=cache) for cache in (True, False))
-    assert with_cache == pytest.approx(bill, rel=TOLD)
+    assert with_cache == pytest.approx(bill, rel=TOLERANCE)
     assert with_cache < 0.75 * without
 
 
@@ -168,7 +170,7 @@ def test_a_batch_costs_what_a_batch_costs(loopback: Any, tmp_path: Path, log_of:
 def log_of(loopback: Any, tmp_path: Path) -> Callable[..., Any]:
     def make() -> Any:
         (log,) = inspect_eval(
-            TASKS["infer_reason"](),
+            TASK_FUNCTIONS["infer_reason"](),
             model="openai/gpt-5.4",
             model_roles={"grader": "anthropic/claude-opus-4-6"},
             limit=1,

@@ -7,7 +7,7 @@ import pytest
 from inspect_ai import eval as inspect_eval
 
 from thoughttrace.core.prices import our_prices
-from thoughttrace.costing.workload import TASKS, estimate
+from thoughttrace.costing.workload import TASK_FUNCTIONS, workloads
 
 MODEL, JUDGE = "openai/gpt-5.4", "anthropic/claude-opus-4-6"
 
@@ -26,19 +26,23 @@ MODEL, JUDGE = "openai/gpt-5.4", "anthropic/claude-opus-4-6"
 )
 def test_the_estimate_is_near_what_is_used(name: str, arguments: dict[str, Any], loopback: Any, tmp_path: Path) -> None:
     (log,) = inspect_eval(
-        TASKS[name](**arguments), model=MODEL, model_roles={"grader": JUDGE}, log_dir=str(tmp_path), display="none"
+        TASK_FUNCTIONS[name](**arguments),
+        model=MODEL,
+        model_roles={"grader": JUDGE},
+        log_dir=str(tmp_path),
+        display="none",
     )
     assert log.status == "success"
-    works = list(estimate(name, arguments, [MODEL], [JUDGE], our_prices()))
+    works = list(workloads(name, arguments, [MODEL], [JUDGE], our_prices()))
     assert [work.role for work in works] == (["model", "judge"] if name == "predict_message" else ["model"])
     assert sum(work.requests for work in works) == len(loopback.requests) > 0
     for work in works:
         used = log.stats.model_usage[work.model]
-        told = used.input_tokens + (used.input_tokens_cache_read or 0) + (used.input_tokens_cache_write or 0)
+        sent = used.input_tokens + (used.input_tokens_cache_read or 0) + (used.input_tokens_cache_write or 0)
         # What the instructions of a form weigh as a schema is the provider's secret, and counted by neither.
-        assert work.plain.input_tokens == pytest.approx(told, rel=0.15), work.role
+        assert work.plain.input_tokens == pytest.approx(sent, rel=0.15), work.role
 
 
 def test_nobody_is_asked_for_a_baseline() -> None:
     pytest.importorskip("sklearn")
-    assert list(estimate("classify_thought", {"baseline": True}, [MODEL], [], our_prices())) == []
+    assert list(workloads("classify_thought", {"baseline": True}, [MODEL], [], our_prices())) == []

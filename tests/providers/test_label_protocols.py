@@ -1,6 +1,7 @@
 """The tasks on single thoughts over each provider's real protocol."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,6 @@ from loopback import Reply
 from loopback.layouts import PROVIDERS, Provider, schema_of
 
 from thoughttrace.core.record import TYPES
-from thoughttrace.datasets.prompt import rendered_messages
 from thoughttrace.datasets.taxonomy import SUBTOPICS
 from thoughttrace.tasks.classify_thought import classify_thought, type_form
 from thoughttrace.tasks.cover_thought import cover_thought
@@ -22,6 +22,8 @@ from thoughttrace.tasks.relate_messages import relate_messages
 
 TASKS = (classify_thought, cover_thought, rate_thought)
 CANARY = "xyzzy-canary"
+MESSAGES = re.compile(r"^\[[0-9a-f]{8} m(\d+) (?:user|assistant)\]$", re.MULTILINE)
+"""The header lines of messages in a prompt."""
 
 
 @pytest.fixture(params=PROVIDERS.values(), ids=PROVIDERS)
@@ -120,6 +122,6 @@ def test_messages_and_conversations_are_labelled(provider: Provider, loopback: A
     assert enum == ["extend", "re_attempt", "variation", "new_request"]
     (request,) = asked["topics"]
     assert schema_of(request, "topics")["properties"]["subtopics"]["items"]["enum"] == [*SUBTOPICS]
-    assert len(rendered_messages(request.text)) == 6
+    assert len(MESSAGES.findall(request.text)) == 6
     # Nothing after the message that is related.
-    assert sorted(len(rendered_messages(request.text)) for request in asked["relation"]) == [3, 5]
+    assert sorted(len(MESSAGES.findall(request.text)) for request in asked["relation"]) == [3, 5]

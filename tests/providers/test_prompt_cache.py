@@ -9,7 +9,7 @@ import pytest
 from inspect_ai import eval as inspect_eval
 from inspect_ai.model import Model, get_model
 
-from thoughttrace.models import prompt_cache as cached
+from thoughttrace.models import prompt_cache
 from thoughttrace.tasks.infer_reaction import infer_reaction
 from thoughttrace.tasks.infer_reason import infer_reason
 
@@ -22,7 +22,7 @@ def run(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Callable[..., list[Any]]:  # fmt: skip
     """Run a task on three conversations and one of a single turn; the inference requests, in the order they came."""
-    monkeypatch.setattr(cached, "_seen", {})
+    monkeypatch.setattr(prompt_cache, "_cached_prefixes", {})
     users = {"ann": TURNS, "bob": TURNS, "eve": TURNS, "solo": 1}
     data = str(write(*(make_conversation(user, turns=turns) for user, turns in users.items())))
 
@@ -91,7 +91,7 @@ def test_every_prompt_ends_where_one_before_it_was_marked(
     assert all(marks == set(range(0, 2 * TURNS, 2)) for marks in written.values())
 
 
-def test_the_pieces_are_the_prompt(run: Callable[..., list[Any]]) -> None:
+def test_the_blocks_are_the_prompt(run: Callable[..., list[Any]]) -> None:
     whole = {shown(request): request.text for request in run("google/gemini-2.5-flash")}
     marked = {shown(request): request for request in run("anthropic/claude-sonnet-4-5")}
     assert whole.keys() == marked.keys()

@@ -9,18 +9,22 @@ from typing import Any
 
 import pytest
 from inspect_ai import eval as inspect_eval
+from inspect_ai.dataset import Sample
 from inspect_ai.log import EvalLog, read_eval_log_sample_summaries
 from inspect_ai.model import ModelOutput, ModelUsage
 
 from thoughttrace import __version__
 from thoughttrace.core.errors import UserError
-from thoughttrace.datasets.prompt import rendered_messages
+from thoughttrace.core.record import RelationMetadata, TopicMetadata
+from thoughttrace.datasets.prompt import shown_messages
 from thoughttrace.datasets.taxonomy import DOMAINS, RELATIONS, SUBTOPICS
 from thoughttrace.tasks.label_topic import FORM as TOPICS
 from thoughttrace.tasks.label_topic import label_topic
 from thoughttrace.tasks.relate_messages import FORM as RELATED
 from thoughttrace.tasks.relate_messages import relate_messages
 
+MESSAGES = re.compile(r"^\[[0-9a-f]{8} m(\d+) (?:user|assistant)\]$", re.MULTILINE)
+"""The header lines of messages in a prompt."""
 EXTEND = json.dumps({"rationale": "because", "relation": "extend"})
 COOK = json.dumps({"rationale": "because", "subtopics": ["food_and_cooking", "fitness", "food_and_cooking"]})
 
@@ -39,6 +43,11 @@ def run(tmp_path: Path, scripted: Callable[..., Any]) -> Callable[..., EvalLog]:
         return log
 
     return run
+
+
+def text(sample: Sample) -> str:
+    assert not isinstance(sample.input, str)
+    return sample.input[-1].text
 
 
 def scores(log: EvalLog) -> dict[str, Any]:
@@ -70,7 +79,7 @@ def test_every_message_of_a_user_is_related_and_the_first_without_a_model(
         assert config.response_schema == RELATED.config.response_schema
         asked = messages[1].text
         index = int(re.findall(r" m(\d+) user\] relate", asked)[0])
-        assert [shown for shown, _, _ in rendered_messages(asked)] == list(range(index + 1))
+        assert [int(shown) for shown in MESSAGES.findall(asked)] == list(range(index + 1))
         assert "reason" not in asked.replace("reasons", "")
 
 
@@ -91,7 +100,7 @@ def test_a_conversation_has_one_to_three_topics(data: str, run: Any, scripted: C
     assert config.response_schema == TOPICS.config.response_schema
     assert [f"- {name}: " in system.text for name in SUBTOPICS] == [True] * 36
     assert "{" not in system.text
-    assert len(rendered_messages(asked.text)) in (4, 6, 8)
+    assert len(MESSAGES.findall(asked.text)) in (4, 6, 8)
 
 
 @pytest.mark.parametrize(
@@ -162,11 +171,12 @@ def test_only_some_users_and_messages(data: str) -> None:
 
 def test_long_conversations_are_cut(data: str) -> None:
     for sample in relate_messages(data=data, max_context_words=1).dataset:
-        shown = [index for index, _, _ in rendered_messages(sample.input[-1].text)]  # type: ignore[union-attr]
-        assert shown == [(sample.metadata or {})["message_index"]]
+        related = sample.metadata_as(RelationMetadata)
+        assert [index for index, _, _ in shown_messages(text(sample), related.block_ends)] == [related.message_index]
     for sample in label_topic(data=data, max_context_words=1).dataset:
-        assert [n for n, _, _ in rendered_messages(sample.input[-1].text)] == [0]  # type: ignore[union-attr]
-        assert (sample.metadata or {})["messages_left_out"] == (sample.metadata or {})["messages"] - 1
+        topic = sample.metadata_as(TopicMetadata)
+        assert [index for index, _, _ in shown_messages(text(sample), topic.block_ends)] == [0]
+        assert topic.messages_left_out == topic.messages - 1
     with pytest.raises(UserError, match="max_context_words=0: must be 1 or more"):
         label_topic(data=data, max_context_words=0)
 

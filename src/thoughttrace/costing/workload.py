@@ -1,10 +1,10 @@
-"""Count what a run would send and get back, on the very samples it would run, before anything is spent."""
+"""Count what a run would send and receive, on the very samples it would run, and what that would cost."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from inspect import signature
-from typing import Any
+from typing import Any, Literal
 
 from inspect_ai import Task
 from inspect_ai.dataset import Sample
@@ -14,8 +14,26 @@ from pydantic import TypeAdapter, ValidationError
 from thoughttrace.core.errors import UserError
 from thoughttrace.core.model_names import family, same_model
 from thoughttrace.core.prices import LOCAL, Prices
-from thoughttrace.costing.cache_bill import Prompt, cached, lay_out, rules
-from thoughttrace.datasets.prompt import pieces
+from thoughttrace.core.record import (
+    PREDICT,
+    PROBE,
+    RELATE,
+    TASKS,
+    ControlMetadata,
+    InferenceMetadata,
+    NextMessageMetadata,
+    RelationMetadata,
+    ThoughtMetadata,
+    TopicMetadata,
+)
+from thoughttrace.costing.cache_bill import (
+    Prompt,
+    bill_input,
+    cache_rules,
+    messages_of,
+    shared_prompts,
+    unshared_prompt,
+)
 from thoughttrace.scorers.agreement import judge_prompt
 from thoughttrace.scorers.message_similarity import nearness_prompt
 from thoughttrace.tasks._inference import REWORD
@@ -29,31 +47,84 @@ from thoughttrace.tasks.predict_message import predict_message
 from thoughttrace.tasks.rate_thought import rate_thought
 from thoughttrace.tasks.relate_messages import relate_messages
 
+# ---- tasks
+
+TASK_FUNCTIONS: dict[str, Callable[..., Task]] = {
+    function.__name__: function
+    for function in (
+        infer_reason,
+        infer_reaction,
+        judge_agreement,
+        predict_message,
+        classify_thought,
+        cover_thought,
+        rate_thought,
+        relate_messages,
+        label_topic,
+    )
+}
+"""The tasks by their names."""
+
+
+def build(name: str, arguments: Mapping[str, Any]) -> tuple[Task, dict[str, Any]]:
+    """Make a task as Inspect would.
+
+    Args:
+        name: Name of the task: `infer_reason`, `thoughttrace/infer_reason` or `tasks/infer_reason.py`.
+        arguments: The arguments given with -T.
+
+    Returns:
+        The task, and all its arguments.
+
+    Raises:
+        UserError: There is no such task or parameter, or an argument or the data cannot be used.
+    """
+    task = _bare(name)
+    if task not in TASK_FUNCTIONS:
+        raise UserError(f"{name}: no such task; choose from {', '.join(TASK_FUNCTIONS)}.")
+    parameters = signature(TASK_FUNCTIONS[task]).parameters
+    for parameter, value in arguments.items():
+        if parameter not in parameters:
+            raise UserError(f"-T {parameter}: {task} has no such parameter; choose from {', '.join(parameters)}.")
+        try:
+            TypeAdapter(parameters[parameter].annotation).validate_python(value)
+        except ValidationError as error:
+            raise UserError(f"-T {parameter}={value}: {error.errors()[0]['msg']}.") from error
+    values = {parameter: default.default for parameter, default in parameters.items()} | dict(arguments)
+    return TASK_FUNCTIONS[task](**arguments), values
+
+
+def _bare(name: str) -> str:
+    return name.rpartition("/")[2].removesuffix(".py")
+
+
+# ---- requests
+
 REASONING = 300
-"""Tokens of reasoning before each reply of a reasoning model."""
+"""Tokens of reasoning assumed before each reply of a reasoning model."""
 
 _ON_REQUEST = re.compile(r"claude-(?:[a-z]+-)?[34]\b")
-"""Models that reason only where they are asked to: those of Claude before 5."""
+"""Models that reason only if asked to: those of Claude before 5."""
 
 
 @dataclass(frozen=True)
-class Assumed:
-    """Tokens of one reply, which nobody knows before.
+class ReplyLengths:
+    """Assumed tokens of one reply, which are not known before the run.
 
-    An inference was 20 to 70 tokens and a verdict 35 to 43 in the logs of `make demo`, whose local judge is held to
-    150 characters of rationale; others write more. What a model thinks before is a guess: `--limit 50` tells.
+    An inference took 20 to 70 tokens and a verdict 35 to 43 in the logs of `make demo`, whose local judge is limited to
+    150 characters of rationale; other models write more. The tokens of reasoning are a guess: run `--limit 50` to see.
     """
 
     inference: int = 40
     verdict: int = 80
     reasoning: int | None = None
-    """None for `REASONING` where Inspect's model data call a model a reasoning one, else 0."""
+    """None for `REASONING` if Inspect's model data call a model a reasoning model, else 0."""
 
     def reasoning_of(self, model: str) -> int:
-        """Tokens of reasoning before each reply of a model.
+        """Return the tokens of reasoning before each reply of a model.
 
         Args:
-            model: Its name as Inspect writes it.
+            model: The model's name, as Inspect writes it.
         """
         if self.reasoning is not None:
             return self.reasoning
@@ -66,123 +137,109 @@ class Assumed:
 _SENTENCE = "I wanted to get this done today and was not sure that what it proposed would work for me. "
 
 
-def asked_of_judges(samples: Sequence[Sample], values: Mapping[str, Any], length: int) -> Iterator[Prompt]:
-    """What each judge is asked, with a sentence in place of what the evaluated model will say.
+def judge_prompts(task: str, samples: Sequence[Sample], values: Mapping[str, Any], length: int) -> Iterator[Prompt]:
+    """Yield what each judge is asked, with a sentence in place of the evaluated model's answer.
 
     Args:
-        samples: Of `infer_reason`, `infer_reaction` or `predict_message`.
-        values: The task's arguments, all of them.
-        length: Of that sentence, in tokens.
+        task: Name of a judged task.
+        samples: Its samples.
+        values: All its arguments.
+        length: Length of that sentence, in tokens.
     """
     sentence = (_SENTENCE * (1 + 4 * length // len(_SENTENCE)))[: 4 * length]
     for sample in samples:
-        metadata = sample.metadata or {}
-        said = metadata.get("recited", sentence)
-        if metadata["kind"] == "message":
-            reply = metadata["reply"] if values["judge_reply"] else None
-            prompt = nearness_prompt(reply, targets(sample)[0], said)
+        recited = sample.metadata_as(ControlMetadata).recited
+        answer = sentence if recited is None else recited
+        if task == PREDICT.name:
+            reply = sample.metadata_as(NextMessageMetadata).reply if values["judge_reply"] else None
+            prompt = nearness_prompt(reply, targets(sample)[0], answer)
         else:
-            message = metadata["message"] if values["judge_message"] else None
-            prompt = judge_prompt(metadata["kind"], message, targets(sample), said)
-        yield from [prompt_of(prompt)] * values["judge_repeats"]
+            annotated = sample.metadata_as(InferenceMetadata)
+            message = annotated.message if values["judge_message"] else None
+            prompt = judge_prompt(annotated.kind, message, targets(sample), answer)
+        yield from [unshared_prompt(prompt)] * values["judge_repeats"]
 
 
-def settled(sample: Sample) -> bool:
-    """Whether a sample's label is known without asking: a first message, or a baseline's.
+def needs_no_model(task: str, sample: Sample) -> bool:
+    """Return whether a sample's label is known without a request: a first message's, or a baseline's.
 
     Args:
-        sample: Of a task in which the evaluated model fills in a form.
+        task: Name of a task in which the evaluated model fills in a form.
+        sample: Its sample.
     """
-    metadata = sample.metadata or {}
-    return bool(metadata.get("first")) or "recited" in metadata
+    if task == RELATE.name:
+        return sample.metadata_as(RelationMetadata).first
+    return sample.metadata_as(ControlMetadata).recited is not None
+
+
+_FORM_METADATA: dict[str, type[RelationMetadata | TopicMetadata | ThoughtMetadata]] = {
+    "message": RelationMetadata,
+    "conversation": TopicMetadata,
+    "thought": ThoughtMetadata,
+}
+"""By the unit of the task."""
+
+
+def form_prompt(task: str, sample: Sample) -> Prompt:
+    """Lay out the prompt of a sample whose form the evaluated model fills in.
+
+    Args:
+        task: Name of its task.
+        sample: The sample.
+    """
+    if task == PROBE.name:
+        return unshared_prompt(messages_of(sample))
+    metadata = sample.metadata_as(_FORM_METADATA[TASKS[task].unit])
+    return unshared_prompt(messages_of(sample), metadata.block_ends)
 
 
 def targets(sample: Sample) -> list[str]:
-    """What a sample's answer is rated against, one or several texts."""
+    """Return the texts that a sample's answer is rated against."""
     return [sample.target] if isinstance(sample.target, str) else list(sample.target)
 
 
-def prompt_of(messages: Any) -> Prompt:
-    """A prompt of which providers are told to keep the instructions alone."""
-    *first, last = messages
-    return Prompt((*(message.text for message in first), *pieces(last.text)), (0,) if first else ())
+def judges_of(model: str, graders: Sequence[str], arguments: Mapping[str, Any]) -> list[str]:
+    """Return the judges of a model, by the rules of `scorers/judges.py`.
+
+    Args:
+        model: The evaluated model.
+        graders: The models given with --grader.
+        arguments: All arguments of the task.
+
+    Raises:
+        UserError: No judge is left.
+    """
+    judges = [grader for grader in graders if arguments["allow_self_judging"] or not same_model(grader, model)]
+    if arguments["exclude_family"]:
+        judges = [judge for judge in judges if family(judge) != family(model)]
+    if not judges:
+        raise UserError(f"No judge is left for {model}. Pass --grader with a model other than {model}.")
+    return judges
 
 
-TASKS: dict[str, Callable[..., Task]] = {
-    "infer_reason": infer_reason,
-    "infer_reaction": infer_reaction,
-    "judge_agreement": judge_agreement,
-    "predict_message": predict_message,
-    "classify_thought": classify_thought,
-    "cover_thought": cover_thought,
-    "rate_thought": rate_thought,
-    "relate_messages": relate_messages,
-    "label_topic": label_topic,
-}
-_JUDGED = ("infer_reason", "infer_reaction", "predict_message")
-"""The tasks whose replies judges rate; in the others the evaluated model fills in a form, as a judge does."""
+# ---- workloads
+
+Role = Literal["model", "judge"]
+"""The evaluated model, or a judge."""
 
 
 @dataclass(frozen=True)
-class Work:
-    """What one model does for one task."""
+class Workload:
+    """What one model does in one role for one task."""
 
     task: str
     model: str
-    role: str
-    """`model` or `judge`."""
+    role: Role
     requests: int
     plain: ModelUsage
-    """Without prompt cache."""
+    """Tokens without prompt cache."""
     cached: ModelUsage
-    """With it."""
+    """Tokens with prompt cache."""
     output: int
     """Tokens of one reply, the reasoning included."""
 
 
-def build(name: str, arguments: Mapping[str, Any]) -> tuple[Task, dict[str, Any]]:
-    """Make a task as Inspect would.
-
-    Args:
-        name: `infer_reason`, `thoughttrace/infer_reason` or `tasks/infer_reason.py`.
-        arguments: Those given with -T.
-
-    Returns:
-        The task, and all its arguments.
-
-    Raises:
-        UserError: There is no such task or parameter, or an argument or the data cannot be used.
-    """
-    known = name.rpartition("/")[2].removesuffix(".py")
-    if known not in TASKS:
-        raise UserError(f"{name}: no such task; there are {', '.join(TASKS)}.")
-    parameters = signature(TASKS[known]).parameters
-    for parameter, value in arguments.items():
-        if parameter not in parameters:
-            raise UserError(f"-T {parameter}: {known} has no such parameter; it has {', '.join(parameters)}.")
-        try:
-            TypeAdapter(parameters[parameter].annotation).validate_python(value)
-        except ValidationError as error:
-            raise UserError(f"-T {parameter}={value}: {error.errors()[0]['msg']}.") from error
-    values = {parameter: default.default for parameter, default in parameters.items()} | dict(arguments)
-    return TASKS[known](**arguments), values
-
-
-def judges_of(model: str, graders: Sequence[str], arguments: Mapping[str, Any]) -> list[str]:
-    """The judges of a model, by the rules of `scorers/grader.py`.
-
-    Raises:
-        UserError: None is left.
-    """
-    left = [one for one in graders if arguments["allow_self_judging"] or not same_model(one, model)]
-    if arguments["exclude_family"]:
-        left = [one for one in left if family(one) != family(model)]
-    if not left:
-        raise UserError(f"Nobody would judge {model}: give --grader another model than the one evaluated.")
-    return left
-
-
-def estimate(
+def workloads(
     name: str,
     arguments: Mapping[str, Any],
     models: Sequence[str],
@@ -190,60 +247,128 @@ def estimate(
     prices: Prices,
     limit: int | None = None,
     epochs: int = 1,
-    assumed: Assumed | None = None,
-) -> Iterator[Work]:
-    """Count what a task costs each model and judge.
+    lengths: ReplyLengths | None = None,
+) -> Iterator[Workload]:
+    """Yield what a task would ask of each model and judge.
 
     Args:
-        name: The task.
-        arguments: Those given with -T.
+        name: Name of the task.
+        arguments: The arguments given with -T.
         models: The models to evaluate.
-        graders: The judges of inferences and predicted messages; the other tasks need none.
-        prices: They hold from how many tokens on a provider caches.
-        limit: At most so many samples.
-        epochs: How often each is run; the cache is reckoned to have forgotten in between.
-        assumed: Of replies.
+        graders: The judges; only judged tasks need any.
+        prices: The prices, which hold the least tokens that a provider caches.
+        limit: Maximum number of samples.
+        epochs: How often each sample is run; the cache is assumed to have forgotten in between.
+        lengths: Lengths of the replies.
 
     Raises:
-        UserError: There is no such task or parameter, an argument or the data cannot be used, or nobody would judge.
+        UserError: There is no such task or parameter, an argument or the data cannot be used, or no judge is left.
     """
-    assumed = assumed or Assumed()
+    lengths = lengths or ReplyLengths()
     task, values = build(name, arguments)
     samples = list(task.dataset[0:limit] if limit is not None else task.dataset[0 : len(task.dataset)])
-    shown = name.rpartition("/")[2].removesuffix(".py")
+    spec = TASKS[_bare(name)]
 
-    def work(model: str, role: str, prompts: Sequence[Prompt], reply: int) -> Work:
-        written = reply + assumed.reasoning_of(model)
-        used = [_usage(prompts, model, prices if hits else Prices({}), written, epochs) for hits in (False, True)]
-        return Work(shown, model, role, len(prompts) * epochs, used[0], used[1], written)
+    def workload(model: str, role: Role, prompts: Sequence[Prompt], reply: int) -> Workload:
+        output = reply + lengths.reasoning_of(model)
+        plain, cached = (_usage(prompts, model, known, output, epochs) for known in (Prices({}), prices))
+        return Workload(spec.name, model, role, len(prompts) * epochs, plain, cached, output)
 
     for model in models:
-        if shown not in _JUDGED:
-            asking = [sample for sample in samples if not settled(sample)]
-            role = "judge" if shown == "judge_agreement" else "model"
-            if asking:
-                yield work(model, role, [prompt_of(sample.input) for sample in asking], assumed.verdict)
+        if not spec.judged:
+            asked = [form_prompt(spec.name, sample) for sample in samples if not needs_no_model(spec.name, sample)]
+            if asked:
+                yield workload(model, "judge" if spec == PROBE else "model", asked, lengths.verdict)
             continue
-        if values.get("control") == "reworded":
-            yield work(model, "model", [Prompt((REWORD, targets(sample)[0])) for sample in samples], assumed.inference)
-        elif values.get("control") is None:
-            yield work(model, "model", lay_out(samples), assumed.inference)
-        asked = list(asked_of_judges(samples, values, assumed.inference))
+        control = values.get("control")
+        if control == "reworded":
+            notes = [Prompt((REWORD, targets(sample)[0])) for sample in samples]
+            yield workload(model, "model", notes, lengths.inference)
+        elif control is None:
+            yield workload(model, "model", shared_prompts(samples), lengths.inference)
+        rated = list(judge_prompts(spec.name, samples, values, lengths.inference))
         for judge in judges_of(model, graders, values):
-            yield work(judge, "judge", asked, assumed.verdict)
+            yield workload(judge, "judge", rated, lengths.verdict)
 
 
-def _usage(prompts: Sequence[Prompt], model: str, prices: Prices, written: int, epochs: int) -> ModelUsage:
-    tokens = cached(prompts, model, rules(model, prices.find(model)))
-    fresh, read, kept = (epochs * round(sum(getattr(one, name) for one in tokens)) for name in _PARTS)
-    output = epochs * len(prompts) * written
+def _usage(prompts: Sequence[Prompt], model: str, prices: Prices, reply: int, epochs: int) -> ModelUsage:
+    tokens = bill_input(prompts, model, cache_rules(model, prices.find(model)))
+    fresh = epochs * round(sum(prompt.fresh for prompt in tokens))
+    read = epochs * round(sum(prompt.read for prompt in tokens))
+    written = epochs * round(sum(prompt.written for prompt in tokens))
+    output = epochs * len(prompts) * reply
     return ModelUsage(
         input_tokens=fresh,
         input_tokens_cache_read=read,
-        input_tokens_cache_write=kept,
+        input_tokens_cache_write=written,
         output_tokens=output,
-        total_tokens=fresh + read + kept + output,
+        total_tokens=fresh + read + written + output,
     )
 
 
-_PARTS = ("fresh", "read", "written")
+# ---- bills
+
+CONNECTIONS = 20
+"""Concurrent requests with which Inspect begins; it then adapts their number."""
+
+LATENCY, SPEED = 2.0, 60.0
+"""Assumed seconds before a reply, and tokens of it per second, typical of large models."""
+
+
+@dataclass(frozen=True)
+class ModelBill:
+    """What one model costs in one role, over all tasks."""
+
+    model: str
+    role: Role
+    requests: int
+    plain: ModelUsage
+    """Tokens without prompt cache."""
+    cached: ModelUsage
+    """Tokens with prompt cache."""
+    without_cache: float | None
+    """US dollars; None if no price is known. So are the next two."""
+    with_cache: float | None
+    in_batches: float | None
+    """Without prompt cache."""
+    seconds: float | None
+    """None for a local model, whose speed is that of this machine."""
+
+
+def model_bills(works: Sequence[Workload], prices: Prices, connections: int | None) -> list[ModelBill]:
+    """Add up the workloads of each model and role, the evaluated models first.
+
+    Args:
+        works: The workloads of all tasks.
+        prices: The prices of tokens.
+        connections: Concurrent requests; None for `CONNECTIONS`.
+    """
+    groups: dict[tuple[str, Role], list[Workload]] = {}
+    for work in sorted(works, key=lambda work: work.role == "judge"):
+        groups.setdefault((work.model, work.role), []).append(work)
+    bills = []
+    for (model, role), group in groups.items():
+        plain, cached = _add(work.plain for work in group), _add(work.cached for work in group)
+        price = prices.find(model)
+        seconds = sum(work.requests * (LATENCY + work.output / SPEED) for work in group) / (connections or CONNECTIONS)
+        bills.append(
+            ModelBill(
+                model,
+                role,
+                sum(work.requests for work in group),
+                plain,
+                cached,
+                without_cache=price.dollars(plain) if price else None,
+                with_cache=price.dollars(cached) if price else None,
+                in_batches=price.dollars(plain, batch=True) if price else None,
+                seconds=None if model.partition("/")[0] in LOCAL else seconds,
+            )
+        )
+    return bills
+
+
+def _add(usages: Iterable[ModelUsage]) -> ModelUsage:
+    first, *others = usages
+    for usage in others:
+        first = first + usage
+    return first

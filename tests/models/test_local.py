@@ -4,7 +4,7 @@ import asyncio
 import json
 import sys
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 from inspect_ai import Task
@@ -75,7 +75,7 @@ class _Verdict(BaseModel):
     rating: Literal[1, 2, 3, 4, 5]
 
 
-def ask(prompt: str, config: GenerateConfig | None = None, **arguments: object) -> ModelOutput:
+def ask(prompt: str, config: GenerateConfig | None = None, **arguments: Any) -> ModelOutput:
     model = get_model(MODEL, memoize=False, config=config or GenerateConfig(max_tokens=6), **arguments)
     return asyncio.run(model.generate(prompt))
 

@@ -216,7 +216,7 @@ def test_repeats_are_asked_anew_even_with_a_cache(
     verdicts = [f'{{"rationale": "x", "rating": {rating}}}' for rating in (1, 5, 3)]
     cached = GenerateConfig(cache=True)
     for kept in ("", verdicts[0]):  # on the second run the first vote alone comes from the cache
-        judge = get_model("scripted/j", script=replies(*verdicts[bool(kept) :]), config=cached, memoize=False)
+        judge: Any = get_model("scripted/j", script=replies(*verdicts[bool(kept) :]), config=cached, memoize=False)
         score = score_of(run(scripted("m", replies("guess")), judge, judge_repeats=3))
         assert (score.metadata or {})["ratings"] == {"scripted/j": [1, 5, 3]}
         assert score.value == 3

@@ -47,7 +47,7 @@ def score(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
             ModelName("scripted/m"), "s", 1, "input", [], target=Target("the note"),
             output=output or ModelOutput.from_content("m", "I wanted it."), metadata=sample.to_log() | metadata,
         )  # fmt: skip
-        return asyncio.run(agreement()(state, Target("the note")))  # type: ignore[arg-type]
+        return asyncio.run(agreement()(state, Target("the note")))
 
     return score
 

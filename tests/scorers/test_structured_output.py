@@ -95,7 +95,7 @@ def state_of(**store: Any) -> TaskState:
 
 
 def score(scorer: Scorer, state: TaskState) -> Score:
-    result = asyncio.run(scorer(state, state.target))  # type: ignore[arg-type]
+    result = asyncio.run(scorer(state, state.target))
     assert isinstance(result, Score)
     return result
 

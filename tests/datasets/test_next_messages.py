@@ -193,11 +193,11 @@ def test_hindsight_is_told(write: Callable[..., Path], make_conversation: Callab
     [
         ({"thoughts": "all"}, "thoughts=all: must be one of none, reasons"),
         ({"after": "noon"}, "after=noon: must be one of thought, reaction"),
-        ({"thoughts": "inferred"}, "thoughts=inferred and inferred=LOGS go together"),
-        ({"inferred": "logs"}, "thoughts=none: thoughts=inferred and inferred=LOGS go together"),
+        ({"thoughts": "inferred"}, "thoughts=inferred and inferred=LOGS need each other"),
+        ({"inferred": "logs"}, "thoughts=none: thoughts=inferred and inferred=LOGS need each other"),
         ({"max_context_words": 0}, "max_context_words=0: must be 1 or more"),
-        ({"min_quality": 4}, "min_quality=4: name the file with the qualities"),
-        ({"quality": "nowhere.parquet"}, "quality=nowhere.parquet: cannot be read as a Parquet file"),
+        ({"min_quality": 4}, "min_quality=4: needs quality=FILE"),
+        ({"quality": "nowhere.parquet"}, "quality=nowhere.parquet: not readable as a Parquet file"),
     ],
 )
 def test_a_wrong_argument_is_said(arguments: dict[str, Any], sentence: str) -> None:

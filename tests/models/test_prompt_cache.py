@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from inspect_ai.dataset import Sample
-from inspect_ai.model import ChatMessageSystem, ChatMessageUser
+from inspect_ai.model import ChatMessage, ChatMessageSystem, ChatMessageUser
 
 from thoughttrace.core.record import PromptMetadata
 from thoughttrace.datasets.prompt import split_at
@@ -26,7 +26,7 @@ from thoughttrace.tasks.infer_reason import infer_reason
 
 def sample(conversation: str, length: int, **metadata: Any) -> Sample:
     shown = PromptMetadata(user="u", conversation=conversation, message_index=length, context="history")
-    prompt = [ChatMessageSystem(content="do"), ChatMessageUser(content="x" * length)]
+    prompt: list[ChatMessage] = [ChatMessageSystem(content="do"), ChatMessageUser(content="x" * length)]
     return Sample(id=f"{conversation}{length}", input=prompt, metadata=shown.to_log() | metadata)
 
 

@@ -97,7 +97,8 @@ def cache_rules(root: Path) -> Any:
     spec = spec_from_file_location("cache_rules", root / "benchmarks/cache_rules.py")
     assert spec
     assert spec.loader
-    sys.modules["cache_rules"] = module = module_from_spec(spec)
+    module: Any = module_from_spec(spec)
+    sys.modules["cache_rules"] = module
     spec.loader.exec_module(module)
     # Both, so that the caches forget as slowly as real ones, and a slow machine does not matter.
     module.LATENCY = module.STANDS_FOR = 0.05

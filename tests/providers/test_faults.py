@@ -70,7 +70,7 @@ OF_THE_JUDGE = {
 }
 
 
-@pytest.fixture(params=PROVIDERS.values(), ids=PROVIDERS)
+@pytest.fixture(params=PROVIDERS.values(), ids=list(PROVIDERS))
 def provider(request: pytest.FixtureRequest) -> Provider:
     return request.param  # type: ignore[no-any-return]
 
@@ -105,6 +105,7 @@ def check(log: EvalLog, faulty: Faulty) -> None:
             assert score is None, name
         else:
             assert sample.error is None, (name, found)
+            assert score, name
             assert (None if math.isnan(score.value) else score.value) == fault.rating, (name, score.reason)
             assert score.reason == fault.reason, name
         assert fault.tries in (None, faulty.asked[name]), (name, found)

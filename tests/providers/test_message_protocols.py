@@ -19,7 +19,7 @@ CANARY = "xyzzy-canary"
 USERS = ("ann", "bob")
 
 
-@pytest.fixture(params=PROVIDERS.values(), ids=PROVIDERS)
+@pytest.fixture(params=PROVIDERS.values(), ids=list(PROVIDERS))
 def provider(request: pytest.FixtureRequest) -> Provider:
     return request.param  # type: ignore[no-any-return]
 

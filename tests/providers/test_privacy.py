@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import zipfile_zstd  # noqa: F401  lets zipfile read logs
+import zipfile_zstd  # type: ignore[import-untyped]  # noqa: F401  lets zipfile read logs
 from click.testing import CliRunner
 from inspect_ai import eval as inspect_eval
 from inspect_ai.log import read_eval_log
@@ -57,7 +57,7 @@ def test_neither_keys_nor_the_home_folder_are_in_logs_output_or_report(
         f"--model openai/gpt-5.4 -M api_key={KEYS['ARGUMENT']} --model-role grader={judges} --display plain"
     )
     environment = os.environ | {"HOME": str(home), "XDG_DATA_HOME": str(home), "XDG_CACHE_HOME": str(home)}
-    command = [Path(sys.executable).with_name("inspect"), *line.split()]
+    command = [str(Path(sys.executable).with_name("inspect")), *line.split()]
     ran = subprocess.run(command, cwd=home, env=environment, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     monkeypatch.chdir(home)

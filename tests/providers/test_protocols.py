@@ -23,7 +23,7 @@ TASKS = {"reason": infer_reason, "reaction": infer_reaction}
 CANARY = "xyzzy-canary"
 
 
-@pytest.fixture(params=PROVIDERS.values(), ids=PROVIDERS)
+@pytest.fixture(params=PROVIDERS.values(), ids=list(PROVIDERS))
 def provider(request: pytest.FixtureRequest) -> Provider:
     return request.param  # type: ignore[no-any-return]
 
@@ -153,7 +153,7 @@ def test_streaming_makes_no_difference(name: str, loopback: Any, data: str, tmp_
 def test_the_judges_own_task_asks_just_as_a_judge_does(provider: Provider, loopback: Any, tmp_path: Path) -> None:
     log = run(judge_agreement(), provider, tmp_path, limit=4)
     assert log.samples
-    assert [(sample.scores or {})["probe"].value["rating"] for sample in log.samples] == [3] * 4  # type: ignore[index]
+    assert [(sample.scores or {})["probe"].as_dict()["rating"] for sample in log.samples] == [3] * 4
     assert len(loopback.requests) == 4
     for request in loopback.requests:
         check_judge(request, provider)

@@ -45,7 +45,7 @@ def inspect(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     }
 
     def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-        command = [Path(sys.executable).with_name("inspect"), *arguments]
+        command = [str(Path(sys.executable).with_name("inspect")), *arguments]
         return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
 
     return run

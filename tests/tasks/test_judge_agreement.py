@@ -14,6 +14,7 @@ from inspect_ai.model import ChatMessage
 
 from thoughttrace import __version__
 from thoughttrace.core.errors import UserError
+from thoughttrace.core.record import KINDS
 from thoughttrace.datasets.probes import INJECTIONS
 from thoughttrace.scorers.agreement import VERDICT, judge_prompt, rubric_hash
 from thoughttrace.tasks.judge_agreement import judge_agreement
@@ -136,7 +137,7 @@ def test_the_log_names_probes_data_rubric_and_version() -> None:
     task, fewer = judge_agreement(), judge_agreement(families=["half", "order"])
     assert task.version == "1-A"
     found, other = task.metadata or {}, fewer.metadata or {}
-    assert found["rubric_hash"] == {kind: rubric_hash(kind, True) for kind in ("reason", "reaction")}  # type: ignore[arg-type]
+    assert found["rubric_hash"] == {kind: rubric_hash(kind, True) for kind in KINDS}
     assert (found["data"], found["thoughttrace"]) == ("sample", __version__)
     assert found["data_revision"].startswith("sha256:")
     assert found["probes_hash"] != other["probes_hash"]

@@ -26,7 +26,7 @@ def inspect(tmp_path: Path) -> Inspect:
         line = (
             f"{command} thoughttrace/infer_reason --model none/none --model-role grader=mockllm/model --display plain"
         )
-        words = [Path(sys.executable).with_name("inspect"), *line.split(), "-T", "control=parrot", *options]
+        words = [str(Path(sys.executable).with_name("inspect")), *line.split(), "-T", "control=parrot", *options]
         words += ["--log-dir", str(folder)]
         return subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
 
@@ -86,7 +86,7 @@ def test_the_space_needed_is_that_of_the_samples_that_will_run(
     tmp_path: Path, limit: str | None, samples: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     free = 10 * BYTES_PER_SAMPLE
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(free, 0, free))  # type: ignore[attr-defined]
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(free, 0, free))
     with with_options(log_dir=str(tmp_path / "a/b"), limit=limit):
         if samples <= 10:
             assert len(make_dataset(100)) == 100

@@ -1,5 +1,6 @@
 """The next message as a task: a model's inferences in place of thoughts, how informative thoughts are, the log."""
 
+import math
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -156,7 +157,7 @@ def test_logs_that_do_not_fit_are_refused(
 def rated(tmp_path: Path) -> str:
     rows = [(f"user{n}_task1_conversation1", index) for n in range(3) for index in range(6)]
     # Reactions stand on 1, 3 and 5: user0's 5 and 2, user1's 3 and none, user2's 4 and 4.
-    quality = [1.0, 5, 1, 2, 1, 1, 1, 3, 1, None, 1, 1, 1, 4, 1, 4, 1, 1]
+    quality = [1.0, 5, 1, 2, 1, 1, 1, 3, 1, math.nan, 1, 1, 1, 4, 1, 4, 1, 1]
     table = pd.DataFrame(rows, columns=["conversation", "message_index"]).assign(quality=quality)
     table.to_parquet(tmp_path / "annotations.parquet")
     return str(tmp_path / "annotations.parquet")
@@ -169,14 +170,14 @@ def test_quality_is_kept_and_selects_only_if_asked(data: str, rated: str) -> Non
     for arm in ("none", "both"):
         kept = predict_message(data=data, thoughts=arm, quality=rated, min_quality=4).dataset
         assert sorted((one.metadata or {})["quality"] for one in kept) == [4, 4, 5]
-    with pytest.raises(UserError, match=r"min_quality=5\.5: no reaction right before a message is rated so high"):
+    with pytest.raises(UserError, match=r"min_quality=5\.5: no reaction right before a message is rated that high"):
         predict_message(data=data, quality=rated, min_quality=5.5)
 
 
 def test_a_table_that_does_not_fit_is_refused(data: str, rated: str, tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.parquet"
     pd.read_parquet(rated).drop(columns="quality").to_parquet(wrong)
-    with pytest.raises(UserError, match="has no column quality; run thoughttrace/rate_thought"):
+    with pytest.raises(UserError, match=r"has no column quality\. Run thoughttrace/rate_thought"):
         predict_message(data=data, quality=str(wrong))
     pd.read_parquet(rated).query("message_index != 3").to_parquet(wrong)
     with pytest.raises(UserError, match="has no row for 3 of 6 replies with a reaction, such as message 3 of user0_"):

@@ -87,7 +87,9 @@ def test_the_form_holds_the_types_and_the_rationale_first(kind: Any) -> None:
     schema = form.config.response_schema.json_schema.model_dump(exclude_none=True)
     assert list(schema["properties"]) == ["rationale", "type"]
     assert tuple(schema["properties"]["type"]["enum"]) == TYPES[kind]
-    assert form.parse("```json\n" + typed(TYPES[kind][2]) + "\n```").type == TYPES[kind][2]  # type: ignore[attr-defined]
+    label = form.parse("```json\n" + typed(TYPES[kind][2]) + "\n```")
+    assert label
+    assert label.type == TYPES[kind][2]
     other = "reaction" if kind == "reason" else "reason"
     assert form.parse(typed(TYPES[other][0])) is None  # type: ignore[index]
 
@@ -108,7 +110,7 @@ def test_a_type_is_right_or_wrong_and_kept(data: str, run: Any) -> None:
     assert right.results
     (scored,) = right.results.scores
     assert {"mean", "stderr", "task_motivation"} == set(scored.metrics)
-    assert right.results.headline.score == "type_match"  # type: ignore[union-attr]
+    assert right.results.headline.score == "type_match"
 
 
 def answering(stop: Any, text: str) -> ModelOutput:

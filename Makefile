@@ -15,6 +15,8 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
+	$(BIN)/deptry src datasets tasks scorers models analysis
+	$(BIN)/deptry tests benchmarks --exclude '^$$' --ignore DEP002,DEP004
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .

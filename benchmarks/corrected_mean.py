@@ -1,13 +1,13 @@
-"""How often three 95 % intervals hold the mean of human ratings when people rate only a part, by simulation.
+"""Simulate how often three 95 % intervals contain the mean of human ratings when people rate only a part.
 
     python benchmarks/corrected_mean.py [--replications 2000] [--seed 1]
 
 Human ratings 1–5 are a latent normal variable cut at the thresholds of `coverage.py`, so their true mean is known;
 users differ by a share ICC of the latent variance, and have 9.6 ratings on average. The judge is lenient: its
-thresholds lie 0.5 lower. Its latent ratings correlate with the human ones, by 0.8 or (useless) by 0, and what it adds
-differs by user with the same ICC. A random part of the samples has a human rating. Compared are `cluster_mean` of the
-judge's ratings of all samples, `cluster_mean` of the human ratings there are, and `corrected_mean` of both. It exits
-with 1 where `corrected_mean` leaves 0.93–0.97, or is over 5 % wider on average than the interval of the human ratings.
+thresholds lie 0.5 lower. Its latent ratings correlate with the human ones, by 0.8 or (useless) by 0, and its error
+differs by user with the same ICC. A random part of the samples has a human rating. The intervals are `cluster_mean` of
+the judge's ratings of all samples, `cluster_mean` of the human ratings, and `corrected_mean` of both. It exits with 1
+where the coverage of `corrected_mean` leaves 0.93–0.97, or its mean width is over 5 % above that of the human ratings.
 
 With the defaults (2 to 3.5 minutes on 2 shared cores) `corrected_mean` covered 0.940–0.958 everywhere, where the
 interval of the judge alone covered 0.000–0.004. With the useful judge it is 0.74–0.95 times as wide as that of the
@@ -23,17 +23,14 @@ from itertools import product
 
 import click
 import numpy as np
-import numpy.typing as npt
 from rich import box
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 from scipy import stats
 
-from thoughttrace.analysis.stats.intervals import cluster_mean
+from thoughttrace.analysis.stats.intervals import Codes, Numbers, cluster_mean
 from thoughttrace.analysis.stats.ppi import corrected_mean, tuned
-
-Numbers = npt.NDArray[np.float64]
 
 METHODS = ("judge only", "human only", "corrected")
 ICCS = (0.05, 0.3)
@@ -50,28 +47,28 @@ THRESHOLDS = stats.norm.ppf(np.cumsum(SHARES)[:-1])
 TRUE_MEAN = float(SHARES @ np.arange(1, 6))
 LENIENCE = 0.5
 SIZE_MEAN, SIZE_SHAPE = 9.6, 1.5
-"""Ratings a user: 1 + negative binomial, standard deviation 7.6."""
+"""Ratings per user: 1 + negative binomial, standard deviation 7.6."""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What is simulated."""
+    """One combination of parameters."""
 
     icc: float
     correlation: float
     users: int
     part: float
-    """Of the samples that have a human rating."""
+    """Share of the samples that have a human rating, 0–1."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """What was seen in one setting; the arrays are in the order of METHODS."""
+    """Results of one setting; the arrays are in the order of METHODS."""
 
     setting: Setting
     replications: int
     labels: float
-    """Human ratings a replication."""
+    """Human ratings per replication."""
     slope: float
     """Mean lambda."""
     coverage: Numbers
@@ -84,7 +81,7 @@ class Cell:
 
     @property
     def faults(self) -> list[str]:
-        """How `corrected_mean` misses its goals."""
+        """Say how `corrected_mean` misses its goals, one phrase each."""
         coverage, error, share = self.coverage[-1], self.error[-1], self.width[-1] / self.width[1]
         misses = {
             f"covers {coverage:.4f} ± {error:.4f}": not ACCEPTED[0] <= coverage <= ACCEPTED[1],
@@ -93,15 +90,15 @@ class Cell:
         return [sentence for sentence, missed in misses.items() if missed]
 
 
-def draw(rng: np.random.Generator, setting: Setting) -> tuple[Numbers, Numbers, npt.NDArray[np.intp]]:
-    """The judge's ratings of one replication, the human ones (NaN where none), and the user of each."""
+def draw(rng: np.random.Generator, setting: Setting) -> tuple[Numbers, Numbers, Codes]:
+    """Draw the judge's ratings of one replication, the human ones (NaN where none), and the user of each."""
     chance = SIZE_SHAPE / (SIZE_SHAPE + SIZE_MEAN - 1)
     owners = np.repeat(np.arange(setting.users), 1 + rng.negative_binomial(SIZE_SHAPE, chance, setting.users))
 
     def latent() -> Numbers:
         shared = rng.normal(size=setting.users)[owners]
-        own: Numbers = math.sqrt(setting.icc) * shared + math.sqrt(1 - setting.icc) * rng.normal(size=len(owners))
-        return own
+        values: Numbers = math.sqrt(setting.icc) * shared + math.sqrt(1 - setting.icc) * rng.normal(size=len(owners))
+        return values
 
     people, correlation = latent(), setting.correlation
     machine = correlation * people + math.sqrt(1 - correlation**2) * latent()
@@ -112,7 +109,7 @@ def draw(rng: np.random.Generator, setting: Setting) -> tuple[Numbers, Numbers, 
 
 
 def simulate(setting: Setting, replications: int, seed: int, advance: Callable[[], None]) -> Cell:
-    """Draw ratings and their intervals again and again; each cell has random numbers of its own."""
+    """Simulate one setting, which has its own random numbers."""
     numbers = (setting.icc, setting.correlation, setting.users, setting.part)
     rng = np.random.default_rng([seed, *(round(100 * number) for number in numbers)])
     limits = np.empty((replications, len(METHODS), 2))
@@ -120,12 +117,12 @@ def simulate(setting: Setting, replications: int, seed: int, advance: Callable[[
     for i in range(replications):
         judge, human, owners = draw(rng, setting)
         rated = ~np.isnan(human)
-        found = (
+        intervals = (
             cluster_mean(judge, owners, bounds=(1, 5)),
             cluster_mean(human[rated], owners[rated], bounds=(1, 5)),
             corrected_mean(judge, human, owners),
         )
-        limits[i] = [(interval.lower, interval.upper) for interval in found]
+        limits[i] = [(interval.lower, interval.upper) for interval in intervals]
         labels += rated.sum()
         slopes += tuned(judge, human)
         advance()
@@ -136,7 +133,7 @@ def simulate(setting: Setting, replications: int, seed: int, advance: Callable[[
 
 
 def tabulate(cells: list[Cell]) -> Table:
-    """Coverage ± its Monte Carlo standard error, and mean width, of each interval in each cell."""
+    """Build the table of coverage ± its Monte Carlo standard error, and mean width, of each interval in each cell."""
     table = Table(title="Coverage ± Monte Carlo s.e. · mean width, of nominal 95 % intervals", box=box.SIMPLE_HEAD)
     for name in (
         "latent\nICC",
@@ -150,10 +147,10 @@ def tabulate(cells: list[Cell]) -> Table:
     ):
         table.add_column(name, justify="right", no_wrap=True)
     for cell in cells:
-        found, setting = zip(cell.coverage, cell.error, cell.width, strict=True), cell.setting
+        methods, setting = zip(cell.coverage, cell.error, cell.width, strict=True), cell.setting
         table.add_row(
             *(f"{setting.icc:.2f}", f"{setting.correlation:.1f}", f"{setting.users}", f"{setting.part:.0%}"),
-            *(f"{cell.labels:,.0f}", f"{cell.slope:.2f}", *(f"{c:.3f} ± {e:.3f} · {w:.3f}" for c, e, w in found)),
+            *(f"{cell.labels:,.0f}", f"{cell.slope:.2f}", *(f"{c:.3f} ± {e:.3f} · {w:.3f}" for c, e, w in methods)),
             f"{cell.width[-1] / cell.width[1]:.3f}",
             end_section=(setting.users, setting.part) == (USERS[-1], PARTS[-1]),
         )
@@ -172,8 +169,8 @@ def main(replications: int, seed: int) -> None:
     console = Console(width=160, highlight=False)
     console.print(tabulate(cells))
     faults = [f"{cell.setting}: {fault}" for cell in cells for fault in cell.faults]
-    named = "; ".join(faults) or "in no cell"
-    console.print(f"Outside of coverage {ACCEPTED[0]}–{ACCEPTED[1]} or wider than {WIDEST} × human: {named}.")
+    summary = "; ".join(faults) or "in no cell"
+    console.print(f"Outside of coverage {ACCEPTED[0]}–{ACCEPTED[1]} or wider than {WIDEST} × human: {summary}.")
     sys.exit(bool(faults))
 
 

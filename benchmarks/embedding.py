@@ -25,7 +25,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from thoughttrace.analysis.shift.pairs import cut
+from thoughttrace.analysis.shift.pairs import cut_pairs
 from thoughttrace.datasets.sources import open_source
 from thoughttrace.models import embedding
 from thoughttrace.models.embedding import LocalEmbedder, Vectors, pack
@@ -78,7 +78,7 @@ def run_shift(data: str, cache: Path, output: Path) -> tuple[float, float]:
 def main(data: str, repeats: int) -> None:
     """Measure, and print."""
     console = Console(highlight=False)
-    table = cut(open_source(data).conversations).table
+    table = cut_pairs(open_source(data).conversations).table
     texts = list(dict.fromkeys([*table["source"], *table["target"]]))
     embedding.embed(texts[:8])  # loads the model
     seconds: dict[str, list[float]] = {name: [] for name in WAYS}

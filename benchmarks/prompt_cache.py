@@ -56,10 +56,10 @@ def child(layout: str, model: str, connections: int, data: str) -> None:
 
     prompt_cache.FRESH *= LATENCY / STANDS_FOR
     if layout == "as drawn":
-        _inference.CacheOrdered, _inference.generate_cached = MemoryDataset, generate  # type: ignore[assignment,misc]
-        structured_output.only_system_marked = lambda messages, model: messages  # type: ignore[assignment]
+        vars(_inference).update(CacheOrdered=MemoryDataset, generate_cached=generate)
+        vars(structured_output).update(only_system_marked=lambda messages, model: messages)
     evaluated = get_model(model)
-    openai.model_base_url = lambda *_: None  # type: ignore[assignment]  # Inspect trusts OpenAI's own address to know marks
+    vars(openai).update(model_base_url=lambda *_: None)  # Inspect trusts OpenAI's own address to know marks
     started = time.monotonic()
     logs = inspect_eval(
         [infer_reason(data=data), infer_reaction(data=data)], model=evaluated, display="none", max_tasks=2,

@@ -45,7 +45,7 @@ def probe() -> Scorer:
         if kept is None:  # a limit ended the sample before its vote
             return Score.unscored(reason=Unscored.NO_OUTPUT, metadata=metadata)
         vote = Vote.model_validate(kept)
-        metadata["vote"] = vote.to_log()
+        metadata |= {"vote": vote.to_log()}
         if vote.rating is None:
             return Score.unscored(
                 reason=vote.reason or Unscored.NO_VALID_VOTE,

@@ -24,7 +24,7 @@ from thoughttrace.tasks._options import (
     viewer,
 )
 
-_INSTRUCTIONS = read_prompt("predict_message")
+_INSTRUCTIONS = read_prompt(PREDICT.name)
 _QUESTION = read_prompt("predict_message_ask")
 
 VIEWER = viewer(

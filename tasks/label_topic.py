@@ -6,7 +6,7 @@ from inspect_ai import Task, task
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 from pydantic import BaseModel, field_validator
 
-from thoughttrace.core.record import RunMetadata
+from thoughttrace.core.record import TOPIC, RunMetadata
 from thoughttrace.datasets.samples import topic_sample
 from thoughttrace.datasets.sampling import Item
 from thoughttrace.datasets.taxonomy import SUBTOPICS, listed
@@ -73,7 +73,7 @@ def label_topic(
     options = DataOptions(data, None, users, per_user, seed, max_context_words, skip_bad)
     source = options.open()
     conversations = options.draw([Item(conversation, 0) for conversation in source.conversations])
-    instructions = read_prompt("label_topic").replace("{topics}", listed())
+    instructions = read_prompt(TOPIC.name).replace("{topics}", listed())
     samples = [topic_sample(item.conversation, instructions, _QUESTION, max_context_words) for item in conversations]
     return Task(
         dataset=dataset_of(samples, source),

@@ -39,7 +39,7 @@ def rate_thought(
     options = DataOptions(data, types, users, per_user, seed, None, skip_bad)
     source = options.open()
     thoughts = select_thoughts(source.conversations, thought_kind, options.selected_types, users, per_user, seed)
-    instructions = read_prompt("rate_thought")
+    instructions = read_prompt(RATE.name)
     return Task(
         dataset=thought_dataset(
             thoughts,

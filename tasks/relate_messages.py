@@ -6,7 +6,7 @@ from inspect_ai import Task, task
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 from pydantic import BaseModel
 
-from thoughttrace.core.record import RelationMetadata, RunMetadata
+from thoughttrace.core.record import RELATE, RelationMetadata, RunMetadata
 from thoughttrace.datasets.samples import relation_sample
 from thoughttrace.datasets.sampling import Item
 from thoughttrace.datasets.taxonomy import FIRST
@@ -69,7 +69,7 @@ def relate_messages(
             if message.role == "user"
         ]
     )
-    instructions = read_prompt("relate_messages")
+    instructions = read_prompt(RELATE.name)
     samples = [relation_sample(*item, instructions, _QUESTION, max_context_words) for item in messages]
     return Task(
         dataset=dataset_of(samples, source, CacheOrdered),

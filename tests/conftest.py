@@ -1,12 +1,17 @@
 """What several test folders share: a scripted provider, small conversations, the real examples."""
 
+import hashlib
+import importlib.util
 import json
 import os
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from inspect_ai import eval as inspect_eval
+from inspect_ai.log import EvalLog
 from inspect_ai.model import (
     ChatMessage,
     GenerateConfig,
@@ -17,6 +22,10 @@ from inspect_ai.model import (
     get_model,
     modelapi,
 )
+
+from thoughttrace.datasets.hub import REVISION
+from thoughttrace.tasks.infer_reaction import infer_reaction
+from thoughttrace.tasks.infer_reason import infer_reason
 
 ROOT = Path(__file__).resolve().parents[1]
 Script = Callable[[list[ChatMessage]], str]
@@ -111,6 +120,80 @@ def write(tmp_path: Path) -> Callable[..., Path]:
     return write
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_conversation() -> Callable[..., dict[str, Any]]:
     return conversation
+
+
+# By what the judge is asked: a rating 1–5, or a reply that is no verdict.
+REPLIES = [f'{{"rationale": "because", "rating": {rating}}}' for rating in range(1, 6)]
+BAD = ["", "no idea", '{"rationale": "because", "rating": 9}']
+
+
+def reply(prompt: str) -> str:
+    """The judge's reply to a prompt, drawn by a hash: most are verdicts, some are not."""
+    draw = int(hashlib.sha256(prompt.encode()).hexdigest(), 16)
+    return BAD[draw // 8 % 3] if draw % 8 == 0 else REPLIES[draw // 8 % 5]
+
+
+@pytest.fixture(scope="session")
+def judged() -> Callable[[list[Any]], str]:
+    """A judge's script: its reply depends on the first question only, so a repair changes nothing."""
+    return lambda messages: reply(messages[1].text)
+
+
+@pytest.fixture(scope="session")
+def run_infer(judged: Callable[[list[Any]], str]) -> Callable[..., EvalLog]:
+    """Run one of the inference tasks on a file of conversations, by a scripted model and judge, into a folder."""
+
+    def run(
+        data: Path, log_dir: Path, kind: str = "reason", model: str = "m", judge: Script | None = None, **options: Any
+    ) -> EvalLog:
+        task = {"reason": infer_reason, "reaction": infer_reaction}[kind](data=str(data))
+        (log,) = inspect_eval(
+            task,
+            model=get_model(f"scripted/{model}", script=lambda messages: f"guess of {model}", memoize=False),
+            model_roles={"grader": get_model("scripted/j", script=judge or judged, memoize=False)},
+            log_dir=str(log_dir),
+            display="none",
+            **options,
+        )
+        return log
+
+    return run
+
+
+@pytest.fixture
+def run_task(
+    tmp_path: Path,
+    run_infer: Callable[..., EvalLog],
+    make_conversation: Callable[..., dict[str, Any]],
+    write: Callable[..., Path],
+) -> Callable[..., EvalLog]:
+    """Run one of the inference tasks on 18 conversations of 9 users, into a folder of the test."""
+    data = write(*(make_conversation(f"user{n}", task, turns=1 + n % 5) for n in range(9) for task in (1, 2)))
+    return lambda kind="reason", model="m", judge=None, folder="logs", **options: run_infer(
+        data, tmp_path / folder, kind, model, judge, **options
+    )
+
+
+@pytest.fixture
+def hub() -> Iterator[Any]:
+    """A running Hub that holds two users' conversations, with the published commit, `main`, and an older one."""
+    lines = [json.dumps(conversation(user)) for user in ("user1", "user2")]
+    older = "1" * 40
+    commits = {REVISION: REVISION, "main": REVISION, older: older, "v0": older}
+    with _hub_server().running_hub("\n".join(lines).encode() + b"\n", commits) as hub:
+        yield hub
+
+
+def _hub_server() -> Any:
+    """Load the server by its path: with pytest's import mode, test files cannot import each other."""
+    spec = importlib.util.spec_from_file_location("hub_server", ROOT / "tests/datasets/hub_server.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    # dataclasses look their own module up.
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module

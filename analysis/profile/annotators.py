@@ -1,188 +1,307 @@
-"""Which messages carry a thought, and whose: annotation is optional, so what is there is a selection."""
+"""The chapter on annotators: annotation is optional, so which messages carry a thought is a selection."""
 
-import matplotlib as mpl
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
-from thoughttrace.analysis.drawing import STYLE, wrapped
-from thoughttrace.analysis.profile.figures import COLOURS, SOFT, rows_figure
-from thoughttrace.analysis.profile.frames import Frames
-from thoughttrace.analysis.profile.people import NOT_TOLD, groups
-from thoughttrace.analysis.profile.shares import mean_of, per_cent, share_cells, whole
-from thoughttrace.analysis.section import Section
+from thoughttrace.analysis.page.plots import dots
+from thoughttrace.analysis.page.table import (
+    Chapter,
+    Picture,
+    Section,
+    count,
+    limits,
+    name,
+    share,
+    short,
+)
+from thoughttrace.analysis.profile.tables import BY_USER, Mean, Tables, dot, mean_by_user
 from thoughttrace.core.record import TYPES
 
+NOT_STATED = "not stated"
+IMPLAUSIBLE = "implausible"
+OTHERS = "other answers"
+
+_ANSWERS = 8
+"""Different answers to a question that are shown; the survey has fewer."""
+
+_AGES = (10, 18, 25, 35, 45, 55, 65)
 _TURNS = (1, 2, 3, 4, 5, 9, 17)
 
 
-def annotator_sections(made: Frames) -> list[Section]:
-    """How much is annotated, by message, pair and user, and by what users told of themselves.
+def annotators_chapter(tables: Tables) -> Chapter:
+    """Write the chapter on annotators.
 
     Args:
-        made: Conversations as tables.
+        tables: Conversations as tables.
     """
-    sparse, users, chosen = sparsity(made), by_user(made), selection(made)
-    clustered = "95 % intervals are clustered by user (CR2)."
-    return [
-        Section("annotators_messages", "Annotated messages", sparse, _sparse_rows(sparse),
-            "Share of messages that carry a thought of their kind (users' messages reasons, replies reactions). "
-            f"{clustered} Turns are counted from 1. Pair: a reply that a user's message follows.",
-            _turn_figure(sparse)),
-        Section("annotators_users", "Annotated messages of a user", users, _user_rows(users),
-            "Each user's share of annotated messages: quantiles over users, and the share of users who annotated every "
-            "message, or none, with 95 % intervals."),
-        Section("annotators_selection", "Who annotates", chosen, _selection_rows(chosen),
-            f"Share of messages annotated, by what users told in the survey. {clustered} An analysis of thoughts "
-            "weighs those who annotate more. That intervals overlap is no test of a difference.",
-            _selection_figure(chosen)),
-    ]  # fmt: skip
+    sections = [
+        _messages_section(annotated_messages(tables)),
+        _users_section(annotated_by_user(tables)),
+        _selection_section(annotated_by_survey(tables)),
+        _demographics_section(tables),
+    ]
+    return Chapter("annotators", "Annotators", "", sections)
 
 
-def sparsity(made: Frames) -> pd.DataFrame:
-    """How many messages carry a thought.
+@dataclass(frozen=True)
+class _OfGroup:
+    by: str
+    group: str
+
+
+@dataclass(frozen=True)
+class _OfMessages:
+    kind: str
+    """A kind of thought, or `pair`."""
+    group: str
+    """`all`, `first`, `later`, turns; of pairs what they have."""
+
+
+@dataclass(frozen=True)
+class MessagesRow(Mean, _OfMessages):
+    """How many messages, or pairs, carry a thought."""
+
+    annotated: int
+
+
+_SHARES = [
+    count("Annotated", "annotated"), count("Out of", "n"), share("Share", "mean"),
+    limits("95 % interval", percent=True), count("Users", "users"),
+]  # fmt: skip
+
+
+def _messages_section(rows: Sequence[MessagesRow]) -> Section:
+    columns = [short("Kind", "kind"), name("Group", "group"), *_SHARES]
+    note = (
+        "Share of messages that carry a thought of their kind (user messages reasons, replies reactions). "
+        f"{BY_USER} Turns are counted from 1. Pair: a reply that is followed by a user message."
+    )
+    points = [dot(row, row.group, series=f"{row.kind}s") for row in rows if row.group.startswith("turn")]
+    figure = dots(points, "annotated, %", scale=(0, 100), upright=True, joined=True)
+    picture = Picture("annotators_messages", figure, "Share of messages annotated by turn, with 95 % intervals.")
+    return Section("annotators_messages", "Annotated messages", rows, columns, note, [picture])
+
+
+def annotated_messages(tables: Tables) -> list[MessagesRow]:
+    """Estimate how many messages carry a thought, by turn, and how many pairs do.
 
     Args:
-        made: Conversations as tables.
-
-    Returns:
-        `kind` (or `pair`), `group` (`all`, `first`, `later`, turns; or what a pair has), `annotated` (count), and what
-        `mean_of` returns.
+        tables: Conversations as tables.
     """
     rows = []
-    edges = [*_TURNS, np.inf]
-    ends = [end - 1 for end in _TURNS[1:]]
-    names = [
-        f"turn {first}" if first == end else f"turns {first}–{end}" for first, end in zip(_TURNS, ends, strict=False)
-    ]
-    names.append(f"turn {_TURNS[-1]} or later")
+    turns = _bands(_TURNS, "turn {}", "turns {}–{}", "turn {} or later")
     for kind in TYPES:
-        own = made.messages[made.messages["kind"] == kind]
-        bands = pd.cut(own["turn"], edges, right=False, labels=names)
-        chosen = {"all": own["turn"] > 0, "first": own["turn"] == 1, "later": own["turn"] > 1}
-        for name, which in {**chosen, **{name: bands == name for name in names}}.items():
-            rows.append({"kind": kind, "group": name} | _share(own[which]))
-    said = made.messages
-    following = said.shift(-1)
-    paired = said[
-        (said["role"] == "assistant")
+        of_kind = tables.messages[tables.messages["kind"] == kind]
+        bands = pd.cut(of_kind["turn"], [*_TURNS, np.inf], right=False, labels=turns)
+        members = {"all": of_kind["turn"] > 0, "first": of_kind["turn"] == 1, "later": of_kind["turn"] > 1}
+        for group, chosen in {**members, **{turn: bands == turn for turn in turns}}.items():
+            rows.append(MessagesRow(kind, group, **_annotated(of_kind[chosen])))
+    messages = tables.messages
+    following = messages.shift(-1)
+    paired = messages[
+        (messages["role"] == "assistant")
         & (following["role"] == "user")
-        & (following["conversation"] == said["conversation"])
+        & (following["conversation"] == messages["conversation"])
     ]
-    next_too = paired["annotated"] & following.loc[paired.index, "annotated"].astype(bool)
-    for name, has in {"with a reaction": paired["annotated"], "with a reaction and a reason": next_too}.items():
-        rows.append({"kind": "pair", "group": name} | _share(paired.assign(annotated=has)))
-    table = pd.DataFrame(rows)
-    return table[table["n"] > 0].reset_index(drop=True)
+    both = paired["annotated"] & following.loc[paired.index, "annotated"].astype(bool)
+    for group, has in {"with a reaction": paired["annotated"], "with a reaction and a reason": both}.items():
+        rows.append(MessagesRow("pair", group, **_annotated(paired.assign(annotated=has))))
+    return [row for row in rows if row.n]
 
 
-def by_user(made: Frames) -> pd.DataFrame:
-    """How users differ in the share of messages they annotated.
+def _bands(starts: Sequence[int], single: str, several: str, last: str) -> list[str]:
+    """Name the bands of whole numbers that begin at `starts`; the last is open."""
+    ends = [start - 1 for start in starts[1:]]
+    names = [(single if start == end else several).format(start, end) for start, end in zip(starts, ends, strict=False)]
+    return [*names, last.format(starts[-1])]
+
+
+@dataclass(frozen=True)
+class UsersRow:
+    """How users differ in the share of messages that they annotated."""
+
+    kind: str
+    users: int
+    q0: float
+    """Quantiles over users, of shares from 0 to 1."""
+    q25: float
+    q50: float
+    q75: float
+    q100: float
+    every: float
+    """Share of users who annotated every message of the kind, 0 to 1."""
+    every_lower: float
+    every_upper: float
+    every_note: str
+    none: float
+    """Share of users who annotated none."""
+    none_lower: float
+    none_upper: float
+    none_note: str
+
+
+def _users_section(rows: Sequence[UsersRow]) -> Section:
+    columns = [
+        short("Kind", "kind"), count("Users", "users"), share("Minimum", "q0"), share("25 %", "q25"),
+        share("Median", "q50"), share("75 %", "q75"), share("Maximum", "q100"), share("Annotated all", "every"),
+        limits("All, 95 %", "every_", percent=True), share("Annotated none", "none"),
+        limits("None, 95 %", "none_", percent=True),
+    ]  # fmt: skip
+    note = (
+        "Each user's share of annotated messages: quantiles over users, and the share of users who annotated every "
+        "message, or none, with 95 % intervals."
+    )
+    return Section("annotators_users", "Annotated messages per user", rows, columns, note)
+
+
+def annotated_by_user(tables: Tables) -> list[UsersRow]:
+    """Summarize how users differ in the share of messages that they annotated.
 
     Args:
-        made: Conversations as tables.
-
-    Returns:
-        `kind`, `users`, quantiles of their shares `q0`, `q25`, `q50`, `q75`, `q100`, and the shares of users who
-        annotated `every` message of the kind and `none`, each with `_lower` and `_upper`.
+        tables: Conversations as tables.
     """
     rows = []
     for kind in TYPES:
-        own = made.messages[made.messages["kind"] == kind]
-        shares = own.groupby("user")["annotated"].mean()
+        of_kind = tables.messages[tables.messages["kind"] == kind]
+        shares = of_kind.groupby("user")["annotated"].mean()
         if shares.empty:
             continue
-        row: dict[str, object] = {"kind": kind, "users": len(shares)}
-        row |= {f"q{at}": float(shares.quantile(at / 100)) for at in (0, 25, 50, 75, 100)}
-        for name, which in {"every": shares == 1, "none": shares == 0}.items():
-            found = mean_of(which, pd.Series(shares.index, index=shares.index))
-            row |= {name: found["mean"], f"{name}_lower": found["lower"], f"{name}_upper": found["upper"]}
-            row[f"{name}_note"] = found["note"]
-        rows.append(row)
-    return pd.DataFrame(rows)
+        fields: dict[str, Any] = {f"q{at}": float(shares.quantile(at / 100)) for at in (0, 25, 50, 75, 100)}
+        for key, chosen in {"every": shares == 1, "none": shares == 0}.items():
+            mean = mean_by_user(chosen, shares.index)
+            fields |= {key: mean["mean"]} | {f"{key}_{end}": mean[end] for end in ("lower", "upper", "note")}
+        rows.append(UsersRow(kind, len(shares), **fields))
+    return rows
 
 
-def selection(made: Frames) -> pd.DataFrame:
-    """The share of messages annotated, by what users told in the survey.
+@dataclass(frozen=True)
+class SelectionRow(Mean, _OfGroup):
+    """How many messages of a group of users carry a thought."""
+
+    kind: str
+    annotated: int
+
+
+def _selection_section(rows: Sequence[SelectionRow]) -> Section:
+    columns = [short("By", "by"), name("Group", "group"), short("Kind", "kind"), *_SHARES]
+    note = (
+        f"Share of messages annotated, by the users' survey answers. {BY_USER} An analysis of thoughts gives more "
+        "weight to those who annotate more. Overlapping intervals are no test of a difference."
+    )
+    points = [dot(row, f"{row.by}: {row.group}", f"{row.kind}s") for row in rows if row.group != NOT_STATED]
+    pictures = []
+    if points:
+        figure = dots(points, "messages annotated, %", scale=(0, None))
+        caption = "Share of messages annotated, by survey answers, with 95 % intervals."
+        pictures.append(Picture("annotators_selection", figure, caption))
+    return Section("annotators_selection", "Who annotates", rows, columns, note, pictures)
+
+
+def annotated_by_survey(tables: Tables) -> list[SelectionRow]:
+    """Estimate the share of messages annotated, by the users' survey answers.
 
     Args:
-        made: Conversations as tables.
-
-    Returns:
-        `by`, `group`, `kind`, `annotated` (count), and what `mean_of` returns.
+        tables: Conversations as tables.
     """
     rows = []
-    for by, labels in groups(made.conversations).items():
-        of_message = made.messages["conversation"].map(labels.astype(object))
-        for group in [*labels.cat.categories]:
+    for by, labels in survey_groups(tables.conversations).items():
+        groups = tables.messages["conversation"].map(labels.astype(object))
+        for group in labels.cat.categories:
             for kind in TYPES:
-                own = made.messages[(of_message == group) & (made.messages["kind"] == kind)]
-                if len(own):
-                    rows.append({"by": by, "group": group, "kind": kind} | _share(own))
-    return pd.DataFrame(rows)
+                members = tables.messages[(groups == group) & (tables.messages["kind"] == kind)]
+                if len(members):
+                    rows.append(SelectionRow(by, group, **_annotated(members), kind=kind))
+    return rows
 
 
-def _share(messages: pd.DataFrame) -> dict[str, object]:
-    return {"annotated": int(messages["annotated"].sum())} | mean_of(messages["annotated"], messages["user"])
+def _annotated(messages: pd.DataFrame) -> dict[str, Any]:
+    return {"annotated": int(messages["annotated"].sum())} | mean_by_user(messages["annotated"], messages["user"])
 
 
-def _sparse_rows(table: pd.DataFrame) -> list[dict[str, str]]:
-    return [
-        {"Kind": row["kind"], "Group": row["group"], "Annotated": whole(row["annotated"]), "Out of": whole(row["n"])}
-        | share_cells(row)
-        | {"Users": whole(row["users"])}
-        for _, row in table.iterrows()
-    ]
+def survey_groups(conversations: pd.DataFrame) -> dict[str, "pd.Series"]:
+    """Group each conversation's user by age, gender, education, and AI use.
+
+    Occupation and purposes are free text and not shown.
+
+    Args:
+        conversations: Of `Tables`.
+
+    Returns:
+        A categorical column for each grouping, in the order in which the groups are shown.
+    """
+    names = _bands(_AGES, "{}", "{}–{}", "{} or older")
+    ages = pd.cut(conversations["age"].astype(float), [*_AGES, np.inf], right=False, labels=names)
+    banded = ages.astype(object).mask(_implausible(conversations), IMPLAUSIBLE)
+    answers = {
+        "gender": conversations["gender"],
+        "education": conversations["education"],
+        "AI use, 1 to 5": conversations["frequency"].map(lambda often: f"{often:g}", na_action="ignore"),
+    }
+    return {"age": _categories(banded, [*names, IMPLAUSIBLE])} | {
+        by: _categories(values.map(lambda answer: str(answer).strip() or None, na_action="ignore"), None)
+        for by, values in answers.items()
+    }
 
 
-def _user_rows(table: pd.DataFrame) -> list[dict[str, str]]:
-    def reach(row: pd.Series, name: str) -> str:
-        found = row.rename({name: "mean", f"{name}_lower": "lower", f"{name}_upper": "upper", f"{name}_note": "note"})
-        cells = share_cells(found)
-        return f"{cells['Share']} ({cells['95 % interval']})" if cells["Share"] else cells["95 % interval"]
-
-    quantiles = {"Least": "q0", "Quarter": "q25", "Median": "q50", "Three quarters": "q75", "Most": "q100"}
-    return [
-        {"Kind": row["kind"], "Users": whole(row["users"])}
-        | {name: per_cent(row[column]) for name, column in quantiles.items()}
-        | {"Annotated all": reach(row, "every"), "Annotated none": reach(row, "none")}
-        for _, row in table.iterrows()
-    ]
+def _implausible(conversations: pd.DataFrame) -> pd.Series:
+    return conversations["reported_age"].notna() & conversations["age"].isna()
 
 
-def _selection_rows(table: pd.DataFrame) -> list[dict[str, str]]:
-    return [
-        {"By": row["by"], "Group": row["group"], "Kind": row["kind"]}
-        | {"Annotated": whole(row["annotated"]), "Out of": whole(row["n"])}
-        | share_cells(row)
-        | {"Users": whole(row["users"])}
-        for _, row in table.iterrows()
-    ]
+def _categories(values: pd.Series, order: list[str] | None) -> pd.Series:
+    """Put answers in order; of free ones keep those that are given most, and put the rest together."""
+    usual = list(values.value_counts().index[:_ANSWERS])
+    if order is None:
+        values = values.where(values.isin(usual) | values.isna(), OTHERS)
+    groups = order or [*sorted(usual), *([OTHERS] if (values == OTHERS).any() else [])]
+    return values.fillna(NOT_STATED).astype(pd.CategoricalDtype([*dict.fromkeys([*groups, NOT_STATED])]))
 
 
-def _turn_figure(sparse: pd.DataFrame) -> Figure:
-    turns = sparse[sparse["group"].str.startswith("turn")]
-    names = list(dict.fromkeys(turns["group"]))
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(7.5, 3.2), layout="constrained")
-        axes = figure.subplots()
-        for number, (kind, own) in enumerate(turns.groupby("kind", sort=False)):
-            x = np.array([names.index(group) for group in own["group"]]) + 0.08 * number
-            reach = [100 * (own["mean"] - own["lower"]), 100 * (own["upper"] - own["mean"])]
-            axes.errorbar(
-                x, 100 * own["mean"], yerr=reach, color=COLOURS[number], marker="os"[number], label=f"{kind}s"
-            )
-        axes.set_xticks(range(len(names)), [name.replace("turn", "").replace("s ", "").strip() for name in names])
-        axes.set(ylim=(0, 103), xlabel="turn", ylabel="annotated, %")
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.grid(axis="y", color=SOFT, linewidth=0.6)
-        axes.legend(frameon=False)
-    return figure
+@dataclass(frozen=True)
+class DemographicsRow(Mean, _OfGroup):
+    """How many users belong to a group, and their share of all users."""
+
+    count: int
+    conversations: int
+    thoughts: int
 
 
-def _selection_figure(table: pd.DataFrame) -> Figure | None:
-    named = table[table["group"] != NOT_TOLD]
-    if named.empty:
-        return None
-    names = named["by"] + ": " + named["group"].map(wrapped)
-    return rows_figure(named.assign(name=names), "messages annotated, %, 95 % interval")
+def _demographics_section(tables: Tables) -> Section:
+    columns = [
+        short("By", "by"), name("Group", "group"), count("Count", "count"), share("Share", "mean"),
+        limits("95 % interval", percent=True), count("Conversations", "conversations"), count("Thoughts", "thoughts"),
+    ]  # fmt: skip
+    heads = tables.conversations
+    ages = sorted(set(heads.loc[_implausible(heads), "reported_age"].astype(int)))
+    implausible = f"Implausible ages: {', '.join(map(str, ages))}. " if ages else ""
+    note = (
+        f"{implausible}The first answer that a user gave counts. Share of all users, with 95 % "
+        "intervals (CR2; each user is one cluster). Conversations and thoughts are those of these users. Occupation "
+        "and purposes are free text and not shown."
+    )
+    return Section("annotators_demographics", "Users", demographics(tables), columns, note)
+
+
+def demographics(tables: Tables) -> list[DemographicsRow]:
+    """Count the users of each group.
+
+    Args:
+        tables: Conversations as tables.
+    """
+    heads = tables.conversations.assign(thoughts=tables.thoughts["conversation"].value_counts())
+    rows = []
+    for by, labels in survey_groups(tables.conversations).items():
+        stated = labels.astype(object).mask(labels == NOT_STATED)
+        of_user = stated.groupby(heads["user"], sort=False).first().fillna(NOT_STATED)
+        for group in labels.cat.categories:
+            members = of_user == group
+            if members.any():
+                of_group = heads[heads["user"].map(members)]
+                n = int(members.sum())
+                thoughts = int(of_group["thoughts"].sum())
+                mean = mean_by_user(members, of_user.index)
+                rows.append(DemographicsRow(by, group, **mean, count=n, conversations=len(of_group), thoughts=thoughts))
+    return rows

@@ -13,7 +13,7 @@ Usages = Mapping[str, ModelUsage]
 """Tokens by the name of the model."""
 
 
-class Tariff:
+class LogCosts:
     """The prices that hold for one log.
 
     What Inspect took from its own cache costs nothing and is not in a log's usage. Reasoning is part of the output.

@@ -1,4 +1,4 @@
-"""People's ratings of inferences: files of JSON lines that are only ever appended to."""
+"""Read and append people's ratings of inferences: files of JSON lines that are only ever appended to."""
 
 import fcntl
 import hashlib
@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Literal
 
 import pandas as pd
-from inspect_ai.log import read_eval_log_sample, read_eval_log_sample_summaries
+from inspect_ai.log import read_eval_log_sample
 from pydantic import BaseModel, Field, ValidationError
 
-from thoughttrace.analysis.runs import Run
+from thoughttrace.analysis.read.task_log import Run
 from thoughttrace.core.errors import UserError
 from thoughttrace.core.record import Kind
 
@@ -20,8 +20,8 @@ UNREAD = {"messages", "events", "store", "attachments"}
 """Parts of a sample in a log that nobody who rates it needs."""
 
 _KEY = ["rater", "kind", "id", "inference"]
-_CUT = "..."
-"""What ends an inference that Inspect's summary of a sample cut; one that ends so itself is only read twice."""
+_SHORTENED = "..."
+"""The end of every answer that Inspect shortened for the sample's summary, where `Run.rows` has it from."""
 
 
 class Rating(BaseModel, extra="forbid"):
@@ -34,9 +34,9 @@ class Rating(BaseModel, extra="forbid"):
     model: str
     epoch: int
     inference: str = Field(pattern="^[0-9a-f]{12}$")
-    """What `inference_hash` gives; runs are joined by it, so models that wrote the same share a rating."""
+    """From `inference_hash`; ratings are joined to runs by it, so models that wrote the same share a rating."""
     rating: Literal[1, 2, 3, 4, 5] | None
-    """None takes back the rater's earlier one."""
+    """None takes back the rater's earlier rating."""
     time: str
     """ISO 8601."""
 
@@ -47,24 +47,27 @@ def inference_hash(text: str) -> str:
 
 
 def inferences(run: Run) -> pd.DataFrame:
-    """The inferences of a run that its judges rated.
+    """List the inferences of a run that its judges rated.
 
     Args:
-        run: A finished run.
+        run: A run that infers thoughts.
 
     Returns:
-        One row per scored sample and epoch: `id`, `epoch`, `user`, `agreement`, `inference` (its hash).
+        One row per scored sample and epoch: `id`, `epoch`, `user`, `score` (the judges' rating, 1–5), `inference` (its
+        hash).
     """
-    hashes = {(str(sample.id), sample.epoch): sample.scores for sample in read_eval_log_sample_summaries(run.file)}
-    rows = run.rows.dropna(subset="agreement")[["id", "epoch", "judgement", "user", "agreement"]]
-    keys = zip(rows["id"], rows["epoch"], rows["judgement"], strict=True)
-    answers = [(id_, epoch, name, (hashes[id_, epoch] or {})[name].answer or "") for id_, epoch, name in keys]
-    texts = [_whole(run, *key) if said.endswith(_CUT) else said for *key, said in answers]
-    return rows.drop(columns="judgement").assign(inference=[inference_hash(text) for text in texts])
+    rows = run.rows.dropna(subset="score")[["id", "epoch", "user", "score", "answer"]]
+    # An answer that ends like a shortened one may be complete: reading it again does no harm.
+    texts = [
+        _full_answer(run, id_, epoch) if answer.endswith(_SHORTENED) else answer
+        for id_, epoch, answer in zip(rows["id"], rows["epoch"], rows["answer"], strict=True)
+    ]
+    return rows.drop(columns="answer").assign(inference=[inference_hash(text) for text in texts])
 
 
-def _whole(run: Run, sample: str, epoch: int, judgement: str) -> str:
-    return (read_eval_log_sample(run.file, sample, epoch, exclude_fields=UNREAD).scores or {})[judgement].answer or ""
+def _full_answer(run: Run, sample: str, epoch: int) -> str:
+    scores = read_eval_log_sample(run.file, sample, epoch, exclude_fields=UNREAD).scores or {}
+    return scores[run.score_name].answer or ""
 
 
 def read_ratings(files: Sequence[Path]) -> pd.DataFrame:
@@ -74,11 +77,11 @@ def read_ratings(files: Sequence[Path]) -> pd.DataFrame:
         files: They may share raters.
 
     Returns:
-        The fields of `Rating`, a row for each rater's latest rating of each inference; what was taken back is left
-        out.
+        The fields of `Rating`: one row for the latest rating that each rater gave each inference, without those taken
+        back.
 
     Raises:
-        UserError: A file cannot be read, or a line in it is no rating. A last line that was cut off is no mistake.
+        UserError: A file cannot be read, or a line in it is not a rating. An incomplete last line is passed over.
     """
     lines = [rating.model_dump() for file in files for rating in _lines(file)]
     table = pd.DataFrame(lines, columns=list(Rating.model_fields))
@@ -96,12 +99,12 @@ def _lines(file: Path) -> Iterator[Rating]:
         except ValidationError as error:
             where, why = ".".join(map(str, error.errors()[0]["loc"])), error.errors()[0]["msg"]
             raise UserError(
-                f"{file}, line {number}: is no rating ({where + ': ' if where else ''}{why}); mend or delete the line."
+                f"{file}, line {number}: not a rating ({where + ': ' if where else ''}{why}). Fix or delete the line."
             ) from error
 
 
 def _end(raw: bytes) -> int:
-    """Where the last whole line ends: what follows was cut off while it was written."""
+    """Return where the last complete line ends: writing what follows was interrupted."""
     return raw.rfind(b"\n") + 1
 
 
@@ -109,8 +112,8 @@ def append(file: Path, ratings: Sequence[Rating]) -> None:
     """Append ratings, so that they are on the disk when this returns.
 
     Args:
-        file: Made if absent. A last line that was cut off goes, which was never a rating.
-        ratings: What to append.
+        file: Made if absent. An incomplete last line, which was never a rating, is removed.
+        ratings: Those to append, in order.
 
     Raises:
         UserError: The file cannot be written.
@@ -127,5 +130,5 @@ def append(file: Path, ratings: Sequence[Rating]) -> None:
             os.fsync(opened.fileno())
     except OSError as error:
         raise UserError(
-            f"{file}: ratings cannot be written ({error.strerror or error}); choose another file with -o."
+            f"{file}: cannot write ratings here ({error.strerror or error}). Choose another file with -o."
         ) from error

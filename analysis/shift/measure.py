@@ -1,48 +1,140 @@
-"""All measures of one dataset's shift."""
+"""Measure the shift: cosine distances and their comparison, clouds, and a linear probe that separates them."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from thoughttrace.analysis.shift.clouds import Vectors, centroids, median_distance, mmd
-from thoughttrace.analysis.shift.distances import compare, cosine_distances
-from thoughttrace.analysis.shift.pairs import RELATIONS
-from thoughttrace.analysis.shift.probe import FOLDS, probe
-from thoughttrace.analysis.shift.projection import FEWEST, MOST, Plane, differences, radii, sample_of_users, steps
-from thoughttrace.analysis.stats.intervals import cluster_mean
+from thoughttrace.analysis.shift.geometry import (
+    FEWEST,
+    PAIRS_DRAWN,
+    Vectors,
+    centroids,
+    median_distance,
+    mmd,
+    sample_of_users,
+    steps,
+)
+from thoughttrace.analysis.shift.pairs import NEXT, REACTION, REASON, RELATIONS
+from thoughttrace.analysis.stats.holm import holm
+from thoughttrace.analysis.stats.intervals import Interval, Numbers, cluster_mean, coefficient, paired_difference
 
-ALL, ALIKE = "all", "like length"
+ALL, SIMILAR_LENGTH = "all", "similar length"
+"""Sets of pairs; in the second neither text has more than twice the words of the other."""
+
+AS_THEY_ARE, BY_TURN, EQUAL_LENGTH = "as they are", "turn by turn", "equal length"
+"""Ways of comparing two relations."""
+
+FOLDS = 5
+PERCENTILES = (25, 50, 75)
+
+_LONGEST = 6  # texts of 64 and more words are one class
+
+PUBLISHED = {NEXT: (0.38, 1.96, 6.89), REASON: (0.77, 3.71, 6.94), REACTION: (3.93, 6.62, 9.75)}
+"""Distance to the origin at PERCENTILES in the paper's figure: text-embedding-3-large, settings of UMAP not stated."""
 
 
-@dataclass
+@dataclass(frozen=True)
+class RelationRow:
+    """How far sources and targets are apart in one relation and set of pairs."""
+
+    relation: str
+    pairs: str
+    """`ALL` or `SIMILAR_LENGTH`."""
+    n: int
+    users: int
+    distance: float
+    """Mean cosine distance."""
+    lower: float
+    upper: float
+    centroids: float
+    centroids_debiased: float
+    centroids_lower: float
+    centroids_upper: float
+    centroids_standardized: float
+    mmd: float
+    """MMD²."""
+    mmd_p: float
+    auc: float
+    auc_lower: float
+    auc_upper: float
+    auc_words: float
+    """Of a probe that sees only the number of words."""
+    note: str
+
+
+@dataclass(frozen=True)
+class ComparisonRow:
+    """The mean cosine distance of one relation less that of another."""
+
+    a: str
+    b: str
+    way: str
+    difference: float
+    lower: float
+    upper: float
+    p_value: float
+    p_holm: float
+    """Adjusted over the comparisons of a way."""
+    n_a: int
+    """Pairs; turns, where they are paired."""
+    n_b: int
+    share_a: float
+    """Of all pairs of the relation."""
+    share_b: float
+    users: int
+    note: str
+
+
+@dataclass(frozen=True)
+class StepsRow:
+    """How far the steps of a relation reach on the plane: percentiles of the distance from the origin."""
+
+    relation: str
+    n: int
+    steps_25: float
+    steps_50: float
+    steps_75: float
+    norm_25: float
+    """Of the difference of the embeddings."""
+    norm_50: float
+    norm_75: float
+    published_25: float
+    published_50: float
+    published_75: float
+
+    def quartiles(self, of: Literal["steps", "norm", "published"]) -> tuple[float, float, float]:
+        """Give the percentiles of one measure."""
+        return getattr(self, f"{of}_25"), getattr(self, f"{of}_50"), getattr(self, f"{of}_75")
+
+
+@dataclass(frozen=True)
 class Shift:
-    """What was measured."""
+    """All measures of a dataset."""
 
-    relations: pd.DataFrame
-    """One row per relation and set of pairs (`all`; `like length`: neither text has more than twice the words of the
-    other): `n`, `users`, mean cosine `distance` with `lower`, `upper`; `centroids`, `centroids_debiased` with `…_lower`
-    and `…_upper`, `centroids_units`; `mmd`, `mmd_p`; `auc`, `auc_lower`, `auc_upper`, `auc_words` (of a probe that
-    sees only the number of words); `note`."""
-    comparisons: pd.DataFrame
-    """What `compare` returns."""
-    radii: pd.DataFrame
-    """What `radii` returns; empty where pairs are too few."""
+    relations: Sequence[RelationRow]
+    comparisons: Sequence[ComparisonRow]
+    steps: Sequence[StepsRow]
+    """Empty where there are too few pairs for a plane."""
     bandwidth: float
     """Of the RBF kernel."""
-    planes: dict[str, Plane] = field(default_factory=dict)
-    """`steps` and `differences`: the points of the pairs in the pictures; none where pairs are too few."""
-    drawn: npt.NDArray[np.str_] = field(default_factory=lambda: np.empty(0, dtype=str))
+    plane: Numbers
+    """The points of the pairs in the figure, shape (n, 2); n is 0 where there are too few pairs."""
+    drawn: npt.NDArray[np.str_]
     """Their relations."""
-    notes: list[str] = field(default_factory=list)
+    note: str
+    """What the figure leaves out; empty if nothing."""
 
 
 def measure(table: pd.DataFrame, source: Vectors, target: Vectors, seed: int) -> Shift:
     """Measure the shift of every relation, and compare them.
 
     Args:
-        table: What `cut` gives, n rows.
+        table: `Pairs.table`, n rows.
         source: Unit vectors of the sources, shape (n, d).
         target: Unit vectors of the targets, shape (n, d).
         seed: Of permutations, bootstrap, samples and UMAP.
@@ -50,63 +142,231 @@ def measure(table: pd.DataFrame, source: Vectors, target: Vectors, seed: int) ->
     table = table.assign(distance=cosine_distances(source, target)).reset_index(drop=True)
     # One bandwidth for all, or their MMDs would not be on one scale.
     bandwidth = median_distance(np.vstack([source, target]), seed)
-    longer = table[["source_words", "target_words"]].max(axis=1)
-    alike = longer <= 2 * table[["source_words", "target_words"]].min(axis=1)
-    rows = []
+    words = table[["source_words", "target_words"]]
+    similar = words.max(axis=1) <= 2 * words.min(axis=1)
+    relations = []
     for relation in RELATIONS:
-        for name, chosen in {
-            ALL: table["relation"] == relation,
-            ALIKE: (table["relation"] == relation) & alike,
-        }.items():
+        of_relation = table["relation"] == relation
+        for pairs, chosen in {ALL: of_relation, SIMILAR_LENGTH: of_relation & similar}.items():
             if chosen.any():
-                mine = chosen.to_numpy()
-                figures = _relation(table[mine], source[mine], target[mine], bandwidth, seed)
-                rows.append({"relation": relation, "pairs": name, **figures})
-    shift = Shift(pd.DataFrame(rows), compare(table), pd.DataFrame(), bandwidth)
-    _picture(shift, table, source, target, seed)
-    return shift
+                rows = chosen.to_numpy()
+                relations.append(
+                    _measure_relation(relation, pairs, table[rows], source[rows], target[rows], bandwidth, seed)
+                )
+    in_figure, note = _choose_drawn(table, seed)
+    ends, drawn = (source[in_figure], target[in_figure]), table.loc[in_figure, "relation"].to_numpy()
+    plane = steps(*ends, seed) if in_figure.any() else np.empty((0, 2))
+    return Shift(relations, compare(table), step_rows(plane, *ends, drawn), bandwidth, plane, drawn, note)
 
 
-def _relation(table: pd.DataFrame, source: Vectors, target: Vectors, bandwidth: float, seed: int) -> dict[str, object]:
+def _measure_relation(
+    relation: str, pairs: str, table: pd.DataFrame, source: Vectors, target: Vectors, bandwidth: float, seed: int
+) -> RelationRow:
     users = table["user"].to_numpy()
     mean = cluster_mean(table["distance"], users, bounds=(0, 2))
     apart = centroids(source, target, users, seed)
     squared, p_value = mmd(source, target, users, bandwidth, seed)
-    found, by_words = (
-        probe(source, target, users),
-        probe(_log_words(table, "source"), _log_words(table, "target"), users),
-    )
-    few = f"fewer than {FOLDS} users: no probe" if found is None else ""
-    return {
-        "n": mean.n, "users": mean.clusters, "distance": mean.estimate, "lower": mean.lower, "upper": mean.upper,
-        "centroids": apart.distance, "centroids_debiased": apart.debiased,
-        "centroids_lower": apart.lower, "centroids_upper": apart.upper, "centroids_units": apart.units,
-        "mmd": squared, "mmd_p": p_value,
-        "auc": found.estimate if found else np.nan,
-        "auc_lower": found.lower if found else np.nan, "auc_upper": found.upper if found else np.nan,
-        "auc_words": by_words.estimate if by_words else np.nan,
-        "note": "; ".join(filter(None, (mean.reason, few))),
-    }  # fmt: skip
+    auc = probe(source, target, users)
+    auc_words = probe(_log_words(table, "source"), _log_words(table, "target"), users).estimate
+    no_probe = auc.reason if np.isnan(auc.estimate) else None
+    return RelationRow(
+        relation, pairs, mean.n, mean.clusters, mean.estimate, mean.lower, mean.upper,
+        apart.distance, apart.debiased, apart.lower, apart.upper, apart.standardized, squared, p_value,
+        auc.estimate, auc.lower, auc.upper, auc_words,
+        "; ".join(reason for reason in (mean.reason, no_probe) if reason),
+    )  # fmt: skip
 
 
-def _log_words(table: pd.DataFrame, side: str) -> npt.NDArray[np.float32]:
+def _log_words(table: pd.DataFrame, side: str) -> Vectors:
     words: Vectors = np.log(table[[f"{side}_words"]].to_numpy(dtype=np.float32))
     return words
 
 
-def _picture(shift: Shift, table: pd.DataFrame, source: Vectors, target: Vectors, seed: int) -> None:
-    chosen = sample_of_users(table["user"], MOST, seed)
+def _choose_drawn(table: pd.DataFrame, seed: int) -> tuple[npt.NDArray[np.bool_], str]:
+    """Choose the pairs in the figure, and say what it leaves out."""
+    chosen = sample_of_users(table["user"], PAIRS_DRAWN, seed)
     if chosen.sum() < FEWEST:
-        shift.notes.append(f"No picture: {chosen.sum()} pairs, and UMAP needs {FEWEST}.")
-        return
-    if not chosen.all():
-        users = table.loc[chosen, "user"].nunique()
-        shift.notes.append(
-            f"The pictures show {chosen.sum():,} of the {len(table):,} pairs, those of a seeded sample of {users:,} "
-            "users; all else counts every pair."
-        )
-    relations = table.loc[chosen, "relation"]
-    ends = source[chosen], target[chosen]
-    shift.planes = {"steps": steps(*ends, seed), "differences": differences(*ends, seed)}
-    shift.drawn = relations.to_numpy()
-    shift.radii = radii(shift.planes, *ends, relations)
+        return np.zeros_like(chosen), f"No figure of steps: {chosen.sum()} pairs, and UMAP needs {FEWEST}."
+    if chosen.all():
+        return chosen, ""
+    users = table.loc[chosen, "user"].nunique()
+    return chosen, (
+        f"The figure of steps shows {chosen.sum():,} of the {len(table):,} pairs, those of a seeded sample of "
+        f"{users:,} users; everything else counts every pair."
+    )
+
+
+def step_rows(plane: Numbers, source: Vectors, target: Vectors, relations: npt.NDArray[np.str_]) -> list[StepsRow]:
+    """Compute how far from the origin the pairs of each relation lie.
+
+    Args:
+        plane: What `steps` returns, shape (n, 2).
+        source: Shape (n, d).
+        target: Shape (n, d).
+        relations: n names.
+    """
+    distances = {"steps": np.linalg.norm(plane, axis=1), "norm": np.linalg.norm(target - source, axis=1)}
+    rows = []
+    for relation in RELATIONS:
+        chosen = relations == relation
+        if chosen.any():
+            percentiles = {of: np.percentile(values[chosen], PERCENTILES) for of, values in distances.items()}
+            percentiles["published"] = np.array(PUBLISHED[relation])
+            fields = {
+                f"{of}_{percentile}": float(value)
+                for of, values in percentiles.items()
+                for percentile, value in zip(PERCENTILES, values, strict=True)
+            }
+            rows.append(StepsRow(relation, int(chosen.sum()), **fields))
+    return rows
+
+
+# ---- cosine distances
+
+
+def cosine_distances(source: Vectors, target: Vectors) -> Numbers:
+    """Compute 1 − cosine of the angle of each pair, 0–2.
+
+    Args:
+        source: n unit vectors, shape (n, d).
+        target: n unit vectors.
+    """
+    distances: Numbers = 1 - np.einsum("nd,nd->n", source, target, dtype=float)
+    return np.clip(distances, 0, 2)
+
+
+def compare(table: pd.DataFrame) -> list[ComparisonRow]:
+    """Compare the mean distances of every two relations, in three ways.
+
+    - *as they are*: all pairs of both relations, the difference of their means (CR2 by user);
+    - *turn by turn*: `paired_difference` over the turns that have both. A turn is a user message and the reply to
+      it: it pairs the message's reason and the reaction on the reply with the step from this message to the next.
+      So message → reason and message → next message share their source, reaction → next message and
+      message → next message their target;
+    - *equal length*: coarsened exact matching (Iacus, King & Porro 2012, *Political Analysis* 20). Pairs are classed
+      by the words of source and of target, each doubling a class (1, 2–3, 4–7 … 64 and more), and only classes in
+      which both relations occur are kept. Within them the difference is estimated by regression on the relation, the
+      classes, and log₂ words of source and of target, for what a class leaves (CR2 by user).
+
+    Args:
+        table: One row per pair, with the columns of `Pairs.table` and `distance`.
+    """
+    rows = []
+    for b, a in combinations(RELATIONS, 2):
+        both = table[table["relation"].isin([a, b])]
+        n_a, n_b = (int((both["relation"] == relation).sum()) for relation in (a, b))
+        if not n_a or not n_b:
+            continue
+        turns, matched = _turns(both, a, b), _match_lengths(both, a)
+        matched_a = int((matched["relation"] == a).sum())
+        ways: dict[str, tuple[Interval, int, int]] = {
+            AS_THEY_ARE: (_difference(both, a, lengths=False), n_a, n_b),
+            BY_TURN: (_paired(turns, a, b), len(turns), len(turns)),
+            EQUAL_LENGTH: (_difference(matched, a, lengths=True), matched_a, len(matched) - matched_a),
+        }
+        rows += [
+            ComparisonRow(
+                a, b, way, interval.estimate, interval.lower, interval.upper, interval.p_value, np.nan, used_a, used_b,
+                used_a / n_a, used_b / n_b, interval.clusters, interval.reason or "",
+            )
+            for way, (interval, used_a, used_b) in ways.items()
+        ]  # fmt: skip
+    p_values = pd.DataFrame([(row.way, row.p_value) for row in rows], columns=["way", "p_value"])
+    adjusted = p_values.groupby("way")["p_value"].transform(holm)
+    return [replace(row, p_holm=float(p_holm)) for row, p_holm in zip(rows, adjusted, strict=True)]
+
+
+def _turns(both: pd.DataFrame, a: str, b: str) -> pd.DataFrame:
+    """Average the distances of each relation in every turn that has both; reactions before any message have no turn."""
+    placed = both[both["turn"] >= 0]
+    wide = placed.pivot_table(index=["user", "conversation", "turn"], columns="relation", values="distance")
+    return wide.reindex(columns=[a, b]).dropna().reset_index()
+
+
+def _paired(turns: pd.DataFrame, a: str, b: str) -> Interval:
+    if turns.empty:
+        return Interval.without_limits("no turn has both")
+    return paired_difference(turns[a], turns[b], turns["user"])
+
+
+def _match_lengths(both: pd.DataFrame, a: str) -> pd.DataFrame:
+    """Keep the pairs of classes of length in which both relations occur, and add their class as `cell`."""
+    cell = length_class(both["source_words"]) * (_LONGEST + 1) + length_class(both["target_words"])
+    both = both.assign(cell=cell)
+    relations = both.assign(is_a=both["relation"] == a).groupby("cell")["is_a"].transform("nunique")
+    return both[relations == 2]
+
+
+def _difference(rows: pd.DataFrame, a: str, lengths: bool) -> Interval:
+    if rows.empty:
+        return Interval.without_limits("no pairs of equal length")
+    is_a = (rows["relation"] == a).to_numpy(dtype=float)
+    others = [np.ones(len(rows))]
+    if lengths:
+        others += [np.log2(rows[f"{side}_words"].to_numpy(dtype=float)) for side in ("source", "target")]
+        others += list(pd.get_dummies(rows["cell"]).to_numpy(dtype=float).T)
+    return coefficient(rows["distance"], np.column_stack([is_a, *others]), rows["user"])
+
+
+def length_class(words: npt.ArrayLike) -> npt.NDArray[np.int64]:
+    """Class texts by length: every doubling of the words is a class, from 64 on one class.
+
+    Args:
+        words: Counts of at least 1.
+    """
+    classes: npt.NDArray[np.int64] = np.minimum(np.log2(np.asarray(words, dtype=float)), _LONGEST).astype(int)
+    return classes
+
+
+# ---- linear probe
+
+
+def probe(source: Vectors, target: Vectors, users: npt.ArrayLike) -> Interval:
+    r"""Compute the AUC of a logistic regression that separates targets from sources, in 5 folds that split no user.
+
+    Vectors are standardised and the regression (L2, C = 1) is fitted on the users of four folds; the AUC is that of
+    the fifth, and their mean is given, as by scikit-learn's `cross_val_score`. Its interval is that of Obuchowski
+    (1997, *Biometrics* 53) for clustered data: with V the share of the other cloud's scores that a score is on the
+    correct side of, pair i of fold f gets
+
+    .. math:: A + \frac{n}{F n_f} (V_i^{source} + V_i^{target} - 2 A_f),
+
+    whose mean is A, the mean AUC, and the clustered interval of that mean is taken. It is the interval of
+    these five probes: it does not include that other users would have given other probes.
+
+    Args:
+        source: n vectors, shape (n, d).
+        target: n vectors, each the target of the source in its row.
+        users: n labels.
+
+    Returns:
+        The AUC, 0–1, 0.5 by chance; NaN with fewer than five users.
+    """
+    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415 - an extra
+    from sklearn.model_selection import GroupKFold  # noqa: PLC0415
+    from sklearn.pipeline import make_pipeline  # noqa: PLC0415
+    from sklearn.preprocessing import StandardScaler  # noqa: PLC0415
+
+    labels = np.asarray(users)
+    if len(np.unique(labels)) < FOLDS:
+        return Interval.without_limits(f"fewer than {FOLDS} users: no probe")
+    n = len(source)
+    values = np.empty(n)
+    areas = []
+    for fitted, held_out in GroupKFold(FOLDS).split(source, groups=labels):
+        model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000))
+        model.fit(np.vstack([source[fitted], target[fitted]]), np.repeat([0, 1], len(fitted)))
+        low, high = model.decision_function(source[held_out]), model.decision_function(target[held_out])
+        below, above = _share_above(low, high), _share_above(-high, -low)
+        area = float(above.mean())
+        values[held_out] = (below + above - 2 * area) * n / (FOLDS * len(held_out))
+        areas.append(area)
+    return cluster_mean(values + np.mean(areas), labels, bounds=(0, 1))
+
+
+def _share_above(scores: Numbers, others: Numbers) -> Numbers:
+    """Compute the share of the others that are larger than each score, a tie counting half."""
+    ranked = np.sort(others)
+    not_larger, smaller = (np.searchsorted(ranked, scores, side=side) for side in ("right", "left"))
+    share: Numbers = 1 - (not_larger + smaller) / 2 / len(others)
+    return share

@@ -1,1 +1,1 @@
-"""Statistics: arrays in, intervals out. Knows no log and no command."""
+"""Estimate statistics: arrays in, intervals out; knows no log, no command and no flag."""

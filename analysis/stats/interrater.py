@@ -1,4 +1,4 @@
-"""Measure how far raters agree: Krippendorff's alpha, Cohen's kappa, macro-F1."""
+"""Measure how far raters and labellers agree: Krippendorff's alpha, Cohen's kappa, F1; intervals by a bootstrap."""
 
 from collections.abc import Callable, Sequence
 
@@ -6,15 +6,16 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from thoughttrace.analysis.stats.intervals import Interval, Numbers
+from thoughttrace.analysis.stats.intervals import ONE_USER, Interval, Numbers
 
 RATINGS = np.arange(1, 6)
-RATING_DRAWS = 1_000
-"""Bootstrap samples; with the seed 0, so that the same data give the same limits."""
+
+DRAWS, RATING_DRAWS = 2_000, 1_000
+"""Bootstrap samples for labels, and for ratings; with the seed 0, so that the same data give the same limits."""
 
 
-def alpha(ratings: pd.DataFrame, users: npt.ArrayLike) -> Interval:
-    r"""Krippendorff's alpha for ordinal ratings 1 to 5, with a 95 % percentile interval over users.
+def alpha(ratings: npt.ArrayLike, users: npt.ArrayLike) -> Interval:
+    r"""Estimate Krippendorff's alpha for ordinal ratings 1 to 5, with a 95 % percentile interval over users.
 
     .. math:: \alpha = 1 - (n - 1) \frac{\sum_{ck} o_{ck} \delta^2_{ck}}{\sum_{ck} n_c n_k \delta^2_{ck}}
 
@@ -22,68 +23,39 @@ def alpha(ratings: pd.DataFrame, users: npt.ArrayLike) -> Interval:
     Alpha-Reliability*). Coincidences add up over users, so a bootstrap sample of users is a sum.
 
     Args:
-        ratings: Inferences × raters; NaN where a rater gave none. A mean of several goes to the nearest, halves up.
+        ratings: Inferences × raters; NaN where a rater gave none. Fractions are rounded, halves up.
         users: The user of each inference.
+
+    Returns:
+        Alpha, at most 1; 0 for agreement by chance. `n` counts the inferences with two or more ratings.
     """
-    counts = np.stack([(np.floor(ratings.to_numpy() + 0.5) == rating).sum(axis=1) for rating in RATINGS], axis=1)
+    given = np.floor(np.asarray(ratings, dtype=float) + 0.5)
+    counts = np.stack([(given == rating).sum(axis=1) for rating in RATINGS], axis=1)
     pairable = counts.sum(axis=1) > 1
-    counts, known = counts[pairable].astype(float), np.asarray(users)[pairable]
+    counts = counts[pairable].astype(float)
     pairs = counts[:, :, None] * counts[:, None, :]
     pairs[:, np.arange(5), np.arange(5)] -= counts
     pairs /= (counts.sum(axis=1) - 1)[:, None, None]
-    return _bootstrapped(pairs, known, _alpha)
+    return _bootstrap_ratings(pairs, np.asarray(users)[pairable], _ordinal_alpha)
 
 
 def kappa(a: npt.ArrayLike, b: npt.ArrayLike, users: npt.ArrayLike) -> Interval:
-    """Cohen's kappa with quadratic weights of two raters, with a 95 % percentile interval over users.
+    """Estimate Cohen's kappa with quadratic weights of two raters, with a 95 % percentile interval over users.
+
+    (Cohen 1968, *Psychological Bulletin* 70.)
 
     Args:
-        a: n ratings 1 to 5, none of them NaN; a mean of several goes to the nearest, halves up.
+        a: n ratings 1 to 5, none of them NaN. Fractions are rounded, halves up.
         b: n ratings of the same inferences.
         users: The user of each inference.
+
+    Returns:
+        Kappa, −1 to 1; 0 for agreement by chance.
     """
     first, second = (np.floor(np.asarray(x, dtype=float) + 0.5).astype(int) - 1 for x in (a, b))
     tables = np.zeros((len(first), 5, 5))
     tables[np.arange(len(first)), first, second] = 1
-    return _bootstrapped(tables, np.asarray(users), _kappa)
-
-
-def _alpha(coincidences: Numbers) -> float:
-    marginal = coincidences.sum(axis=0)
-    total = marginal.sum()
-    ranks = np.cumsum(marginal) - marginal / 2
-    metric = (ranks[:, None] - ranks[None, :]) ** 2
-    expected = (marginal[:, None] * marginal[None, :] * metric).sum()
-    return float(1 - (total - 1) * (coincidences * metric).sum() / expected) if expected else np.nan
-
-
-def _kappa(table: Numbers) -> float:
-    weights = (RATINGS[:, None] - RATINGS[None, :]) ** 2
-    expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / table.sum()
-    wrong = (weights * expected).sum()
-    return float(1 - (weights * table).sum() / wrong) if wrong else np.nan
-
-
-def _bootstrapped(tables: Numbers, users: npt.NDArray[np.generic], statistic: Callable[[Numbers], float]) -> Interval:
-    codes, names = pd.factorize(users)
-    n, clusters = len(tables), len(names)
-    if not n:
-        nothing = "no inference has two ratings"
-        return Interval(np.nan, np.nan, np.nan, np.nan, np.nan, 0, 0, reason=nothing)
-    sums = np.zeros((clusters, 5, 5))
-    np.add.at(sums, codes, tables)
-    estimate = statistic(sums.sum(axis=0))
-    if clusters < 2 or np.isnan(estimate):
-        reason = "one user only" if clusters < 2 else "the ratings do not vary"
-        return Interval(estimate, np.nan, np.nan, np.nan, np.nan, n, clusters, reason=reason)
-    weights = np.random.default_rng(0).multinomial(clusters, np.full(clusters, 1 / clusters), RATING_DRAWS)
-    drawn = np.array([statistic(table) for table in np.tensordot(weights, sums, axes=1)])
-    lower, upper = np.nanquantile(drawn, [0.025, 0.975])
-    return Interval(estimate, float(lower), float(upper), float(np.nanstd(drawn)), np.nan, n, clusters)
-
-
-DRAWS = 2_000
-"""Bootstrap samples; with the seed 0, so that the same data give the same limits."""
+    return _bootstrap_ratings(tables, np.asarray(users), _quadratic_kappa)
 
 
 def confusions(labels: Sequence[str], answers: Sequence[str], users: npt.ArrayLike, types: Sequence[str]) -> Numbers:
@@ -106,7 +78,7 @@ def confusions(labels: Sequence[str], answers: Sequence[str], users: npt.ArrayLi
 
 
 def macro_f1(counts: Numbers) -> Numbers:
-    r"""The mean F1 over the types that occur among the labels.
+    r"""Average F1 over the types that occur among the labels.
 
     .. math:: F_k = 2 c_{kk} / (c_{k\cdot} + c_{\cdot k})
 
@@ -116,22 +88,25 @@ def macro_f1(counts: Numbers) -> Numbers:
     Returns:
         Shape (…); 0 to 1. A type that only answers name lowers the F1 of the types it was named for, and has none.
     """
-    labels = counts.sum(axis=-1)
-    return _mean(f1(counts), labels > 0)
+    occurs = counts.sum(axis=-1) > 0
+    return _array(np.where(occurs, f1(counts), 0).sum(axis=-1) / occurs.sum(axis=-1))
 
 
 def f1(counts: Numbers) -> Numbers:
-    """The F1 of each type, shape (…, K); NaN where neither labels nor answers name it.
+    """Compute the F1 of each type.
 
     Args:
         counts: Label × answer, shape (…, K, K + 1).
+
+    Returns:
+        Shape (…, K); 0 to 1, NaN where neither labels nor answers name the type.
     """
     right = np.diagonal(counts, axis1=-2, axis2=-1)
     return _ratio(2 * right, counts.sum(axis=-1) + counts[..., :-1].sum(axis=-2))
 
 
 def cohen_kappa(counts: Numbers) -> Numbers:
-    r"""Cohen's kappa of labels and answers, no answer being an answer of its own.
+    r"""Compute Cohen's kappa of labels and answers; no answer counts as an answer of its own.
 
     .. math:: \kappa = (p_o - p_e) / (1 - p_e), \quad p_e = \sum_k p_{k\cdot} p_{\cdot k}
 
@@ -149,30 +124,73 @@ def cohen_kappa(counts: Numbers) -> Numbers:
     return _ratio(observed - expected, 1 - expected)
 
 
-def bootstrap_counts(counts: Numbers, statistic: Callable[[Numbers], Numbers]) -> Interval:
-    """A statistic of all users' counts, with a 95 % percentile interval over users.
+def bootstrap_counts(
+    counts: Numbers,
+    statistic: Callable[[Numbers], Numbers],
+    n: int | None = None,
+    draws: int = DRAWS,
+    undefined: str = "labels and answers are all one type: no estimate",
+) -> Interval:
+    """Estimate a statistic of all users' counts, with a 95 % percentile interval over resampled users.
 
     Args:
-        counts: Shape (users, K, K + 1).
-        statistic: From counts of shape (…, K, K + 1) to numbers of shape (…).
+        counts: Each user's counts, which add up over users: shape (users, …).
+        statistic: From counts with any axes before those of one user's counts to numbers with the axes before.
+        n: Number of samples; by default the sum of the counts.
+        draws: Number of bootstrap samples.
+        undefined: The reason where the statistic is NaN.
+
+    Returns:
+        The interval; its standard error is the standard deviation of the draws, its degrees of freedom are NaN.
     """
-    users, n = len(counts), int(counts.sum())
+    users, n = len(counts), int(counts.sum()) if n is None else n
     estimate = float(statistic(counts.sum(axis=0)))
     if users < 2 or np.isnan(estimate):
-        reason = "one user only: no interval can be told" if users < 2 else "labels and answers are all one type"
-        return Interval(estimate, np.nan, np.nan, np.nan, np.nan, n, users, reason=reason)
-    weights = np.random.default_rng(0).multinomial(users, np.full(users, 1 / users), DRAWS)
+        return Interval.without_limits(ONE_USER if users < 2 else undefined, estimate, n, users)
+    weights = np.random.default_rng(0).multinomial(users, np.full(users, 1 / users), draws)
     drawn = statistic(np.tensordot(weights, counts, axes=1))
     lower, upper = np.nanquantile(drawn, [0.025, 0.975])
     return Interval(estimate, float(lower), float(upper), float(np.nanstd(drawn)), np.nan, n, users)
 
 
+def _bootstrap_ratings(
+    tables: Numbers, users: npt.NDArray[np.generic], statistic: Callable[[Numbers], Numbers]
+) -> Interval:
+    """Add up the tables of each user's inferences, shape (n, 5, 5), and bootstrap the users."""
+    if not len(tables):
+        return Interval.without_limits("no inference has two ratings: no estimate")
+    codes, names = pd.factorize(users)
+    sums = np.zeros((len(names), 5, 5))
+    np.add.at(sums, codes, tables)
+    return bootstrap_counts(sums, statistic, len(tables), RATING_DRAWS, "ratings do not vary: no estimate")
+
+
+def _ordinal_alpha(coincidences: Numbers) -> Numbers:
+    """Compute alpha from coincidences, shape (…, 5, 5)."""
+    marginal = coincidences.sum(axis=-2)
+    ranks = np.cumsum(marginal, axis=-1) - marginal / 2
+    metric = (ranks[..., :, None] - ranks[..., None, :]) ** 2
+    expected = _cells(marginal[..., :, None] * marginal[..., None, :] * metric)
+    return 1 - _ratio((marginal.sum(axis=-1) - 1) * _cells(coincidences * metric), expected)
+
+
+def _quadratic_kappa(counts: Numbers) -> Numbers:
+    """Compute quadratically weighted kappa from counts, shape (…, 5, 5)."""
+    weights = (RATINGS[:, None] - RATINGS[None, :]) ** 2
+    rows, columns = counts.sum(axis=-1), counts.sum(axis=-2)
+    expected = rows[..., :, None] * columns[..., None, :] / _cells(counts)[..., None, None]
+    return 1 - _ratio(_cells(weights * counts), _cells(weights * expected))
+
+
+def _cells(tables: Numbers) -> Numbers:
+    """Sum the cells of each table, shape (…, K, L)."""
+    return _array(tables.reshape(*tables.shape[:-2], -1).sum(axis=-1))
+
+
 def _ratio(numerator: Numbers, denominator: Numbers) -> Numbers:
     with np.errstate(divide="ignore", invalid="ignore"):
-        found: Numbers = np.where(denominator > 1e-12, numerator / denominator, np.nan)
-    return found
+        return _array(np.where(denominator > 1e-12, numerator / denominator, np.nan))
 
 
-def _mean(values: Numbers, counted: npt.NDArray[np.bool_]) -> Numbers:
-    found: Numbers = np.where(counted, values, 0).sum(axis=-1) / counted.sum(axis=-1)
-    return found
+def _array(values: npt.ArrayLike) -> Numbers:
+    return np.asarray(values, dtype=float)

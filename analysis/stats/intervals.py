@@ -1,7 +1,7 @@
-"""Compute cluster-robust intervals (CR2, Bell–McCaffrey): of means, differences, ratios and regressions."""
+"""Estimate means, differences, ratios and regression coefficients with cluster-robust intervals (CR2)."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,11 +10,14 @@ import pandas as pd
 from scipy import stats
 
 Numbers = npt.NDArray[np.float64]
+"""An array of real numbers."""
+Codes = npt.NDArray[np.intp]
+"""An array of whole numbers from 0 that stand for labels, as `pandas.factorize` gives them."""
 
 
 @dataclass(frozen=True)
 class Interval:
-    """An estimate and how sure it is."""
+    """An estimate with the limits of its interval, or the reason why it has none."""
 
     estimate: float
     lower: float
@@ -22,13 +25,57 @@ class Interval:
     upper: float
     standard_error: float
     df: float
-    """Bell–McCaffrey degrees of freedom."""
+    """Degrees of freedom (Bell–McCaffrey); NaN for a bootstrap."""
     n: int
     clusters: int
     p_value: float = math.nan
     """Of a difference: two-sided, against no difference. NaN for a mean, and where there is no interval."""
     reason: str | None = None
-    """Why there is no interval, where there is none."""
+    """Why there is no interval, where there is none. The part before the colon fits into a table cell."""
+
+    @classmethod
+    def without_limits(cls, reason: str, estimate: float = math.nan, n: int = 0, clusters: int = 0) -> "Interval":
+        """Build the result of an estimation that gave no interval.
+
+        Args:
+            reason: Why; what fits into a table cell goes before a colon.
+            estimate: The estimate, where there is one.
+            n: Number of values.
+            clusters: Number of clusters.
+        """
+        return cls(estimate, math.nan, math.nan, math.nan, math.nan, n, clusters, reason=reason)
+
+    def as_row(self, value: str, *, p_value: bool = False) -> dict[str, Any]:
+        """Give the columns of a table row that is about this estimate.
+
+        Args:
+            value: Name of the column that holds the estimate, such as "mean" or "difference".
+            p_value: Whether the row has a column for the p-value, as rows of differences have.
+
+        Returns:
+            `value`, `lower`, `upper`, `p_value` if wanted, `n`, `users`, and `note`: why there is no interval, else
+            empty.
+        """
+        row: dict[str, Any] = {value: self.estimate, "lower": self.lower, "upper": self.upper}
+        if p_value:
+            row["p_value"] = self.p_value
+        return row | {"n": self.n, "users": self.clusters, "note": self.reason or ""}
+
+    def as_columns(self, name: str) -> dict[str, Any]:
+        """Give the columns of one among several estimates in a table row.
+
+        Args:
+            name: Name of the column that holds the estimate, and the prefix of the others.
+
+        Returns:
+            `name`, `name_lower`, `name_upper` and `name_note`: why there is no interval, else empty.
+        """
+        limits = {f"{name}_lower": self.lower, f"{name}_upper": self.upper}
+        return {name: self.estimate, **limits, f"{name}_note": self.reason or ""}
+
+
+ONE_USER = "only one user: no interval"
+NO_SPREAD = "no spread between users: no interval"
 
 
 def cluster_mean(
@@ -37,7 +84,7 @@ def cluster_mean(
     level: float = 0.95,
     bounds: tuple[float, float] | None = None,
 ) -> Interval:
-    r"""The mean of values that are correlated within clusters, with a CR2 interval.
+    r"""Estimate the mean of values that are correlated within clusters, with a CR2 interval.
 
     With residuals :math:`e`, cluster sizes :math:`n_g` and leverages :math:`h_g = n_g / N`,
 
@@ -59,17 +106,30 @@ def cluster_mean(
     Raises:
         ValueError: Lengths differ, a value is NaN, or there are no values.
     """
-    return _interval(values, clusters, level, bounds, difference=False)
+    y, codes, sizes = _checked(values, clusters)
+    estimate, n, users = float(y.mean()), len(y), len(sizes)
+    if users < 2:
+        return Interval.without_limits(ONE_USER, estimate, n, users)
+    variance = float((_residual_sums(y, codes) ** 2 / (1 - sizes / n)).sum()) / n**2
+    scale = float(np.abs(y).max())
+    return t_interval(estimate, math.sqrt(variance), bell_mccaffrey_df(sizes), n, users, scale, level, bounds)
 
 
-def paired_difference(a: npt.ArrayLike, b: npt.ArrayLike, clusters: npt.ArrayLike, level: float = 0.95) -> Interval:
-    """The mean of `a - b` over the same samples, with a CR2 interval and a p-value.
+def paired_difference(
+    a: npt.ArrayLike,
+    b: npt.ArrayLike,
+    clusters: npt.ArrayLike,
+    level: float = 0.95,
+    bounds: tuple[float, float] | None = None,
+) -> Interval:
+    """Estimate the mean of `a - b` over the same samples, with a CR2 interval and a p-value.
 
     Args:
         a: n numbers, none of them NaN.
         b: n numbers of the same samples, in the same order.
         clusters: n labels; samples of different labels are independent.
         level: Confidence level, between 0 and 1.
+        bounds: The lowest and highest possible difference; the limits are clipped to them.
 
     Returns:
         The interval of the difference; `p_value` is that of the t test with its standard error and degrees
@@ -80,17 +140,21 @@ def paired_difference(a: npt.ArrayLike, b: npt.ArrayLike, clusters: npt.ArrayLik
     """
     first, second = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
     if first.shape != second.shape:
-        raise ValueError(f"a pair needs both: {len(first)} values and {len(second)} values")
-    return _interval(first - second, clusters, level, None, difference=True)
+        raise ValueError(f"a difference needs pairs: got {len(first)} values and {len(second)} values")
+    return _with_p_value(cluster_mean(first - second, clusters, level, bounds))
 
 
 def ratio_of_means(
-    numerator: npt.ArrayLike, denominator: npt.ArrayLike, clusters: npt.ArrayLike, level: float = 0.95
+    numerator: npt.ArrayLike,
+    denominator: npt.ArrayLike,
+    clusters: npt.ArrayLike,
+    level: float = 0.95,
+    denominator_name: str = "denominator",
 ) -> Interval:
-    r"""The ratio of two means over the same samples, with Fieller's interval from their CR2 covariance.
+    r"""Estimate the ratio of two means over the same samples, with Fieller's interval from their CR2 covariance.
 
-    The limits are the ratios R at which the mean of `numerator - R * denominator` is just told from 0 (Fieller 1954,
-    *J. R. Stat. Soc. B* 16), its variance the cluster-robust one of `cluster_mean`:
+    The limits are the ratios R at which the mean of `numerator - R * denominator` is just significantly different
+    from 0 (Fieller 1954, *J. R. Stat. Soc. B* 16), its variance the cluster-robust one of `cluster_mean`:
 
     .. math:: (\bar x - R \bar y)^2 \le t_\nu^2 (V_{xx} - 2 R V_{xy} + R^2 V_{yy})
 
@@ -99,98 +163,42 @@ def ratio_of_means(
         denominator: n numbers of the same samples, in the same order.
         clusters: n labels; samples of different labels are independent.
         level: Confidence level, between 0 and 1.
+        denominator_name: What the denominator is, for `reason`.
 
     Returns:
-        The interval; `standard_error` is that of the delta method. Where the denominator's mean cannot be told
-        from 0 the limits are NaN and `reason` says so.
+        The interval; `standard_error` is that of the delta method. Where the denominator's mean is not significantly
+        above 0, no interval is bounded: the limits are NaN and `reason` says so.
 
     Raises:
         ValueError: Lengths differ, a value is NaN, or there are no values.
     """
     x, y = np.asarray(numerator, dtype=float), np.asarray(denominator, dtype=float)
     if x.shape != y.shape:
-        raise ValueError(f"a ratio needs both: {len(x)} values and {len(y)} values")
-    whole = cluster_mean(y, clusters, level)
-    cluster_mean(x, clusters, level)  # checks the numerator
+        raise ValueError(f"a ratio needs pairs: got {len(x)} values and {len(y)} values")
+    _checked(x, clusters)
+    _, codes, sizes = _checked(y, clusters)
+    n, users = len(y), len(sizes)
     estimate = float(x.mean() / y.mean()) if y.mean() else math.nan
-    none: dict[str, Any] = dict.fromkeys(("lower", "upper", "standard_error", "df"), math.nan)
-    if whole.clusters < 2 and whole.reason:
-        return Interval(estimate, **none, n=len(y), clusters=whole.clusters, reason=whole.reason)
-    codes, _ = pd.factorize(np.asarray(clusters))
-    sizes = np.bincount(codes)
-    sums = np.stack([_residual_sums(x, codes), _residual_sums(y, codes)]) / len(y)
-    (xx, xy), (_, yy) = (sums / (1 - sizes / len(y))) @ sums.T
+    if users < 2:
+        return Interval.without_limits(ONE_USER, estimate, n, users)
+    sums = np.stack([_residual_sums(x, codes), _residual_sums(y, codes)]) / n
+    (xx, xy), (_, yy) = (sums / (1 - sizes / n)) @ sums.T
     df = bell_mccaffrey_df(sizes)
     t = float(stats.t.ppf((1 + level) / 2, df)) ** 2
     a, b, c = y.mean() ** 2 - t * yy, x.mean() * y.mean() - t * xy, x.mean() ** 2 - t * xx
     if a <= 0 or y.mean() <= 0:
-        reason = "the ends of the scale cannot be told apart: no share can be told"
-        return Interval(estimate, **none, n=len(y), clusters=len(sizes), reason=reason)
+        reason = f"{denominator_name} not significantly above 0: no interval"
+        return Interval.without_limits(reason, estimate, n, users)
     root = math.sqrt(max(0.0, b**2 - a * c))
     error = math.sqrt(max(0.0, xx - 2 * estimate * xy + estimate**2 * yy)) / float(y.mean())
-    return Interval(estimate, (b - root) / a, (b + root) / a, error, df, len(y), len(sizes))
-
-
-def bell_mccaffrey_df(sizes: npt.ArrayLike) -> float:
-    r"""Satterthwaite degrees of freedom of the CR2 variance of a mean.
-
-    .. math:: \nu^{-1} = \sum_g h_g^2 + (\sum_g b_g)^2 - \sum_g b_g^2, \quad b_g = h_g^2 / (1 - h_g)
-
-    Args:
-        sizes: Samples in each cluster; at least two clusters.
-    """
-    n = np.asarray(sizes, dtype=float)
-    leverage = n / n.sum()
-    b = leverage**2 / (1 - leverage)
-    return float(1 / ((leverage**2).sum() + b.sum() ** 2 - (b**2).sum()))
-
-
-def _interval(
-    values: npt.ArrayLike,
-    clusters: npt.ArrayLike,
-    level: float,
-    bounds: tuple[float, float] | None,
-    difference: bool,
-) -> Interval:
-    y = np.asarray(values, dtype=float)
-    labels = np.asarray(clusters)
-    if len(y) != len(labels):
-        raise ValueError(f"{len(y)} values but {len(labels)} cluster labels")
-    if not len(y):
-        raise ValueError("no values to average")
-    if np.isnan(y).any():
-        raise ValueError("values contain NaN: leave unscored samples out and count them in the coverage")
-    codes, _ = pd.factorize(labels)
-    sizes = np.bincount(codes)
-    estimate = float(y.mean())
-    none: dict[str, Any] = dict.fromkeys(("lower", "upper", "standard_error", "df"), math.nan)
-    if len(sizes) < 2:
-        reason = "one user only: no interval can be told"
-        return Interval(estimate, **none, n=len(y), clusters=len(sizes), reason=reason)
-    variance = float((_residual_sums(y, codes) ** 2 / (1 - sizes / len(y))).sum()) / len(y) ** 2
-    error = math.sqrt(variance)
-    if error <= 1e-12 * max(1.0, float(np.abs(y).max())):  # rounding, not spread
-        reason = "no spread between users: no interval can be told"
-        return Interval(estimate, **none, n=len(y), clusters=len(sizes), reason=reason)
-    df = bell_mccaffrey_df(sizes)
-    reach = float(stats.t.ppf((1 + level) / 2, df)) * error
-    low, high = bounds or (-math.inf, math.inf)
-    p_value = float(2 * stats.t.sf(abs(estimate) / error, df)) if difference else math.nan
-    limits = max(low, estimate - reach), min(high, estimate + reach)
-    return Interval(estimate, *limits, error, df, len(y), len(sizes), p_value)
-
-
-def _residual_sums(y: Numbers, codes: npt.NDArray[np.intp]) -> Numbers:
-    """Each cluster's sum of residuals: what every cluster-robust variance of a mean is made of."""
-    sums: Numbers = np.bincount(codes, weights=y - y.mean()).astype(float)
-    return sums
+    return Interval(estimate, float((b - root) / a), float((b + root) / a), error, df, n, users)
 
 
 _TINY = 1e-9
 
 
-def coefficient(y: npt.ArrayLike, design: npt.ArrayLike, clusters: npt.ArrayLike) -> Interval:
-    r"""The first coefficient of a least-squares fit, with a 95 % CR2 interval.
+def coefficient(y: npt.ArrayLike, design: npt.ArrayLike, clusters: npt.ArrayLike, level: float = 0.95) -> Interval:
+    r"""Estimate the first coefficient of a least-squares fit, with a CR2 interval and a p-value.
 
     With the hat matrix H and residuals e, each cluster's are adjusted by :math:`A_g = (I - H_{gg})^{-1/2}`
     (Moore–Penrose where singular: Pustejovsky & Tipton 2018, *JBES* 36). The degrees of freedom are Satterthwaite's
@@ -202,57 +210,127 @@ def coefficient(y: npt.ArrayLike, design: npt.ArrayLike, clusters: npt.ArrayLike
     With a column of ones alone it is `cluster_mean`.
 
     Args:
-        y: n numbers.
+        y: n numbers, none of them NaN.
         design: Shape (n, k); columns after the first may depend on each other.
-        clusters: n labels.
+        clusters: n labels; values of different labels are independent.
+        level: Confidence level, between 0 and 1.
 
     Returns:
-        The interval; NaN, with the reason, where the first column cannot be told from the others, where there is
-        one cluster only, or no spread.
+        The interval, with the p-value against a coefficient of 0. Where the first column depends on the others, where
+        there is one cluster only, or no spread between clusters, the limits are NaN and `reason` says why.
+
+    Raises:
+        ValueError: Lengths differ, a value is NaN, or there are no values.
     """
-    outcome, columns = np.asarray(y, dtype=float), np.asarray(design, dtype=float)
-    codes, _ = pd.factorize(np.asarray(clusters))
-    n, users = len(outcome), int(codes.max(initial=-1)) + 1
-
-    def none(reason: str, estimate: float = math.nan) -> Interval:
-        gaps: dict[str, Any] = dict.fromkeys(("lower", "upper", "standard_error", "df"), math.nan)
-        return Interval(estimate, **gaps, n=n, clusters=users, reason=reason)
-
+    columns = np.asarray(design, dtype=float)
+    outcome, codes, sizes = _checked(y, clusters)
+    n, users = len(outcome), len(sizes)
     others = _basis(columns[:, 1:])
-    own = columns[:, 0] - others @ (others.T @ columns[:, 0])
-    size = float(own @ own)
+    remainder = columns[:, 0] - others @ (others.T @ columns[:, 0])  # what the other columns leave of the first
+    size = float(remainder @ remainder)
     if size <= _TINY * max(1.0, float(columns[:, 0] @ columns[:, 0])):
-        return none("nothing to compare")
-    basis = np.column_stack([others, own / math.sqrt(size)])
-    estimate = float(own @ outcome) / size
+        return Interval.without_limits("nothing to compare", n=n, clusters=users)
+    basis = np.column_stack([others, remainder / math.sqrt(size)])
+    estimate = float(remainder @ outcome) / size
     residuals = outcome - basis @ (basis.T @ outcome)
     if users < 2:
-        return none("one user only: no interval can be told", estimate)
-    variance, trace, seen = 0.0, 0.0, []
+        return Interval.without_limits(ONE_USER, estimate, n, users)
+    variance, squares, projections = 0.0, [], []
     for code in range(users):
-        mine = codes == code
-        q = basis[mine]
+        members = codes == code
+        q = basis[members]
         values, directions = np.linalg.eigh(np.eye(len(q)) - q @ q.T)
         roots = np.where(values > _TINY, 1 / np.sqrt(np.maximum(values, _TINY)), 0)
-        v = directions @ (roots * (directions.T @ (own[mine] / size)))
-        variance += float(v @ residuals[mine]) ** 2
-        trace += float(v @ v)
-        seen.append((float(v @ v), q.T @ v))
-    error = math.sqrt(variance)
-    if error <= 1e-12 * max(1.0, float(np.abs(outcome).max())):
-        return none("no spread between users: no interval can be told", estimate)
-    across = np.array([a for _, a in seen])
-    p = np.diag([own_part for own_part, _ in seen]) - across @ across.T
-    df = float(np.trace(p)) ** 2 / float((p**2).sum())
-    reach = float(stats.t.ppf(0.975, df)) * error
-    p_value = float(2 * stats.t.sf(abs(estimate) / error, df))
-    return Interval(estimate, estimate - reach, estimate + reach, error, df, n, users, p_value)
+        v = directions @ (roots * (directions.T @ (remainder[members] / size)))
+        variance += float(v @ residuals[members]) ** 2
+        squares.append(float(v @ v))
+        projections.append(q.T @ v)
+    projected = np.array(projections)
+    p = np.diag(squares) - projected @ projected.T
+    scale = float(np.abs(outcome).max())
+    total = float((p**2).sum())
+    df = float(np.trace(p)) ** 2 / total if total else math.nan
+    return _with_p_value(t_interval(estimate, math.sqrt(variance), df, n, users, scale, level))
 
 
-def _basis(columns: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """An orthonormal basis of what the columns span."""
+def bell_mccaffrey_df(sizes: npt.ArrayLike) -> float:
+    r"""Compute the Satterthwaite degrees of freedom of the CR2 variance of a mean (Bell & McCaffrey 2002).
+
+    .. math:: \nu^{-1} = \sum_g h_g^2 + (\sum_g b_g)^2 - \sum_g b_g^2, \quad b_g = h_g^2 / (1 - h_g)
+
+    Args:
+        sizes: Samples in each cluster; at least two clusters.
+
+    Returns:
+        Above 0; G - 1 for G clusters of one size, less for uneven ones.
+    """
+    n = np.asarray(sizes, dtype=float)
+    leverage = n / n.sum()
+    b = leverage**2 / (1 - leverage)
+    return float(1 / ((leverage**2).sum() + b.sum() ** 2 - (b**2).sum()))
+
+
+def t_interval(
+    estimate: float,
+    error: float,
+    df: float,
+    n: int,
+    clusters: int,
+    scale: float,
+    level: float = 0.95,
+    bounds: tuple[float, float] | None = None,
+) -> Interval:
+    """Build the t interval of an estimate from its standard error.
+
+    Args:
+        estimate: The estimate.
+        error: Its standard error, 0 or more.
+        df: Degrees of freedom, above 0.
+        n: Number of values.
+        clusters: Number of clusters.
+        scale: The largest absolute value; a standard error that is rounding against it counts as no spread.
+        level: Confidence level, between 0 and 1.
+        bounds: The ends of the scale; the limits are clipped to them.
+
+    Returns:
+        The interval; without limits where there is no spread.
+    """
+    if error <= 1e-12 * max(1.0, scale):  # rounding, not spread
+        return Interval.without_limits(NO_SPREAD, estimate, n, clusters)
+    reach = float(stats.t.ppf((1 + level) / 2, df)) * error
+    low, high = bounds or (-math.inf, math.inf)
+    return Interval(estimate, max(low, estimate - reach), min(high, estimate + reach), error, df, n, clusters)
+
+
+def _with_p_value(interval: Interval) -> Interval:
+    """Add the p-value of the two-sided t test against 0; NaN where there is no interval."""
+    t = abs(interval.estimate) / interval.standard_error
+    return replace(interval, p_value=float(2 * stats.t.sf(t, interval.df)))
+
+
+def _checked(values: npt.ArrayLike, clusters: npt.ArrayLike) -> tuple[Numbers, Codes, Codes]:
+    """Give the values, the code of each one's cluster, and the size of each cluster."""
+    y, labels = np.asarray(values, dtype=float), np.asarray(clusters)
+    if len(y) != len(labels):
+        raise ValueError(f"{len(y)} values but {len(labels)} cluster labels")
+    if not len(y):
+        raise ValueError("no values to average")
+    if np.isnan(y).any():
+        raise ValueError("values contain NaN: leave unscored samples out and count them in the coverage")
+    codes, _ = pd.factorize(labels)
+    return y, codes, np.bincount(codes)
+
+
+def _residual_sums(y: Numbers, codes: Codes) -> Numbers:
+    """Sum each cluster's residuals, from which every cluster-robust variance of a mean is made."""
+    sums: Numbers = np.bincount(codes, weights=y - y.mean()).astype(float)
+    return sums
+
+
+def _basis(columns: Numbers) -> Numbers:
+    """Compute an orthonormal basis of the space that the columns span."""
     if not columns.size:
         return np.zeros((len(columns), 0))
     u, values, _ = np.linalg.svd(columns, full_matrices=False)
-    kept: npt.NDArray[np.float64] = u[:, values > _TINY * values.max(initial=1.0)]
-    return kept
+    basis: Numbers = u[:, values > _TINY * values.max(initial=1.0)]
+    return basis

@@ -1,16 +1,15 @@
-"""The mean that people would have given, from a judge's ratings of all samples and people's ratings of a part."""
+"""Estimate the mean of human ratings of all samples from a judge's ratings of all and human ratings of a part."""
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from scipy import stats
 
-from thoughttrace.analysis.stats.intervals import Interval, Numbers, bell_mccaffrey_df
-from thoughttrace.analysis.stats.power import Assumptions, require
+from thoughttrace.analysis.stats.intervals import ONE_USER, Codes, Interval, Numbers, bell_mccaffrey_df, t_interval
+from thoughttrace.analysis.stats.power import Assumptions, require, require_level
 from thoughttrace.analysis.stats.variance import components
 from thoughttrace.core.errors import UserError
 
@@ -22,14 +21,14 @@ def corrected_mean(
     level: float = 0.95,
     bounds: tuple[float, float] = (1, 5),
 ) -> Interval:
-    r"""The mean of human ratings over all N samples, of which n have one, with a cluster-robust interval.
+    r"""Estimate the mean of human ratings over all N samples, of which n have one, with a cluster-robust interval.
 
     Prediction-powered inference (Angelopoulos et al. 2023, *Science* 382), power-tuned (Angelopoulos, Duchi & Zrnic
     2023, PPI++, arXiv:2311.01453). With the judge's ratings f and the human ratings h,
 
     .. math:: \hat\theta = \lambda \bar f_N + \overline{(h - \lambda f)}_n
 
-    It is right on average whatever the judge is worth; a useless one brings :math:`\lambda` near 0. It assumes that
+    It is unbiased whatever the judge is worth; a useless one brings :math:`\lambda` near 0. It assumes that
     **the labelled samples are a random part of all**, drawn sample by sample. Given all samples
     :math:`\bar f_N - \bar f_n` is then uncorrelated with what users share, and the cluster-robust variance is least at
     the ordinary least-squares slope of h on f (double sampling: Cochran 1977, *Sampling Techniques*, sec. 12.6).
@@ -64,28 +63,27 @@ def corrected_mean(
         ValueError: Lengths differ, a judge's rating is NaN, or there is no human rating.
     """
     data = _Data.of(judge, human, clusters)
-    slope = data.slope()
+    slope, n, users = data.slope(), len(data.f), len(data.sizes)
     estimate = float(slope * data.f.mean() + (data.h - slope * data.f[data.labelled]).mean())
-    counts: dict[str, Any] = {"n": len(data.f), "clusters": len(data.sizes)}
-    none: dict[str, Any] = dict.fromkeys(("lower", "upper", "standard_error", "df"), math.nan)
     if (data.labels > 0).sum() < 2:
-        whose = "one user only" if len(data.sizes) < 2 else "human ratings of one user only"
-        return Interval(estimate, **none, **counts, reason=f"{whose}: no interval can be told")
+        reason = ONE_USER if users < 2 else "human ratings from only one user: no interval"
+        return Interval.without_limits(reason, estimate, n, users)
     error = math.sqrt(float((data.influence(data.slopes_without()) ** 2).sum()))
-    if error <= 1e-12 * max(1.0, float(np.abs(data.h).max())):  # rounding, not spread
-        return Interval(estimate, **none, **counts, reason="no spread between users: no interval can be told")
-    df = data.freedom(slope)
-    reach = float(stats.t.ppf((1 + level) / 2, df)) * error
-    limits = max(bounds[0], estimate - reach), min(bounds[1], estimate + reach)
-    return Interval(estimate, *limits, error, df, **counts)
+    return t_interval(estimate, error, data.freedom(slope), n, users, float(np.abs(data.h).max()), level, bounds)
 
 
 def tuned(judge: npt.ArrayLike, human: npt.ArrayLike) -> float:
-    r"""The :math:`\lambda` of `corrected_mean`: how far it relies on the judge, from 0 to 1.
+    r"""Compute the :math:`\lambda` of `corrected_mean`: how far it relies on the judge.
 
     Args:
-        judge: As there.
-        human: As there.
+        judge: N ratings, none of them NaN.
+        human: N ratings of the same samples, in the same order; NaN where there is none.
+
+    Returns:
+        From 0, not at all, to 1.
+
+    Raises:
+        ValueError: Lengths differ, a judge's rating is NaN, or there is no human rating.
     """
     return _Data.of(judge, human, np.zeros(np.shape(judge))).slope()
 
@@ -93,7 +91,7 @@ def tuned(judge: npt.ArrayLike, human: npt.ArrayLike) -> float:
 def labels_needed(
     judge: npt.ArrayLike, human: npt.ArrayLike, clusters: npt.ArrayLike, half_width: float, level: float = 0.95
 ) -> int:
-    r"""How many of the N samples people have to rate for `corrected_mean` to be as sure as wanted.
+    r"""Compute how many of the N samples people have to rate for `corrected_mean` to reach a half-width.
 
     .. math:: V(n) = V_h(N) + (1/n - 1/N) \, s^2
 
@@ -103,45 +101,48 @@ def labels_needed(
 
     Args:
         judge: N ratings, none of them NaN.
-        human: The pilot's ratings, NaN where there is none; those there are count towards what is needed.
+        human: The pilot's ratings, NaN where there is none; they count towards the number returned.
         clusters: N labels of the user.
-        half_width: Wanted, above 0.
+        half_width: Of the interval wanted, above 0.
         level: Confidence level, between 0 and 1.
 
+    Returns:
+        Number of samples with a human rating, 2 to N.
+
     Raises:
-        UserError: The pilot is too small to tell, or not even labels on all samples would do.
+        UserError: A number is out of its range, the pilot is too small, or not even ratings of all samples are enough.
         ValueError: As `corrected_mean`.
     """
-    require(half_width > 0, f"A half-width of {half_width:g} cannot be reached: ask for one above 0.")
-    require(0 < level < 1, f"A level of {level:g} cannot be: state one between 0 and 1, such as 0.95.")
+    require(half_width > 0, f"The half-width must be above 0 (got {half_width:g}).")
+    require_level(level)
     data = _Data.of(judge, human, clusters)
     parts = components(data.h, data.codes[data.labelled], np.flatnonzero(data.labelled))
     if math.isnan(parts.icc):
         raise UserError(
-            f"The {len(data.h)} human ratings do not tell how much users differ: rate two samples each of two or more "
-            "users first."
+            f"{len(data.h)} human ratings are too few to estimate how much users differ: "
+            "it takes two samples each of two or more users."
         )
     everyone = Assumptions(math.sqrt(parts.users + parts.samples), parts.icc, tuple(map(int, data.sizes)))
     floor = everyone.error(len(data.sizes))[0] ** 2
     rest = float(np.var(data.h - data.slope() * data.f[data.labelled], ddof=1))
     wanted = (half_width / float(stats.t.ppf((1 + level) / 2, data.freedom(data.slope())))) ** 2
-    share = rest / (wanted - floor + rest / len(data.f)) if wanted > floor else math.inf
-    if share > len(data.f):
+    needed = rest / (wanted - floor + rest / len(data.f)) if wanted > floor else math.inf
+    if needed > len(data.f):
         raise UserError(
-            f"Not even human ratings of all {len(data.f):,} samples tell the mean to ± {half_width:g}: evaluate more "
-            "users, or ask for less."
+            f"Not even human ratings of all {len(data.f):,} samples give the mean to ± {half_width:g}: "
+            "it takes more users, or a larger half-width."
         )
-    return max(2, math.ceil(share))
+    return max(2, math.ceil(needed))
 
 
 @dataclass(frozen=True)
 class _Data:
-    """The ratings, checked, and what is counted in them."""
+    """Checked ratings, and the counts of each user. The names are those of the formulas."""
 
-    f: Numbers
-    h: Numbers  # of the labelled samples only
+    f: Numbers  # the judge's ratings
+    h: Numbers  # human ratings, of the labelled samples only
     labelled: npt.NDArray[np.bool_]
-    codes: npt.NDArray[np.intp]
+    codes: Codes
     sizes: Numbers  # samples of each user
     labels: Numbers  # labelled samples of each user
 
@@ -160,27 +161,28 @@ class _Data:
         return cls(f, h[labelled], labelled, codes, sizes, np.bincount(codes, weights=labelled).astype(float))
 
     def _sums(self, values: Numbers) -> Numbers:
-        """Each user's, over its labelled samples."""
+        """Sum values of the labelled samples by user."""
         sums = np.bincount(self.codes[self.labelled], weights=values, minlength=len(self.sizes))
         return sums.astype(float)
 
     def _products(self) -> tuple[Numbers, Numbers]:
-        """Of the labelled samples' deviations f·h and f·f."""
+        """Multiply the labelled samples' deviations: f·h and f·f."""
         f = self.f[self.labelled] - self.f[self.labelled].mean()
         return f * (self.h - self.h.mean()), f**2
 
     def slope(self) -> float:
+        """Compute λ, from 0 to 1."""
         cross, square = self._products()
         return float(np.clip(cross.sum() / square.sum(), 0, 1)) if square.sum() > 0 else 0.0
 
     def slopes_without(self) -> Numbers:
-        """For each user, the slope that the others' samples give."""
+        """Compute λ without each user in turn."""
         cross, square = (products.sum() - self._sums(products) for products in self._products())
         slopes: Numbers = np.clip(np.divide(cross, square, out=np.zeros_like(cross), where=square > 1e-9), 0, 1)
         return slopes
 
     def influence(self, slopes: Numbers) -> Numbers:
-        """Of each user on the estimate, each with its own slope."""
+        """Compute the influence of each user on the estimate, each with its own λ."""
         n, total = len(self.h), len(self.f)
         of_all = np.bincount(self.codes, weights=self.f - self.f.mean()) / total / np.sqrt(1 - self.sizes / total)
         f = self.f[self.labelled]
@@ -189,9 +191,11 @@ class _Data:
         return influence
 
     def freedom(self, slope: float) -> float:
-        each = slope * (self.f - self.f.mean()) / len(self.f)
+        """Compute the degrees of freedom; users weigh what they would add to V if samples were independent."""
+        influence = slope * (self.f - self.f.mean()) / len(self.f)
         rest = self.h - slope * self.f[self.labelled]
-        each[self.labelled] += (rest - rest.mean()) / len(self.h)
-        rated, others = (each[self.labelled] ** 2).mean(), (each[~self.labelled] ** 2).sum()
+        influence[self.labelled] += (rest - rest.mean()) / len(self.h)
+        rated, others = (influence[self.labelled] ** 2).mean(), (influence[~self.labelled] ** 2).sum()
         unlabelled = self.sizes - self.labels
-        return bell_mccaffrey_df(self.labels * rated + unlabelled * others / max(1, unlabelled.sum()))
+        weights = self.labels * rated + unlabelled * others / max(1, unlabelled.sum())
+        return bell_mccaffrey_df(weights) if weights.any() else math.nan

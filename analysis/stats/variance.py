@@ -1,4 +1,4 @@
-"""Where the spread of ratings comes from: users, samples of a user, epochs of a sample."""
+"""Split the variance of ratings into users, samples of a user, and epochs of a sample."""
 
 import math
 from dataclasses import dataclass
@@ -21,7 +21,10 @@ class Components:
 
     @property
     def icc(self) -> float:
-        """Intraclass correlation: the share of users in the variance of one sample's mean over its epochs' truth."""
+        """Intraclass correlation: the share of the variance between samples that lies between users, 0 to 1.
+
+        The variance between epochs is left out. NaN where a component is unknown, or both are 0.
+        """
         total = self.users + self.samples
         return self.users / total if total > 0 else math.nan
 
@@ -44,6 +47,9 @@ def components(values: npt.ArrayLike, users: npt.ArrayLike, samples: npt.ArrayLi
         values: N ratings, none of them NaN.
         users: N labels of the user.
         samples: N labels of the sample; two ratings with the same label are two epochs.
+
+    Returns:
+        The components, each 0 or more, or NaN where the data cannot give it.
     """
     y = np.asarray(values, dtype=float)
     sample, _ = pd.factorize(np.asarray(samples))
@@ -57,12 +63,13 @@ def components(values: npt.ArrayLike, users: npt.ArrayLike, samples: npt.ArrayLi
     between = (user_sums**2 / sizes).sum()
     k = (np.bincount(user, weights=epochs**2) / sizes).sum()
     epoch = math.nan if n == b else max(0.0, float((y**2).sum() - within) / (n - b))
-    known = 0.0 if math.isnan(epoch) else epoch
+    noise = 0.0 if math.isnan(epoch) else epoch
     if b == a:
         return Components(math.nan, math.nan, epoch)
-    spread = max(0.0, float(within - between - (b - a) * known) / float(n - k))
+    of_samples = max(0.0, float(within - between - (b - a) * noise) / float(n - k))
     if a < 2:
-        return Components(math.nan, spread, epoch)
+        return Components(math.nan, of_samples, epoch)
     squares = float(between - y.sum() ** 2 / n)
-    expected = (a - 1) * known + float(k - (epochs**2).sum() / n) * spread
-    return Components(max(0.0, (squares - expected) / float(n - (sizes**2).sum() / n)), spread, epoch)
+    expected = (a - 1) * noise + float(k - (epochs**2).sum() / n) * of_samples
+    of_users = max(0.0, (squares - expected) / float(n - (sizes**2).sum() / n))
+    return Components(of_users, of_samples, epoch)

@@ -1,4 +1,4 @@
-"""How much of what a user was thinking can a model tell from the conversation."""
+"""Measure how much of a user's thoughts a language model can infer from a conversation."""
 
 from importlib.metadata import version
 

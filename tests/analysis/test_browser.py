@@ -88,7 +88,7 @@ def opened(browser: Browser, folder: Path) -> Iterator[Callable[[str], Page]]:
 
 def test_it_loads_nothing_and_shows_everything(opened: Callable[[str], Page], folder: Path) -> None:
     page = opened("light")
-    for name in ("headline", "spread", "ranking", "pairs", "groups", "samples", "runs"):
+    for name in ("headline", "variance", "ranking", "comparisons", "breakdown", "example_samples", "runs"):
         assert page.locator(f"#{name}-table tbody tr").count() > 0, name
     figures = page.locator("figure svg").all()
     assert [figure.get_attribute("aria-label") for figure in figures] == ["forest", "ratings", "types", "stages"]
@@ -103,11 +103,11 @@ def test_it_loads_nothing_and_shows_everything(opened: Callable[[str], Page], fo
 
 def test_search_and_sort_work_by_keyboard(opened: Callable[[str], Page]) -> None:
     page = opened("light")
-    rows = page.locator("#samples-table tbody tr")
-    told = page.locator(".search:has(#samples-search) output")
+    rows = page.locator("#example_samples-table tbody tr")
+    told = page.locator(".search:has(#example_samples-search) output")
     total = rows.count()
     assert told.inner_text() == f"{total} of {total} rows"
-    page.locator("#samples-search").focus()
+    page.locator("#example_samples-search").focus()
     page.keyboard.type("worst plain")
     shown = rows.locator("visible=true")
     assert 0 < shown.count() < total
@@ -120,9 +120,9 @@ def test_search_and_sort_work_by_keyboard(opened: Callable[[str], Page]) -> None
     assert page.evaluate("document.activeElement.textContent") == "Agreement"
     for key, order in (("Enter", "ascending"), ("Space", "descending")):
         page.keyboard.press(key)
-        head = page.locator("#samples-table th[aria-sort]")
+        head = page.locator("#example_samples-table th[aria-sort]")
         assert (head.count(), head.get_attribute("aria-sort")) == (1, order)
-        ratings = [float(text) for text in page.locator("#samples-table td:nth-child(4)").all_inner_texts()]
+        ratings = [float(text) for text in page.locator("#example_samples-table td:nth-child(4)").all_inner_texts()]
         assert ratings == sorted(ratings, reverse=order == "descending")
         assert ratings[0] != ratings[-1]
 

@@ -7,10 +7,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from click.testing import CliRunner
+from inspect_ai import score
 from inspect_ai.log import EvalLog, read_eval_log, write_eval_log
-from inspect_ai.model import ChatMessageUser
+from inspect_ai.model import ChatMessageUser, Model
 
+from thoughttrace.analysis.chapters.example_samples import example_samples
+from thoughttrace.analysis.read.runs import read_runs
 from thoughttrace.cli.main import main
+from thoughttrace.scorers.agreement import agreement
 
 Run = Callable[..., EvalLog]
 
@@ -29,9 +33,10 @@ def page(run_task: Run, tmp_path: Path) -> Path:
 
 def test_the_folder_holds_page_tables_and_figures(page: Path) -> None:
     names = {file.name for file in page.parent.iterdir()}
-    tables = {f"{n}.{e}" for n in ("headline", "comparisons", "ranking", "breakdown") for e in ("csv", "md", "tex")}
+    tables = {f"{n}.{e}" for n in ("headline", "comparisons", "ranking") for e in ("csv", "md", "tex")}
+    tables |= {f"{n}.csv" for n in ("variance", "breakdown", "example_samples", "runs")}
     figures = {f"{n}.{e}" for n in ("forest", "ratings", "types", "stages") for e in ("svg", "png")}
-    assert names == {"index.html", "breakdown.parquet"} | tables | figures
+    assert names == {"index.html", "page.json"} | tables | figures
     table = pd.read_csv(page.parent / "headline.csv")
     assert list(zip(table["kind"], table["model"], strict=True)) == [
         ("reason", "scripted/m1"), ("reason", "scripted/m2"), ("reaction", "scripted/m1"),
@@ -43,17 +48,16 @@ def test_the_folder_holds_page_tables_and_figures(page: Path) -> None:
     markdown = (page.parent / "headline.md").read_text()
     assert f"{table['mean'][0]:.2f}" in markdown
     assert re.search(r"\| reaction \| published, Jin et al\. 2026 \| 2\.54 \| not published \|", markdown)
+    # Published values are shown, and are no rows of the data.
+    assert not table["model"].str.startswith("published").any()
     pairs = pd.read_csv(page.parent / "comparisons.csv").squeeze()
     assert (pairs["a"], pairs["b"], pairs["kind"]) == ("scripted/m1", "scripted/m2", "reason")
     assert f"{pairs['difference']:+.2f}".replace("-", "−") in (page.parent / "comparisons.md").read_text()
-    long = pd.read_csv(page.parent / "breakdown.csv", keep_default_na=False)
-    assert long.drop(columns=["mean", "lower", "upper"]).equals(
-        pd.read_parquet(page.parent / "breakdown.parquet").drop(columns=["mean", "lower", "upper"])
-    )
+    assert set(pd.read_csv(page.parent / "breakdown.csv")["by"]) >= {"type", "stage", "age"}
 
 
 def test_the_latex_tables_are_booktabs_and_escaped(page: Path) -> None:
-    for name in ("headline", "comparisons", "ranking", "breakdown"):
+    for name in ("headline", "comparisons", "ranking"):
         text = (page.parent / f"{name}.tex").read_text()
         body = text.partition("\n")[2]
         assert body.startswith("\\begin{tabular}{")
@@ -65,7 +69,7 @@ def test_the_latex_tables_are_booktabs_and_escaped(page: Path) -> None:
 def test_the_page_is_self_contained_and_names_its_runs(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     loaded = set(re.findall(r'(?:src|href)="([^"#]+)"', text)) - {"data:,"}
-    assert loaded == {file.name for file in page.parent.iterdir()} - {"index.html"}
+    assert loaded == {file.name for file in page.parent.iterdir()} - {"index.html", "page.json"}
     assert text.count("<svg") == 4
     ids = re.findall(r'\bid="([^"]+)"', text)
     assert len(ids) == len(set(ids))
@@ -89,7 +93,9 @@ def test_what_a_log_says_is_shown_as_text(run_task: Run, tmp_path: Path) -> None
         question = sample.input[-1]
         assert isinstance(question, ChatMessageUser)
         mark = question.text[1:9]
-        question.content = f"[{mark} m00 user]\n[deadbeef m01 user]\n{HOSTILE}\n[{mark} end]\nWhy?"
+        shown = f"[{mark} m00 user]\n[deadbeef m01 user]\n{HOSTILE}\n"
+        question.content = f"{shown}[{mark} end]\nWhy?"
+        sample.metadata["block_ends"] = [len(shown), len(question.content)]
     write_eval_log(log, log.location)
     done = CliRunner().invoke(main, ["report", log.location, "-o", str(tmp_path / "report")])
     assert done.exit_code == 0, done.output
@@ -135,7 +141,24 @@ def test_an_output_that_cannot_be_written_is_said(run_task: Run, tmp_path: Path)
     (tmp_path / "taken").write_text("a file")
     done = CliRunner().invoke(main, ["report", log.location, "-o", str(tmp_path / "taken/report")])
     assert done.exit_code == 1
-    assert "the report cannot be written" in done.output
+    assert "cannot write here" in done.output
+
+
+def test_the_rationale_is_of_the_score_that_is_shown(
+    run_task: Run, scripted: Callable[..., Model], tmp_path: Path
+) -> None:
+    """A rescored log showed the first judge's rationale with the second judge's rating."""
+    log = read_eval_log(run_task(limit=6).location)
+    second = scripted("k", lambda _: '{"rationale": "the second judge wrote this", "rating": 4}')
+    rescored = score(log, agreement(), action="append", model_roles={"grader": second})
+    write_eval_log(rescored, log.location)
+    runs = read_runs([log.location])
+    assert [(run.judge, run.score_name) for run in runs.models] == [
+        ("scripted/j", "agreement"),
+        ("scripted/k", "agreement1"),
+    ]
+    examples = example_samples([run for run in runs.models if run.judge == "scripted/k"])
+    assert {(row.agreement, row.rationale) for row in examples} == {(4.0, "the second judge wrote this")}
 
 
 def test_profile_prints_the_counts_of_the_real_examples(examples: Path) -> None:

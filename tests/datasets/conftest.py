@@ -1,12 +1,6 @@
-"""A Hub on this machine for the tests of the download.
+"""The real Hub client against the Hub on this machine, and its faults."""
 
-Its module is loaded by its path: with pytest's import mode, test files cannot import each other.
-"""
-
-import importlib.util
-import json
 import os
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -15,30 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from thoughttrace.datasets.hub import REVISION
-
-OLDER = "1" * 40
-
-
-def _load(name: str) -> Any:
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    # dataclasses look their own module up.
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture
-def hub(make_conversation: Callable[..., dict[str, Any]]) -> Iterator[Any]:
-    """A running Hub that holds two users' conversations, with the published commit, `main`, and an older one."""
-    lines = [json.dumps(make_conversation(user)) for user in ("user1", "user2")]
-    commits = {REVISION: REVISION, "main": REVISION, OLDER: OLDER, "v0": OLDER}
-    with _load("hub_server").running_hub("\n".join(lines).encode() + b"\n", commits) as hub:
-        yield hub
 
 
 @pytest.fixture

@@ -196,7 +196,7 @@ def test_hindsight_is_told(write: Callable[..., Path], make_conversation: Callab
         ({"thoughts": "inferred"}, "thoughts=inferred and inferred=LOGS need each other"),
         ({"inferred": "logs"}, "thoughts=none: thoughts=inferred and inferred=LOGS need each other"),
         ({"max_context_words": 0}, "max_context_words=0: must be 1 or more"),
-        ({"min_quality": 4}, "min_quality=4: needs quality=FILE"),
+        ({"min_quality": 4}, "min_quality=4: needs quality=FILE.parquet"),
         ({"quality": "nowhere.parquet"}, "quality=nowhere.parquet: not readable as a Parquet file"),
     ],
 )

@@ -135,8 +135,13 @@ class BatchLoopback(Loopback):
         batch = self._kept[name]
         counts = dict.fromkeys(("processing", "succeeded", "errored", "canceled", "expired"), 0)
         counts["succeeded" if batch.ended else "processing"] = len(batch.results)
-        said: dict[str, Any] = {"id": name, "type": "message_batch", "created_at": _DAY, "expires_at": _DAY}
-        said |= {"request_counts": counts}
+        said: dict[str, Any] = {
+            "id": name,
+            "type": "message_batch",
+            "created_at": _DAY,
+            "expires_at": _DAY,
+            "request_counts": counts,
+        }
         said |= {"processing_status": "ended" if batch.ended else "in_progress"}
         said |= {"results_url": f"{self.url}/v1/messages/batches/{name}/results" if batch.ended else None}
         return web.json_response(said)

@@ -10,8 +10,8 @@ from inspect_ai.model import BatchConfig, GenerateConfig, Model, get_model
 from loopback import Reply, Request
 from loopback.batch import BatchLoopback
 
-from thoughttrace.analysis.headline import headline
-from thoughttrace.analysis.runs import read_runs
+from thoughttrace.analysis.chapters.headline import headline
+from thoughttrace.analysis.read.runs import read_runs
 from thoughttrace.core.prices import our_prices
 from thoughttrace.tasks.infer_reason import infer_reason
 
@@ -61,14 +61,14 @@ def test_a_run_goes_through_batches_and_costs_half(
     for request in server.requests:
         asked = [request.body.get(name) for name in ("messages", "input", "contents", "cache_control")]
         assert "ephemeral" not in str(asked)
-    (row,) = headline(read_runs([str(tmp_path / "logs")]).counted).to_dict("records")
-    assert row["n"] == 8
+    (row,) = headline(read_runs([str(tmp_path / "logs")]).counted)
+    assert row.n == 8
     used = log.stats.model_usage
     for name, column in ((model, "cost"), (judge, "judge_cost")):
         price = our_prices().find(name)
         full = price.dollars(used[name]) if price else None
         if full is not None:
-            assert row[column] == pytest.approx(full / 2)
+            assert getattr(row, column) == pytest.approx(full / 2)
 
 
 def test_without_a_word_the_judge_is_asked_one_by_one(server: Any, tmp_path: Path) -> None:

@@ -8,14 +8,16 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from inspect_ai import eval as inspect_eval
 from inspect_ai.model import CachePolicy, GenerateConfig
 from loopback import Reply, Request
 
-from thoughttrace.analysis.headline import headline, price_note
-from thoughttrace.analysis.read.costs import Tariff
-from thoughttrace.analysis.runs import Run, read_runs
+from thoughttrace.analysis.chapters.headline import headline, price_note
+from thoughttrace.analysis.read.costs import LogCosts
+from thoughttrace.analysis.read.runs import read_runs
+from thoughttrace.analysis.read.task_log import Run
 from thoughttrace.core.prices import Prices, our_prices, read_prices
 from thoughttrace.costing.workload import TASK_FUNCTIONS, ReplyLengths, Workload, workloads
 
@@ -80,7 +82,7 @@ def test_the_estimate_is_near_the_bill(model: str, judge: str, loopback: Any, tm
     prices = our_prices()
     runs = run(tmp_path / "logs", model, judge)
     works = estimated(model, judge, prices)
-    table = headline(runs)
+    table = pd.DataFrame(headline(runs))
     assert sum(work.requests for work in works) == len(loopback.requests)
     for role, column in (("model", "cost"), ("judge", "judge_cost")):
         bill = table[column].sum()
@@ -97,11 +99,10 @@ def cache_rules(root: Path) -> Any:
     spec = spec_from_file_location("cache_rules", root / "benchmarks/cache_rules.py")
     assert spec
     assert spec.loader
-    module: Any = module_from_spec(spec)
-    sys.modules["cache_rules"] = module
+    sys.modules["cache_rules"] = module = module_from_spec(spec)
     spec.loader.exec_module(module)
     # Both, so that the caches forget as slowly as real ones, and a slow machine does not matter.
-    module.LATENCY = module.STANDS_FOR = 0.05
+    vars(module).update(LATENCY=0.05, STANDS_FOR=0.05)
     return module
 
 
@@ -136,7 +137,7 @@ def test_with_a_prompt_cache_too(
     # A second task may find what the first one left, if it comes soon enough; no estimate counts on it.
     runs = run(tmp_path / "logs", model, judge, BOTH[:1], str(examples))
     works = estimated(model, judge, prices, BOTH[:1], str(examples), inference=20)
-    bill = headline(runs)["cost"].sum()
+    bill = sum(row.cost for row in headline(runs))
     with_cache, without = (dollars(works, prices, "model", cache=cache) for cache in (True, False))
     assert with_cache == pytest.approx(bill, rel=TOLERANCE)
     assert with_cache < 0.75 * without
@@ -149,7 +150,7 @@ def test_what_inspect_takes_from_its_own_cache_costs_nothing(
     loopback.reply = replies
     options: dict[str, Any] = {"cache": CachePolicy(expiry="1h"), "limit": 4}
     first, again = (
-        headline(run(tmp_path / name, "openai/gpt-5.4", "anthropic/claude-opus-4-6", **options))
+        pd.DataFrame(headline(run(tmp_path / name, "openai/gpt-5.4", "anthropic/claude-opus-4-6", **options)))
         for name in ("first", "again")
     )
     assert len(loopback.requests) == 16
@@ -161,10 +162,10 @@ def test_what_inspect_takes_from_its_own_cache_costs_nothing(
 def test_a_batch_costs_what_a_batch_costs(loopback: Any, tmp_path: Path, log_of: Callable[..., Any]) -> None:
     log = log_of()
     used = {"openai/gpt-5.4": log.samples[0].model_usage["openai/gpt-5.4"]}
-    full = Tariff(log).cost(used)
+    full = LogCosts(log).cost(used)
     log.plan.config = GenerateConfig(batch=True)
-    assert Tariff(log).cost(used) == pytest.approx(full / 2)
-    assert Tariff(log).cost(used, judging=True) == full
+    assert LogCosts(log).cost(used) == pytest.approx(full / 2)
+    assert LogCosts(log).cost(used, judging=True) == full
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from loopback import Reply
 from loopback.faults import Fault, Faulty, too_long, verdict
 from loopback.layouts import PROVIDERS, Provider
 
-from thoughttrace.analysis.headline import headline
-from thoughttrace.analysis.runs import read_runs
+from thoughttrace.analysis.chapters.headline import headline
+from thoughttrace.analysis.read.runs import read_runs
 from thoughttrace.tasks.infer_reason import infer_reason
 
 HTML = b"<!doctype html><html><body><h1>502 Bad Gateway</h1></body></html>"
@@ -70,9 +70,9 @@ OF_THE_JUDGE = {
 }
 
 
-@pytest.fixture(params=PROVIDERS.values(), ids=list(PROVIDERS))
+@pytest.fixture(params=PROVIDERS.values(), ids=PROVIDERS)
 def provider(request: pytest.FixtureRequest) -> Provider:
-    return request.param  # type: ignore[no-any-return]
+    return request.param
 
 
 @pytest.fixture
@@ -105,7 +105,6 @@ def check(log: EvalLog, faulty: Faulty) -> None:
             assert score is None, name
         else:
             assert sample.error is None, (name, found)
-            assert score, name
             assert (None if math.isnan(score.value) else score.value) == fault.rating, (name, score.reason)
             assert score.reason == fault.reason, name
         assert fault.tries in (None, faulty.asked[name]), (name, found)
@@ -119,13 +118,13 @@ def check(log: EvalLog, faulty: Faulty) -> None:
 
 def check_report(log: EvalLog, faulty: Faulty) -> None:
     (read,) = read_runs([log.location]).counted
-    row = headline([read]).iloc[0]
+    (row,) = headline([read])
     faults = list(faulty.faults.values())
     rated = [fault for fault in faults if fault.rating]
-    assert (row["samples"], row["n"]) == (len(faults), len(rated))
-    assert row["mean"] == pytest.approx(sum(fault.rating or 0 for fault in rated) / len(rated))
-    assert row["refused_or_empty"] == sum(fault.rating == 1 for fault in faults)
-    said = dict(part.split(" ", 1)[::-1] for part in row["missing"].split(", "))
+    assert (row.samples, row.n) == (len(faults), len(rated))
+    assert row.mean == pytest.approx(sum(fault.rating or 0 for fault in rated) / len(rated))
+    assert row.refused_or_empty == sum(fault.rating == 1 for fault in faults)
+    said = dict(part.split(" ", 1)[::-1] for part in row.missing.split(", "))
     expected: dict[str, int] = {}
     for fault in faults:
         if not fault.rating:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from loopback import Reply
 
-from thoughttrace.analysis.runs import read_runs
+from thoughttrace.analysis.read.runs import read_runs
 
 KILLS, SEED = 10, 5
 AT_ONCE = 4  # samples of each of the two tasks
@@ -126,5 +126,5 @@ def test_killed_ten_times_every_sample_is_there_once_and_none_is_scored_twice(
     assert all("did not finish (status started)" in sentence for sentence in found.left_out)
     for run in found.counted:
         assert run.rows["id"].is_unique
-        assert run.rows["agreement"].notna().all()
+        assert run.rows["score"].notna().all()
         assert set(run.rows["ratings"]) == {'{"openai-api/loop/judge": [3]}'}

@@ -26,9 +26,12 @@ MESSAGES = re.compile(r"^\[[0-9a-f]{8} m(\d+) (?:user|assistant)\]$", re.MULTILI
 """The header lines of messages in a prompt."""
 
 
-@pytest.fixture(params=PROVIDERS.values(), ids=list(PROVIDERS))
+MESSAGES = re.compile(r"^\[[0-9a-f]{8} m(\d+) (?:user|assistant)\]$", re.MULTILINE)
+
+
+@pytest.fixture(params=PROVIDERS.values(), ids=PROVIDERS)
 def provider(request: pytest.FixtureRequest) -> Provider:
-    return request.param  # type: ignore[no-any-return]
+    return request.param
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from loopback import Reply, Request
 from loopback.faults import Fault, Faulty, verdict
 from loopback.layouts import PROVIDERS, Provider
 
-from thoughttrace.analysis.headline import headline
-from thoughttrace.analysis.runs import read_runs
+from thoughttrace.analysis.chapters.headline import headline
+from thoughttrace.analysis.read.runs import read_runs
 from thoughttrace.tasks.infer_reason import infer_reason
 from thoughttrace.tasks.judge_agreement import judge_agreement
 
@@ -75,7 +75,7 @@ def test_a_judge_of_a_panel_that_fails_loses_its_vote_and_nothing_else(
     assert len(said) == len(set(said))
     (read,) = read_runs([log.location]).counted
     assert read.judge == f"{other}, {CHAT.judge}"
-    assert headline([read]).iloc[0]["coverage"] == 1
+    assert headline([read])[0].coverage == 1
 
 
 @pytest.mark.parametrize("status", [401, 404])
@@ -95,7 +95,7 @@ def test_a_judge_without_access_stops_the_run_and_it_can_be_taken_up_again(
     assert again.status == "success"
     assert len(again.samples or []) == 30
     (read,) = read_runs([again.location]).counted
-    assert headline([read]).iloc[0]["coverage"] == 1
+    assert headline([read])[0].coverage == 1
 
 
 def test_a_quota_that_ends_half_way_keeps_what_was_paid_for(

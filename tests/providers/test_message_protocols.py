@@ -19,9 +19,9 @@ CANARY = "xyzzy-canary"
 USERS = ("ann", "bob")
 
 
-@pytest.fixture(params=PROVIDERS.values(), ids=list(PROVIDERS))
+@pytest.fixture(params=PROVIDERS.values(), ids=PROVIDERS)
 def provider(request: pytest.FixtureRequest) -> Provider:
-    return request.param  # type: ignore[no-any-return]
+    return request.param
 
 
 @pytest.fixture

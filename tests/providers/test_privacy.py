@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import zipfile_zstd  # type: ignore[import-untyped]  # noqa: F401  lets zipfile read logs
+import zipfile_zstd  # noqa: F401  lets zipfile read logs
 from click.testing import CliRunner
 from inspect_ai import eval as inspect_eval
 from inspect_ai.log import read_eval_log

@@ -12,7 +12,7 @@ from inspect_ai.log import EvalLog
 from loopback import Reply, default_text
 from loopback.layouts import PROVIDERS, Provider, schema_of
 
-from thoughttrace.analysis.logs import read_log
+from thoughttrace.analysis.read.task_log import read_task_log
 from thoughttrace.core.record import Context
 from thoughttrace.scorers.agreement import rubric
 from thoughttrace.tasks.infer_reaction import infer_reaction
@@ -23,9 +23,9 @@ TASKS = {"reason": infer_reason, "reaction": infer_reaction}
 CANARY = "xyzzy-canary"
 
 
-@pytest.fixture(params=PROVIDERS.values(), ids=list(PROVIDERS))
+@pytest.fixture(params=PROVIDERS.values(), ids=PROVIDERS)
 def provider(request: pytest.FixtureRequest) -> Provider:
-    return request.param  # type: ignore[no-any-return]
+    return request.param
 
 
 @pytest.fixture
@@ -134,7 +134,8 @@ def test_the_log_counts_the_tokens_that_the_provider_counts(
     assert (used.input_tokens_cache_read, used.input_tokens_cache_write or 0) == (3 * 600, 3 * written)
     assert (used.output_tokens, used.reasoning_tokens, used.total_tokens) == (3 * 50, 3 * 20, 3 * 1050)
     assert log.stats.model_usage[provider.judge].total_tokens == 3 * 530
-    _, rows = read_log(log.location)
+    (read,) = read_task_log(log.location)
+    rows = read.rows
     assert set(rows["input_tokens"]) == {1000}
     assert set(rows["output_tokens"]) == {50}
     assert set(rows["judge_input_tokens"]) == {500}
@@ -153,7 +154,7 @@ def test_streaming_makes_no_difference(name: str, loopback: Any, data: str, tmp_
 def test_the_judges_own_task_asks_just_as_a_judge_does(provider: Provider, loopback: Any, tmp_path: Path) -> None:
     log = run(judge_agreement(), provider, tmp_path, limit=4)
     assert log.samples
-    assert [(sample.scores or {})["probe"].as_dict()["rating"] for sample in log.samples] == [3] * 4
+    assert [(sample.scores or {})["probe"].value["rating"] for sample in log.samples] == [3] * 4
     assert len(loopback.requests) == 4
     for request in loopback.requests:
         check_judge(request, provider)

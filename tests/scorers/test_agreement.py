@@ -216,11 +216,11 @@ def test_repeats_are_asked_anew_even_with_a_cache(
     verdicts = [f'{{"rationale": "x", "rating": {rating}}}' for rating in (1, 5, 3)]
     cached = GenerateConfig(cache=True)
     for kept in ("", verdicts[0]):  # on the second run the first vote alone comes from the cache
-        judge: Any = get_model("scripted/j", script=replies(*verdicts[bool(kept) :]), config=cached, memoize=False)
+        judge = get_model("scripted/j", script=replies(*verdicts[bool(kept) :]), config=cached, memoize=False)
         score = score_of(run(scripted("m", replies("guess")), judge, judge_repeats=3))
         assert (score.metadata or {})["ratings"] == {"scripted/j": [1, 5, 3]}
         assert score.value == 3
-        assert len(judge.api.requests) == (2 if kept else 3)
+        assert len(judge.api.requests) == (2 if kept else 3)  # type: ignore[attr-defined]
 
 
 def test_repeats_must_be_positive() -> None:

@@ -13,8 +13,8 @@ from inspect_ai.scorer import Target
 from inspect_ai.solver import TaskState
 from inspect_ai.util import LimitExceededError
 
-from thoughttrace.analysis.headline import headline
-from thoughttrace.analysis.runs import read_runs
+from thoughttrace.analysis.chapters.headline import headline
+from thoughttrace.analysis.read.runs import read_runs
 from thoughttrace.core.inspect_private import PrerequisiteError, TerminateSampleError
 from thoughttrace.core.record import InferenceMetadata
 from thoughttrace.scorers import agreement as agreement_module
@@ -153,5 +153,5 @@ def test_a_model_that_never_answers_still_has_a_run(tmp_path: Path, scripted: Sc
         infer_reason(), model=model, model_roles=roles, limit=4, log_dir=str(tmp_path), display="none"
     )
     (run,) = read_runs([log.location]).counted
-    row = headline([run]).iloc[0]
-    assert (run.judge, row["mean"], row["coverage"], row["refused_or_empty"]) == ("scripted/j", 1, 1, 4)
+    (row,) = headline([run])
+    assert (run.judge, row.mean, row.coverage, row.refused_or_empty) == ("scripted/j", 1, 1, 4)

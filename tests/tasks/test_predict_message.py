@@ -1,6 +1,5 @@
 """The next message as a task: a model's inferences in place of thoughts, how informative thoughts are, the log."""
 
-import math
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -80,7 +79,7 @@ def test_the_log_names_what_was_shown(data: str, tmp_path: Path, scripted: Calla
     assert (told["arm"], told["after"], told["max_context_words"]) == ("both", "thought", 500)
     assert told["data_revision"].startswith("sha256:")
     assert len(told["prompt_hash"]) == 12
-    assert predict_message(data=data).metadata["prompt_hash"] == told["prompt_hash"]  # type: ignore[index]
+    assert predict_message(data=data).metadata["prompt_hash"] == told["prompt_hash"]
 
 
 def test_inferences_stand_where_the_user_wrote_a_thought(data: str, infer: Callable[..., EvalLog]) -> None:
@@ -92,7 +91,7 @@ def test_inferences_stand_where_the_user_wrote_a_thought(data: str, infer: Calla
     assert (told["inferred_by"], told["inferred_kinds"]) == ("scripted/m", ["reason", "reaction"])
     assert [sample.id for sample in task.dataset] == [sample.id for sample in predict_message(data=data).dataset]
     for sample in task.dataset:
-        text = sample.input[-1].text  # type: ignore[union-attr]
+        text = sample.input[-1].text
         assert CANARY not in text
         found = re.findall(r"m(\d\d) user's private note\]\nm infers (\w+) m(\d\d)\n", text)
         shown = range((sample.metadata or {})["message_index"])
@@ -118,7 +117,9 @@ def test_of_several_models_the_evaluated_ones_own_count(
     assert "two infers reason" in shown
     assert "one infers reason" not in shown
     monkeypatch.setattr("thoughttrace.tasks._next_message.active_model", lambda: "scripted/three")
-    with pytest.raises(UserError, match=r"of several models \(scripted/\w+, scripted/\w+\), none of them the one"):
+    with pytest.raises(
+        UserError, match=r"of several models \(scripted/\w+, scripted/\w+\), and none of them is the one"
+    ):
         predict_message(data=data, thoughts="inferred", inferred=folder)
 
 
@@ -157,7 +158,7 @@ def test_logs_that_do_not_fit_are_refused(
 def rated(tmp_path: Path) -> str:
     rows = [(f"user{n}_task1_conversation1", index) for n in range(3) for index in range(6)]
     # Reactions stand on 1, 3 and 5: user0's 5 and 2, user1's 3 and none, user2's 4 and 4.
-    quality = [1.0, 5, 1, 2, 1, 1, 1, 3, 1, math.nan, 1, 1, 1, 4, 1, 4, 1, 1]
+    quality: Any = [1.0, 5, 1, 2, 1, 1, 1, 3, 1, None, 1, 1, 1, 4, 1, 4, 1, 1]
     table = pd.DataFrame(rows, columns=["conversation", "message_index"]).assign(quality=quality)
     table.to_parquet(tmp_path / "annotations.parquet")
     return str(tmp_path / "annotations.parquet")

@@ -87,16 +87,14 @@ def test_the_form_holds_the_types_and_the_rationale_first(kind: Any) -> None:
     schema = form.config.response_schema.json_schema.model_dump(exclude_none=True)
     assert list(schema["properties"]) == ["rationale", "type"]
     assert tuple(schema["properties"]["type"]["enum"]) == TYPES[kind]
-    label = form.parse("```json\n" + typed(TYPES[kind][2]) + "\n```")
-    assert label
-    assert label.type == TYPES[kind][2]
+    assert form.parse("```json\n" + typed(TYPES[kind][2]) + "\n```").type == TYPES[kind][2]
     other = "reaction" if kind == "reason" else "reason"
-    assert form.parse(typed(TYPES[other][0])) is None  # type: ignore[index]
+    assert form.parse(typed(TYPES[other][0])) is None
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_type_is_defined_for_the_model(kind: Any) -> None:
-    (prompt,) = {sample.input[0].text for sample in classify_thought(kind=kind).dataset}  # type: ignore[union-attr]
+    (prompt,) = {sample.input[0].text for sample in classify_thought(kind=kind).dataset}
     defined = [line.partition(": ")[0] for line in prompt.splitlines() if ": " in line]
     assert set(TYPES[kind]) <= set(defined)
     assert not any(name in prompt for other in TYPES for name in TYPES[other] if other != kind)

@@ -1,5 +1,1 @@
-"""The `thoughttrace` command."""
-
-from thoughttrace.cli.main import main
-
-__all__ = ["main"]
+"""The `thoughttrace` command: `main`, and one file per subcommand."""

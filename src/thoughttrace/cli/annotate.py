@@ -1,12 +1,10 @@
-"""`thoughttrace annotate`."""
+"""`thoughttrace annotate`: the labels in logs, as one table."""
 
 from pathlib import Path
 
 import click
 from rich.console import Console
 from rich.table import Table
-
-from thoughttrace.core.errors import UserError
 
 
 @click.command()
@@ -17,34 +15,36 @@ from thoughttrace.core.errors import UserError
     default="annotations.parquet",
     show_default=True,
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Parquet file to write.",
+    help="Parquet file to write the table to.",
 )
 def annotate(logs: tuple[str, ...], output: Path) -> None:
-    """Make a table of what LOGS say of messages and conversations, for analyses to group by.
+    """Collect the labels of messages and conversations in LOGS into one table, to group results by.
 
-    From logs of relate_messages, label_topic, classify_thought, cover_thought and rate_thought: a row per message and
-    per conversation, a column per task, and which model said so. `thoughttrace report --annotations FILE` groups by
-    it; `predict_message` takes the quality of thoughts from it.
+    LOGS are files, folders, or URLs such as s3://…, with runs of relate_messages, label_topic, classify_thought,
+    cover_thought or rate_thought. The table has one row per message and per conversation, a column for each task's
+    label, and a column for the model that gave it. `thoughttrace report --annotations FILE` groups agreement by these
+    labels; the task `predict_message` reads the informativeness of thoughts from the table.
     """
-    # Imported here: pandas takes a second, and the other commands do not need it.
-    from thoughttrace.analysis.read.annotations import COLUMNS, annotations  # noqa: PLC0415
+    # Imported here: it takes seconds, which --help would have to wait for.
+    from thoughttrace.analysis.read.annotations import TASK_OF  # noqa: PLC0415
+    from thoughttrace.analysis.read.annotations import annotate as table_of  # noqa: PLC0415
 
     console = Console(highlight=False)
     with console.status("Reading logs …"):
-        table, left_out = annotations(logs)
+        table, left_out = table_of(logs)
     try:
         table.to_parquet(output, index=False)
     except OSError as error:
-        raise UserError(
+        raise click.ClickException(
             f"{output}: cannot be written ({error.strerror or error}); choose another file with -o."
         ) from error
-    shown = Table("Column", "Filled", "By", title=f"{len(table):,} rows", title_style="bold")
-    shown.columns[1].justify = "right"
-    for column in COLUMNS:
+    overview = Table("Column", "Filled", "By", title=f"{len(table):,} rows", title_style="bold")
+    overview.columns[1].justify = "right"
+    for column in TASK_OF:
         if column in table:
             by = ", ".join(sorted(table[f"{column}_model"].dropna().unique()))
-            shown.add_row(column, f"{table[column].notna().sum():,}", by)
-    console.print(shown)
+            overview.add_row(column, f"{table[column].notna().sum():,}", by)
+    console.print(overview)
     for sentence in left_out:
         console.print(f"Left out: {sentence}", markup=False)
     console.print(f"Annotations: {output}", markup=False, soft_wrap=True)

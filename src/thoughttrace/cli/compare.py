@@ -1,4 +1,4 @@
-"""`thoughttrace compare`."""
+"""`thoughttrace compare`: paired differences between runs."""
 
 import sys
 from pathlib import Path
@@ -6,10 +6,8 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from thoughttrace.cli.report import terminal_table
-
 _WIDE = 160
-_NARROW = ("Kind", "A", "B", "A − B", "95 % interval", "p (Holm)", "n")
+"""The width of a table that is written to a file or a pipe."""
 
 
 @click.command()
@@ -19,39 +17,38 @@ _NARROW = ("Kind", "A", "B", "A − B", "95 % interval", "p (Holm)", "n")
     type=click.Choice(["model", "context", "judge", "prompt", "date"]),
     default="model",
     show_default=True,
-    help="In what two compared runs may differ. By date, older runs of the same measurement count too.",
+    help="The one thing in which compared runs differ. With date, older runs of the same measurement count too.",
 )
-@click.option("--force", is_flag=True, help="Compare runs that differ in other things too; each row says in which.")
+@click.option("--force", is_flag=True, help="Also compare runs that differ in other ways; the table says how.")
 @click.option(
     "-o",
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Also write all columns to this CSV file.",
+    help="CSV file to write the complete table to.",
 )
 def compare(logs: tuple[str, ...], by: str, force: bool, output: Path | None) -> None:
-    """Compare the runs in LOGS (files, folders, or URLs such as s3://…) on the samples that both scored.
+    """Compare each pair of runs in LOGS on the samples that both scored.
 
-    Prints the paired difference of every two runs with its 95 % interval, clustered by user, the p-value adjusted
-    by Holm over all pairs of a kind, wins, ties and losses, and Cohen's d. Runs whose judge, rubric, prompt, context,
-    data revision or task version differ are not compared, unless that is what `--by` names, or with `--force`.
+    LOGS are files, folders, or URLs such as s3://…. For each pair the table shows the paired difference with its 95 %
+    interval, clustered by user; the p-value, Holm-adjusted over all pairs of a kind; wins, ties and losses; and
+    Cohen's d. Runs that differ in model, judge, rubric, prompt, context, data revision or task version are compared
+    only if --by names that difference, or with --force.
     """
-    # Imported here: pandas and statsmodels take seconds, and the other commands need neither.
-    from thoughttrace.analysis.comparison import BYS, require  # noqa: PLC0415
-    from thoughttrace.analysis.files import write_csv  # noqa: PLC0415
-    from thoughttrace.analysis.runs import read_runs  # noqa: PLC0415
-    from thoughttrace.analysis.tables import comparison_rows, without_empty  # noqa: PLC0415
+    # Imported here: they take seconds, which --help would have to wait for.
+    from thoughttrace.analysis.chapters.comparison import BYS, COLUMNS, require  # noqa: PLC0415
+    from thoughttrace.analysis.page.table import Table  # noqa: PLC0415
+    from thoughttrace.analysis.read.runs import INFERENCE, read_runs  # noqa: PLC0415
 
     console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)
-    (chosen,) = (known for known in BYS if known == by)
-    runs = read_runs(logs, every=force or by == "date")
-    table, refused = require(runs.counted, chosen, force)
-    rows = without_empty(comparison_rows(table))
-    columns = tuple(rows[0]) if console.width >= _WIDE else _NARROW
-    console.print(terminal_table(f"Paired differences by {by}", rows, columns))
-    for note in dict.fromkeys(row["Note"] for row in rows if row.get("Note")):
+    (difference,) = (choice for choice in BYS if choice == by)
+    runs = read_runs(logs, INFERENCE, every=force or by == "date")
+    pairs, refused = require(runs.counted, difference, force)
+    table = Table(pairs, COLUMNS)
+    console.print(table.to_terminal(f"Paired differences by {by}", console.width))
+    for note in dict.fromkeys(pair.note for pair in pairs if pair.note):
         console.print(f"Note: {note}", markup=False)
-    for sentence in [*refused, *(f"Left out: {left}" for left in runs.left_out)]:
+    for sentence in [*refused, *(f"Left out: {log}" for log in runs.left_out)]:
         console.print(sentence, markup=False)
     if output:
-        write_csv(table, output)
+        table.to_csv(output)
         console.print(f"Table: {output}", markup=False, soft_wrap=True)

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from thoughttrace.cli.report import report
 from thoughttrace.core.errors import UserError
+from thoughttrace.core.record import INFER
 from thoughttrace.models.weights import fetch_weights
 
 MODELS = ("smollm2-135m", "qwen2.5-coder-0.5b")
@@ -23,7 +24,7 @@ def command(logs: Path) -> list[str]:
         logs: The folder for its logs.
     """
     return [
-        "inspect", "eval", "thoughttrace/infer_reason", "thoughttrace/infer_reaction",
+        "inspect", "eval", *(f"thoughttrace/{task.name}" for task in INFER.values()),
         "--model", ",".join(f"local/{name}" for name in MODELS),
         "--model-role", f"grader=local/{JUDGE}",
         # One thought per user: with few samples, more users make the interval narrower. A judge this small mistakes

@@ -8,7 +8,7 @@ from rich.table import Table
 @click.command()
 @click.option(
     "--revision",
-    help="Commit, branch or tag of the dataset.  [default: the commit that this version of thoughttrace is pinned to]",
+    help="Commit, branch or tag of the dataset.  [default: the commit that this version of thoughttrace pins]",
 )
 def fetch(revision: str | None) -> None:
     """Download the released conversations, verify them, and compare their counts with the published ones.

@@ -1,6 +1,7 @@
-"""`thoughttrace plan`."""
+"""`thoughttrace plan`: sample sizes, precision and power."""
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,19 +10,38 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from thoughttrace.core.errors import UserError
-from thoughttrace.datasets.hub import PUBLISHED
-
 if TYPE_CHECKING:
-    from thoughttrace.analysis.runs import Run
+    import pandas as pd
+
+    from thoughttrace.analysis.read.task_log import Run
     from thoughttrace.analysis.stats.power import Assumptions, Figures
 
-_AROUND = (10, 20, 50, 100, 200, 500, PUBLISHED["users"])
+_Callback = Callable[[click.Context, click.Parameter, float | None], float | None]
+
+
+def _must_be(words: str, holds: Callable[[float], bool]) -> _Callback:
+    """Make the check of an option's value; nan is outside every range.
+
+    Args:
+        words: The range in words, after "must be".
+        holds: Whether a value is in the range.
+    """
+
+    def check(context: click.Context, option: click.Parameter, value: float | None) -> float | None:
+        if value is not None and not holds(value):
+            raise click.ClickException(f"{option.opts[0]} must be {words} (got {value:g}).")
+        return value
+
+    return check
+
+
+_ABOVE_0 = _must_be("above 0", lambda value: 0 < value < math.inf)
+_SHARE = _must_be("from 0 to 1", lambda value: 0 <= value <= 1)
 
 
 @dataclass(frozen=True)
 class _Plan:
-    """What is assumed, and what so many users tell under it."""
+    """The assumptions, and the precision that a number of users gives under them."""
 
     ratings: "Assumptions"
     differences: "Assumptions | None"
@@ -42,17 +62,66 @@ class _Plan:
 
 @click.command()
 @click.argument("logs", nargs=-1)
-@click.option("--half-width", type=float, help="Ask: how many samples tell a model's mean to ± this, above 0?")
-@click.option("--difference", type=float, help="Ask: how many samples detect this difference of two models, above 0?")
-@click.option("--samples", type=int, help="Ask: what can this many samples of a model tell?")
-@click.option("--power", type=float, default=0.8, show_default=True, help="Chance to detect a true difference.")
-@click.option("--level", type=float, default=0.95, show_default=True, help="Of intervals; tests are at 1 less this.")
-@click.option("--kind", type=click.Choice(["reason", "reaction"]), help="Which thoughts, where LOGS hold both.")
-@click.option("--sd", type=float, help="Standard deviation of a model's ratings, above 0 and at most 2.")
-@click.option("--icc", type=float, help="Share of the ratings' variance that lies between users, 0 to 1.")
-@click.option("--per-user", type=float, help="Samples per user, a mean of 1 or more; all users get as many.")
-@click.option("--correlation", type=float, help="Of two models' ratings of the same sample, -1 to below 1.")
-@click.option("--icc-difference", type=float, help="As --icc, of two models' paired differences.  [default: --icc]")
+@click.option(
+    "--half-width",
+    type=float,
+    callback=_ABOVE_0,
+    help="Sample size needed to estimate a model's mean within ± this (> 0).",
+)
+@click.option(
+    "--difference",
+    type=float,
+    callback=_ABOVE_0,
+    help="Sample size needed to detect this difference between two models (> 0).",
+)
+@click.option(
+    "--samples",
+    type=int,
+    callback=_must_be("1 or more", lambda value: value >= 1),
+    help="Precision and detectable difference for this many samples per model.",
+)
+@click.option("--power", type=float, default=0.8, show_default=True, help="Probability of detecting a true difference.")
+@click.option(
+    "--level",
+    type=float,
+    default=0.95,
+    show_default=True,
+    callback=_must_be("between 0 and 1, such as 0.95", lambda value: 0 < value < 1),
+    help="Confidence level of intervals; the significance level of tests is 1 minus this.",
+)
+@click.option("--kind", type=click.Choice(["reason", "reaction"]), help="Kind of thought, if LOGS contain both.")
+@click.option(
+    "--sd",
+    type=float,
+    callback=_must_be(
+        "above 0 and at most 2, the most that ratings from 1 to 5 can have", lambda value: 0 < value <= 2
+    ),
+    help="Standard deviation of a model's ratings (> 0, at most 2).",
+)
+@click.option(
+    "--icc",
+    type=float,
+    callback=_SHARE,
+    help="Intraclass correlation: the share of the ratings' variance that lies between users (0 to 1).",
+)
+@click.option(
+    "--per-user",
+    type=float,
+    callback=_must_be("1 or more", lambda value: 1 <= value < math.inf),
+    help="Mean number of samples per user (1 or more).",
+)
+@click.option(
+    "--correlation",
+    type=float,
+    callback=_must_be("-1 or more and below 1", lambda value: -1 <= value < 1),
+    help="Correlation of two models' ratings of the same sample (-1 to below 1).",
+)
+@click.option(
+    "--icc-difference",
+    type=float,
+    callback=_SHARE,
+    help="Intraclass correlation of two models' paired differences (0 to 1).  [default: the value of --icc]",
+)
 def plan(
     logs: tuple[str, ...],
     half_width: float | None,
@@ -67,24 +136,28 @@ def plan(
     correlation: float | None,
     icc_difference: float | None,
 ) -> None:
-    """Plan how many samples and users a question needs, or ask what a budget of samples can tell.
+    """Plan the sample size for an interval or a comparison, or show what a given sample size achieves.
 
-    What the ratings are like comes from a pilot, the LOGS of finished runs (files, folders, or URLs such as s3://…),
-    or is stated with --sd, --icc and --per-user, for differences also --correlation. What is stated goes before the
-    pilot. The standard deviation and ICC of differences need a pilot of two models on the same samples. A small pilot
-    tells the ICC only roughly: see what a higher one would ask for.
+    The assumptions about ratings come from LOGS, the finished runs of a pilot (files, folders, or URLs such as
+    s3://…), or from --sd, --icc and --per-user; comparisons also need --correlation. Options override the pilot. Only
+    a pilot of two models on the same samples gives the standard deviation and ICC of differences. A small pilot
+    estimates the ICC only roughly: try a higher value too.
 
-    Samples of a user are correlated, so users count for more than samples. The plan is for the intervals and tests
-    that `report` and `compare` give (CR2 by user, Bell–McCaffrey degrees of freedom), for one comparison:
-    Holm's adjustment over several asks for a level nearer to 1.
+    Samples of one user are correlated, so the number of users matters more than the number of samples. The plan
+    applies to the intervals and tests of `report` and `compare` (CR2 clustered by user, Bell–McCaffrey degrees of
+    freedom) and to a single comparison: with Holm's adjustment over several, choose a level closer to 1.
 
     \b
     thoughttrace plan --half-width 0.1 --sd 1.1 --icc 0.1 --per-user 4.3
     thoughttrace plan logs/pilot --kind reason --difference 0.2
     thoughttrace plan logs/pilot --kind reason --samples 1000
     """  # noqa: D301
-    # Imported here: pandas and scipy take seconds, and the other commands need neither.
-    from thoughttrace.analysis.stats.power import (  # noqa: PLC0415  # noqa: PLC0415
+    if not 1 - level < power < 1:
+        raise click.ClickException(f"--power must be above 1 - level = {1 - level:.3g} and below 1 (got {power:g}).")
+    if sum(question is not None for question in (half_width, difference, samples)) != 1:
+        raise click.ClickException("pass exactly one of --half-width, --difference and --samples.")
+    # Imported here: they take seconds, which --help would have to wait for.
+    from thoughttrace.analysis.stats.power import (  # noqa: PLC0415
         Figures,
         even,
         pilot,
@@ -93,26 +166,26 @@ def plan(
         users_within,
     )
 
-    if sum(asked is not None for asked in (half_width, difference, samples)) != 1:
-        raise UserError("Ask one question: state exactly one of --half-width, --difference and --samples.")
-    if sd is not None and sd > 2:
-        raise UserError(f"Ratings from 1 to 5 have a standard deviation of 2 at most: --sd {sd:g} cannot be.")
     sizes = None if per_user is None else even(per_user)
-    stated, told = Figures(sd, icc, sizes, correlation, icc_difference=icc_difference), Figures()
+    stated, from_pilot = Figures(sd, icc, sizes, correlation, icc_difference=icc_difference), Figures()
     console = Console(highlight=False)
     if logs:
         runs = _pilot(logs, kind)
         kind = runs[0].kind
-        told = pilot([run.samples for run in runs])
+        from_pilot = pilot(*_ratings(runs))
         console.print(f"Pilot, {kind}s: {', '.join(run.model for run in runs)}", markup=False, soft_wrap=True)
-    known = stated.over(told)
-    ratings = known.mean()
-    compares = difference is not None or known.sd_difference is not None or known.correlation is not None
-    differences = known.difference() if compares else None
+    figures = stated.over(from_pilot)
+    compares = difference is not None or figures.sd_difference is not None or figures.correlation is not None
+    _check_complete(figures, compares)
+    ratings = figures.mean()
+    differences = figures.difference() if compares else None
     planned = _Plan(ratings, differences, power, level)
     if half_width is not None:
         users = users_for_half_width(ratings, half_width, level)
-        answer = f"For a mean to ± {half_width:g} ({100 * level:g} % interval), a model needs {_count(ratings, users)}."
+        answer = (
+            f"To estimate a model's mean within ± {half_width:g} ({100 * level:g} % interval), "
+            f"a model needs {_count(ratings, users)}."
+        )
     elif difference is not None and differences is not None:
         users = users_for_difference(differences, difference, power, level)
         answer = (
@@ -120,39 +193,75 @@ def plan(
             f"{_count(ratings, users)}, the same for both."
         )
     else:
-        users = users_within(ratings, samples or 0)
-        answer = f"{_count(ratings, users)} of a model tell its mean to ± {planned.half_width(users)}"
+        samples = samples or 0
+        if samples < ratings.samples(2):
+            raise click.ClickException(
+                f"--samples must hold at least two users, who have {ratings.samples(2):,} samples (got {samples:,}). "
+                "Raise --samples, or lower --per-user."
+            )
+        users = users_within(ratings, samples)
+        answer = f"{_count(ratings, users)} estimate a model's mean within ± {planned.half_width(users)}"
         if differences:
-            answer += f", and detect a difference of {planned.detectable(users)} from another with power {power:g}"
+            answer += f", and detect a difference of {planned.detectable(users)} between models with power {power:g}"
         answer += "."
-    console.print(_assumed(planned, stated, known))
+    console.print(_assumed(planned, stated, figures))
     console.print(answer, style="bold", soft_wrap=True)
     if exceeded := list(_exceeded(users, ratings.samples(users), kind)):
         console.print(f"The published dataset has only {' and '.join(exceeded)}.", soft_wrap=True)
-    console.print(_around(planned, users))
+    console.print(_alternatives(planned, users))
+
+
+def _check_complete(figures: "Figures", compares: bool) -> None:
+    """Name the options for figures that neither the pilot nor the user gave."""
+    needed = {"--sd": figures.sd, "--icc": figures.icc, "--per-user": figures.per_user}
+    if missing := [option for option, figure in needed.items() if figure is None]:
+        raise click.ClickException(
+            f"{' and '.join(missing)} missing: a plan needs the logs of a pilot, or --sd, --icc and --per-user."
+        )
+    if compares and figures.sd_difference is None and figures.correlation is None:
+        raise click.ClickException(
+            "--difference needs the correlation of two models' ratings: pass --correlation, or the logs of a pilot in "
+            "which two models have the same samples, from at least two users with at least two samples."
+        )
 
 
 def _pilot(logs: Sequence[str], kind: str | None) -> "list[Run]":
-    """The runs of the one kind that is asked for, or that there is."""
-    from thoughttrace.analysis.runs import read_runs  # noqa: PLC0415
+    """Return the pilot's runs of the chosen kind, or of the only kind there is."""
+    from thoughttrace.analysis.read.runs import INFERENCE, read_runs  # noqa: PLC0415
 
-    counted = read_runs(logs).counted
+    counted = read_runs(logs, INFERENCE).counted
     runs = [run for run in counted if kind in {None, run.kind}]
     if not runs:
-        raise UserError(f"The pilot's logs hold no {kind}s, only {counted[0].kind}s: change --kind or the logs.")
+        raise click.ClickException(
+            f"the pilot's logs contain no {kind}s, only {counted[0].kind}s: change --kind, or pass other logs."
+        )
     if len({run.kind for run in runs}) > 1:
-        raise UserError("The pilot's logs hold reasons and reactions: choose with --kind reason or --kind reaction.")
+        raise click.ClickException(
+            "the pilot's logs contain reasons and reactions: choose with --kind reason or --kind reaction."
+        )
     if len({run.setting for run in runs}) > 1:
-        raise UserError("The pilot's runs differ in judge, context, prompt or data: give the logs of one setting.")
+        raise click.ClickException(
+            "the pilot's runs differ in judge, context, prompt or data: pass logs with the same settings only."
+        )
     return runs
+
+
+def _ratings(runs: "Sequence[Run]") -> "tuple[pd.DataFrame, pd.Series[str]]":
+    """Give the ratings of all runs, samples × runs, and the user of each sample."""
+    import pandas as pd  # noqa: PLC0415
+
+    samples = [run.samples.set_index("id") for run in runs]
+    ratings = pd.concat([each["score"] for each in samples], axis=1)
+    users = pd.concat([each["user"] for each in samples])
+    return ratings, users[~users.index.duplicated()].loc[ratings.index]
 
 
 def _count(assumptions: "Assumptions", users: int) -> str:
     return f"{assumptions.samples(users):,} samples of {users:,} users"
 
 
-def _assumed(planned: _Plan, stated: "Figures", known: "Figures") -> Table:
-    """The assumptions, each with its source."""
+def _assumed(planned: _Plan, stated: "Figures", figures: "Figures") -> Table:
+    """Show the assumptions, each with its source."""
     table = Table("Assumed", "", "Source", title="Assumptions", title_style="bold", box=box.SIMPLE_HEAD)
     table.columns[1].justify = "right"
 
@@ -161,35 +270,39 @@ def _assumed(planned: _Plan, stated: "Figures", known: "Figures") -> Table:
 
     ratings, differences = planned.ratings, planned.differences
     sizes = ratings.per_user
-    spread = f" ({min(sizes)} to {max(sizes)})" if min(sizes) < max(sizes) else ""
+    extent = f" ({min(sizes)} to {max(sizes)})" if min(sizes) < max(sizes) else ""
     add("Standard deviation of ratings", f"{ratings.sd:.3g}", "sd")
-    add("ICC of ratings: share between users", f"{ratings.icc:.3g}", "icc")
-    add("Samples per user, mean", f"{sum(sizes) / len(sizes):.3g}{spread}", "per_user")
+    add("ICC of ratings (share between users)", f"{ratings.icc:.3g}", "icc")
+    add("Samples per user, mean", f"{sum(sizes) / len(sizes):.3g}{extent}", "per_user")
     if differences:
-        if known.correlation is not None:
-            add("Correlation of two models' ratings", f"{known.correlation:.3g}", "correlation")
-        derived = "from SD and correlation" if known.sd_difference is None else "pilot"
+        if figures.correlation is not None:
+            add("Correlation of two models' ratings", f"{figures.correlation:.3g}", "correlation")
+        derived = "from SD and correlation" if figures.sd_difference is None else "pilot"
         add("Standard deviation of differences", f"{differences.sd:.3g}", "sd_difference", derived)
-        default = "default: as of ratings" if known.icc_difference is None else "pilot"
+        default = "default: as of ratings" if figures.icc_difference is None else "pilot"
         add("ICC of differences", f"{differences.icc:.3g}", "icc_difference", default)
     return table
 
 
 def _exceeded(users: int, samples: int, kind: str | None) -> Iterator[str]:
-    """The published totals that a plan exceeds."""
+    """Yield the published totals that a plan exceeds."""
+    from thoughttrace.datasets.hub import PUBLISHED  # noqa: PLC0415
+
     for name, count in {"users": users, "reasons": samples, "reactions": samples}.items():
         if count > PUBLISHED[name] and (name == "users" or kind in {None, name.removesuffix("s")}):
             yield f"{PUBLISHED[name]:,} {name}"
 
 
-def _around(planned: _Plan, users: int) -> Table:
-    """What other numbers of users tell; the plan's own stands out."""
-    table = Table(title="Around it", title_style="bold", box=box.SIMPLE_HEAD)
-    for name in ("Users", "Samples", f"Mean to ± ({100 * planned.level:g} %)"):
+def _alternatives(planned: _Plan, users: int) -> Table:
+    """Show what other numbers of users achieve, with the planned number in bold."""
+    from thoughttrace.datasets.hub import PUBLISHED  # noqa: PLC0415
+
+    table = Table(title="Alternatives", title_style="bold", box=box.SIMPLE_HEAD)
+    for name in ("Users", "Samples", f"Mean within ± ({100 * planned.level:g} %)"):
         table.add_column(name, justify="right")
     if planned.differences:
         table.add_column(f"Difference at power {planned.power:g}", justify="right")
-    for count in sorted({*_AROUND, users}):
+    for count in sorted({10, 20, 50, 100, 200, 500, PUBLISHED["users"], users}):
         row = [f"{count:,}", f"{planned.ratings.samples(count):,}", planned.half_width(count)]
         row += [planned.detectable(count)] * bool(planned.differences)
         table.add_row(*row, style="bold" if count == users else "")

@@ -6,15 +6,13 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 
-from thoughttrace.core.record import TYPES
-from thoughttrace.datasets.counts import Census, census
 from thoughttrace.datasets.other_chats import read_chats
 from thoughttrace.datasets.sources import Source, from_where_started, open_source
 
 if TYPE_CHECKING:
-    from thoughttrace.analysis.profile.frames import Frames
+    from thoughttrace.analysis.profile.lengths import Lengths
+    from thoughttrace.analysis.profile.tables import Tables
 
 
 @click.command()
@@ -22,124 +20,101 @@ if TYPE_CHECKING:
 @click.option(
     "--against",
     multiple=True,
-    help="Conversations to compare lengths with: WildChat, LMSYS-Chat-1M, or any in our form, as JSONL (also .gz) or "
-    "Parquet, a file or a folder; may be given several times. Shown on the page.",
+    help="Conversations to compare lengths with: a file or folder of WildChat, LMSYS-Chat-1M, or data in the form of "
+    "ThoughtTrace, as JSONL (also .gz) or Parquet. Needs -o. Repeatable.",
 )
 @click.option(
-    "-o", "--output", type=click.Path(file_okay=False, path_type=Path), help="Folder for the page and its tables."
+    "-o",
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder to write the page, its tables and plots to.",
 )
-@click.option("--skip-bad", is_flag=True, help="Leave out lines that cannot be used, and name them.")
+@click.option("--skip-bad", is_flag=True, help="Skip lines that cannot be used, and list them.")
 def profile(data: str, against: tuple[str, ...], output: Path | None, skip_bad: bool) -> None:
-    """Tell what DATA contains: users, conversations, messages, thoughts by kind and type, turns, and what is odd.
+    """Show what DATA contains: users, conversations, messages, thoughts by type, and possible errors.
 
-    With -o the whole profile is written as one page, with every table as CSV, Markdown and LaTeX and every figure as
-    SVG and PNG. No text of people is in it. `thoughttrace report --add FOLDER` shows it in a report too.
+    With -o the complete profile is written as one HTML page, with its tables and plots as files. It quotes nothing
+    that people wrote. `thoughttrace report --add FOLDER` includes it in a report.
 
     DATA is `sample`, `hub`, `hub@REVISION`, a JSONL file (also .gz), a folder of them, or - for standard input.
     """
     # Imported here: pandas and matplotlib take seconds, and the other commands need neither.
-    from thoughttrace.analysis.profile.frames import frames  # noqa: PLC0415
+    from thoughttrace.analysis.profile.contents import counts_section  # noqa: PLC0415
+    from thoughttrace.analysis.profile.tables import build_tables  # noqa: PLC0415
+    from thoughttrace.analysis.profile.thoughts import types_section  # noqa: PLC0415
 
     if against and not output:
-        raise click.UsageError("--against compares on the page: say with -o FOLDER where to write it.")
+        raise click.UsageError("--against needs -o FOLDER: the comparison is written to the page.")
     source = open_source(data, skip_bad)
-    found = census(source.conversations)
-    made = frames(source.conversations)
+    tables = build_tables(source.conversations)
     console = Console()
-    console.print(_counts(found, f"{source.name}, {source.revision}"))
-    console.print(_types(found))
-    notes = [
-        f"{count} thoughts have the unknown type '{label}'; they are kept."
-        for label, count in found.unknown_labels.items()
-    ]
-    notes += _in_words(source, made)
+    title = f"{source.name}, {source.revision}"
+    console.print(counts_section(source.conversations).table.to_terminal(title, console.width))
+    if len(tables.thoughts):
+        console.print(types_section(tables.thoughts).table.to_terminal("Thoughts by type", console.width))
+    notes = _notes(source, tables)
     skipped = list(source.skipped)
     if output:
-        skipped += _write(source, made, output, against, skip_bad, console)
+        others = _measure_others(against, skipped if skip_bad else None, console)
+        with console.status("Profiling …"):
+            _write(source, tables, output, others)
         notes.append(f"Page: {output / 'index.html'}")
     if skipped:
-        notes.append(f"{len(skipped)} bad lines skipped:")
+        notes.append(f"{len(skipped)} unusable lines skipped:")
     for note in [*notes, *skipped]:
         console.print(note, highlight=False, markup=False, soft_wrap=True)
 
 
-def _write(
-    source: Source, made: "Frames", output: Path, against: tuple[str, ...], skip_bad: bool, console: Console
-) -> list[str]:
-    """Write the page; sentences on the lines of other datasets that were skipped."""
-    from thoughttrace.analysis.pages import write_pages  # noqa: PLC0415
-    from thoughttrace.analysis.profile.chapters import profile_chapters  # noqa: PLC0415
-    from thoughttrace.analysis.profile.lengths import other_lengths  # noqa: PLC0415
+def _measure_others(against: tuple[str, ...], skipped: list[str] | None, console: Console) -> list["Lengths"]:
+    """Measure the other datasets; sentences on lines that are skipped are added to `skipped`."""
+    from thoughttrace.analysis.profile.lengths import measure_chats  # noqa: PLC0415
 
-    skipped: list[str] = []
-    others = []
     paths = [from_where_started(name) for name in against]
+    others = []
     for path in paths:
-        alike = [other.name for other in paths].count(path.name) > 1
-        name = f"{path.parent.name}/{path.name}" if alike else path.name
-        chats = read_chats(path, skipped if skip_bad else None)
-        quiet = not console.is_terminal
-        watched = track(chats, f"Reading {name}", console=console, transient=True, disable=quiet)
-        others.append(other_lengths(name, watched))
-    with console.status("Profiling …"):
-        chapters = profile_chapters(source, made, others)
-        title = f"What is in {source.name}"
-        intro = (
-            f"{source.name}, {source.revision}. People talked to assistants and privately noted why they sent a "
-            "message (a reason) and what they thought of a reply (a reaction). No text of theirs is on this page."
-        )
-        write_pages(output, chapters, title, intro)
-    return skipped
+        same_name = [other.name for other in paths].count(path.name) > 1
+        name = f"{path.parent.name}/{path.name}" if same_name else path.name
+        chats = track(read_chats(path, skipped), f"Reading {name}", console=console, transient=True,
+                      disable=not console.is_terminal)  # fmt: skip
+        others.append(measure_chats(name, chats))
+    return others
 
 
-def _in_words(source: Source, made: "Frames") -> list[str]:
-    """What is most worth knowing before the data is used."""
-    from thoughttrace.analysis.profile.check import in_words  # noqa: PLC0415
-    from thoughttrace.analysis.profile.contents import checked  # noqa: PLC0415
-    from thoughttrace.analysis.profile.findings import CHECKS, findings  # noqa: PLC0415
+def _write(source: Source, tables: "Tables", output: Path, others: list["Lengths"]) -> None:
+    """Write the page."""
+    from thoughttrace.analysis.page.page import write_page  # noqa: PLC0415
+    from thoughttrace.analysis.profile.annotators import annotators_chapter  # noqa: PLC0415
+    from thoughttrace.analysis.profile.contents import contents_chapter  # noqa: PLC0415
+    from thoughttrace.analysis.profile.quality import quality_chapter  # noqa: PLC0415
+    from thoughttrace.analysis.profile.thoughts import thoughts_chapter  # noqa: PLC0415
 
-    said = []
-    for kind, own in made.messages.groupby("kind", sort=False):
-        late = own["hindsight"].dropna()
-        told = f"; {late.sum():,} of {len(late):,} that can be told were written after the next message"
-        said.append(f"{own['annotated'].sum():,} of {len(own):,} messages carry a {kind}{told if len(late) else ''}.")
-    against = checked(source, made)
-    if against is not None:
-        said.append(in_words(against))
-    odd = [one for one in findings(source.conversations, source.skipped) if one.count]
-    return said + [f"{one.what.capitalize()}: {one.count:,} of {one.of:,} {CHECKS[one.what]}." for one in odd]
-
-
-def _counts(found: Census, title: str) -> Table:
-    table = Table("", "count", title=title, title_style="bold")
-    table.columns[1].justify = "right"
-    least, middle, most = found.turns
-    for name, count in {
-        "users": found.users,
-        "conversations": found.conversations,
-        "assistant models": found.models,
-        "messages": found.messages,
-        "  by users": found.user_messages,
-        "  by assistants": found.assistant_messages,
-        "thoughts": found.reasons + found.reactions,
-        "  reasons": found.reasons,
-        "  reactions": found.reactions,
-        "messages with several thoughts": found.several,
-        "empty thoughts (left out)": found.empty_thoughts,
-        "conversations without survey": found.no_survey,
-        "impossible ages": found.impossible_ages,
-    }.items():
-        table.add_row(name, f"{count:,}")
-    table.add_row("turns a conversation, min / median / max", f"{least} / {middle:g} / {most}")
-    return table
+    intro = (
+        f"{source.name}, {source.revision}. People talked to assistants and privately noted why they sent a "
+        "message (a reason) and what they thought of a reply (a reaction). This page contains no text that they wrote."
+    )
+    chapters = [
+        contents_chapter(source, tables, others),
+        thoughts_chapter(tables),
+        annotators_chapter(tables),
+        quality_chapter(source),
+    ]
+    write_page(output, f"What {source.name} contains", intro, chapters)
 
 
-def _types(found: Census) -> Table:
-    table = Table("kind", "type", "count", "share", title="Thoughts by type", title_style="bold")
-    for kind in TYPES:
-        total = found.types[kind].total()
-        for name, count in found.types[kind].most_common():
-            table.add_row(kind, name, f"{count:,}", f"{count / total:.1%}")
-    for column in table.columns[2:]:
-        column.justify = "right"
-    return table
+def _notes(source: Source, tables: "Tables") -> list[str]:
+    """Write the sentences that are most worth reading before the data is used."""
+    from thoughttrace.analysis.profile.contents import check_release, summarize_check  # noqa: PLC0415
+    from thoughttrace.analysis.profile.quality import find_oddities  # noqa: PLC0415
+
+    turns = tables.conversations["turns"]
+    notes = [f"Turns of a conversation: {turns.min()} to {turns.max()}, median {turns.median():g}."]
+    for kind, messages in tables.messages.groupby("kind", sort=False):
+        late = messages["hindsight"].dropna()
+        written = f"; {late.sum():,} of {len(late):,} with known times were written after the next message"
+        count = f"{messages['annotated'].sum():,} of {len(messages):,} messages carry a {kind}"
+        notes.append(f"{count}{written if len(late) else ''}.")
+    check = check_release(source, tables)
+    if check is not None:
+        notes.append(summarize_check(check))
+    findings = [finding for finding in find_oddities(source) if finding.count]
+    return notes + [f"{f.finding.capitalize()}: {f.count:,} of {f.of:,} {f.unit}." for f in findings]

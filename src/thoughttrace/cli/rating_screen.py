@@ -1,92 +1,184 @@
-"""The screen on which a person rates inferences, one key each."""
+"""Ask a person to rate inferences: which ones, in which order, and on which screen.
 
+Imported only once `thoughttrace rate` starts to ask: it needs a POSIX terminal, and packages that take seconds to
+import.
+"""
+
+import hashlib
 import sys
 import termios
 import unicodedata
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
+from inspect_ai.log import read_eval_log_sample
 from rich.console import Console, Group, RenderableType
 from rich.panel import Panel
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from thoughttrace.analysis.read.human_ratings import Rating, append
-from thoughttrace.analysis.tables import visible
-from thoughttrace.cli.questions import Question, Texts, texts
-from thoughttrace.core.record import Kind
+from thoughttrace.analysis.page.table import visible
+from thoughttrace.analysis.read.human_ratings import UNREAD, Rating, append, inferences
+from thoughttrace.analysis.read.task_log import Run
+from thoughttrace.core.record import INFER, InferenceMetadata, Kind
+from thoughttrace.datasets.prompt import shown_messages
 from thoughttrace.scorers.agreement import rubric
 
-_WIDTH = 100
-"""Lines longer than this are hard to read."""
-_LEAST = (1, 2, 2, 2)
-"""Lines that remain on a low screen of the message before, the message, the notes, the guess; cut in this order."""
-_KEYS = "1–5 rate   s skip   u undo   ? rubric   m whole text   q quit"
+_MOST_COLUMNS = 100
+"""Longer lines are hard to read."""
+_FEWEST_LINES = (1, 2, 2, 2)
+"""Lines that a low screen keeps of the message before, the message, the thoughts, and the inference. The first ones
+are shortened first."""
+_KEYS = "1–5 rate   s skip   u undo   ? rubric   m full texts   q quit"
 _TITLES: dict[Kind, tuple[str, str, str]] = {
     "reason": ("The reply before", "The user's message", "The user's note: why they sent it"),
     "reaction": ("The user's message before", "The reply", "The user's note: what they thought of the reply"),
 }
 
 
+@dataclass(frozen=True)
+class Question:
+    """One inference for one sample; several models may have written it."""
+
+    kind: Kind
+    id: str
+    """Of the sample."""
+    inference: str
+    """The hash of its text."""
+    model: str
+    """One that wrote it; never shown."""
+    epoch: int
+    file: str
+    """The log that holds it."""
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What makes two questions the same."""
+        return self.kind, self.id, self.inference
+
+
+@dataclass(frozen=True)
+class Texts:
+    """What the screen shows of a question."""
+
+    before: str
+    """The message before the annotated one; empty where there is none, the model did not see it, or the log was written
+    before logs said where messages end in a prompt."""
+    message: str
+    thoughts: list[str]
+    """What the user really thought: the target."""
+    inference: str
+
+
+def questions_for(runs: Sequence[Run], rater: str, seed: int, limit: int | None) -> list[Question]:
+    """List every inference that judges rated, each once, in a rater's order.
+
+    The order is by hash, so it mixes models and kinds, and stays the same when logs are added. Which inferences a
+    limit selects depends on the seed alone: raters with the same seed and limit rate the same ones.
+
+    Args:
+        runs: Finished runs.
+        rater: The rater's name.
+        seed: Of the order and the selection.
+        limit: Maximum number of questions; None for all.
+    """
+    questions: dict[tuple[str, str, str], Question] = {}
+    for run in runs:
+        assert run.kind, "only inferences are rated"
+        for row in inferences(run).to_dict("records"):
+            question = Question(run.kind, row["id"], row["inference"], run.model, row["epoch"], run.file)
+            questions.setdefault(question.key, question)
+    selected = sorted(questions.values(), key=lambda question: _random_key(seed, *question.key))[:limit]
+    return sorted(selected, key=lambda question: _random_key(seed, rater, *question.key))
+
+
+def _random_key(*parts: object) -> str:
+    return hashlib.sha256("\x1f".join(map(str, parts)).encode()).hexdigest()
+
+
+def read_texts(question: Question) -> Texts:
+    """Read from its log what the screen shows of a question."""
+    sample = read_eval_log_sample(question.file, question.id, question.epoch, exclude_fields=UNREAD)
+    metadata = sample.metadata_as(InferenceMetadata)
+    prompt = sample.input if isinstance(sample.input, str) else sample.input[-1].text
+    messages = {index: text for index, _, text in shown_messages(prompt, metadata.block_ends)}
+    return Texts(
+        before=messages.get(metadata.message_index - 1, ""),
+        message=metadata.message,
+        thoughts=[sample.target] if isinstance(sample.target, str) else list(sample.target),
+        inference=(sample.scores or {})[INFER[question.kind].score].answer or "",
+    )
+
+
 class Session:
-    """One sitting of one rater.
+    """Ask one rater, in one terminal, until all questions are answered or the rater quits.
 
     Args:
         console: The terminal.
-        file: Where each rating is appended at once.
+        file: The ratings file, to which each rating is appended at once.
         rater: The rater's name.
     """
 
     def __init__(self, console: Console, file: Path, rater: str) -> None:
         self.console, self.file, self.rater = console, file, rater
 
-    def run(self, asked: Sequence[Question], done: int) -> int:
-        """Ask one question after the other until all are asked or the rater quits.
+    def run(self, questions: Sequence[Question], rated_before: int) -> int:
+        """Ask one question after the other.
 
         Args:
-            asked: What this rater has not rated yet.
-            done: How many the rater has rated before.
+            questions: Those that this rater has not rated yet.
+            rated_before: How many this rater has rated in earlier sessions.
 
         Returns:
-            How many of those asked are rated now.
+            How many of the questions have been rated.
         """
-        given: list[bool] = []
+        answers: list[bool] = []
+        """Of each question so far: whether it was rated, not skipped."""
+        total = rated_before + len(questions)
         hint = ""
-        while len(given) < len(asked):
-            question = asked[len(given)]
-            shown = texts(question)
-            total = done + len(asked)
-            self._draw(lambda: _page(self.console, question.kind, shown, done + sum(given), total, hint))  # noqa: B023
+        while len(answers) < len(questions):
+            question = questions[len(answers)]
+            texts = read_texts(question)
+            rated = rated_before + sum(answers)
+            self._draw(lambda: _page(self.console, question.kind, texts, rated, total, hint))  # noqa: B023
             key, hint = _key(), ""
             if key in {"1", "2", "3", "4", "5"}:
                 self._record(question, int(key))
-                given.append(True)
+                answers.append(True)
             elif key == "s":
-                given.append(False)
-            elif key == "u" and given:
-                if given.pop():
-                    self._record(asked[len(given)], None)
+                answers.append(False)
+            elif key == "u" and answers:
+                if answers.pop():
+                    self._record(questions[len(answers)], None)
             elif key == "u":
-                hint = "Nothing to undo since you started."
+                hint = "Nothing to undo in this session."
             elif key == "q":
                 break
             elif key == "?":
                 self._read(human_rubric(question.kind))
             elif key == "m":
-                self._read("\n\n".join(f"{title.upper()}\n{text}" for title, text in _parts(question.kind, shown)))
+                self._read("\n\n".join(f"{title.upper()}\n{text}" for title, text in _parts(question.kind, texts)))
             else:
                 hint = "That key does nothing here."
         self.console.clear()
-        return sum(given)
+        return sum(answers)
 
     def _record(self, question: Question, rating: int | None) -> None:
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        given = {"rater": self.rater, "kind": question.kind, "id": question.id, "model": question.model}
-        given |= {"inference": question.inference, "time": now}
-        append(self.file, [Rating.model_validate(given | {"epoch": question.epoch, "rating": rating})])
+        record = {
+            "rater": self.rater,
+            "kind": question.kind,
+            "id": question.id,
+            "model": question.model,
+            "epoch": question.epoch,
+            "inference": question.inference,
+            "rating": rating,
+            "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+        append(self.file, [Rating.model_validate(record)])
 
     def _draw(self, page: Callable[[], RenderableType]) -> None:
         self.console.clear()
@@ -98,25 +190,25 @@ class Session:
         step = max(1, self.console.height - 2)
         for start in range(0, len(lines), step):
             last = start + step >= len(lines)
-            below = Text("any key: back" if last else "any key: go on", style="dim")
+            below = Text("any key: back" if last else "any key: next page", style="dim")
             page = Group(*lines[start : start + step], below)
             self._draw(lambda: page)  # noqa: B023
             _key()
 
 
 def human_rubric(kind: Kind) -> str:
-    """The judges' rubric without its last two paragraphs, which say how texts are marked and how to reply."""
+    """Return the judges' rubric without its last two paragraphs, on how texts are marked and how to reply."""
     return "\n\n".join(rubric(kind).split("\n\n")[:-2])
 
 
 def _scale(kind: Kind) -> list[str]:
-    """One line for each rating, without the examples."""
+    """Return the rubric's line for each rating, without the examples."""
     lines = [line.partition(" Guess:")[0] for line in human_rubric(kind).splitlines()]
     return [line for line in lines if line[:4] in {f"{rating} = " for rating in range(1, 6)}]
 
 
 def _key() -> str:
-    """The next key; a key pressed before the question was on the screen does not count."""
+    """Wait for a key; one pressed before the question was on the screen does not count."""
     termios.tcflush(sys.stdin, termios.TCIFLUSH)
     try:
         return click.getchar()
@@ -124,59 +216,65 @@ def _key() -> str:
         return "q"
 
 
-def _parts(kind: Kind, shown: Texts) -> list[tuple[str, str]]:
-    """Titles and texts, from the context to what is rated."""
+def _parts(kind: Kind, texts: Texts) -> list[tuple[str, str]]:
+    """Return titles and texts, from the context to what is rated."""
     before, message, note = _TITLES[kind]
-    several = len(shown.notes) > 1
-    notes = "\n".join(f"• {text}" for text in shown.notes) if several else shown.notes[0]
+    several = len(texts.thoughts) > 1
+    thoughts = "\n".join(f"• {text}" for text in texts.thoughts) if several else texts.thoughts[0]
     title = f"{note} (several: the best match counts)" if several else note
-    parts = [(before, shown.before), (message, shown.message), (title, notes), ("The guess", shown.inference)]
+    parts = [(before, texts.before), (message, texts.message), (title, thoughts), ("The guess", texts.inference)]
     return [(title, _plain(text)) for title, text in parts]
 
 
-def _page(console: Console, kind: Kind, shown: Texts, done: int, total: int, hint: str) -> RenderableType:
-    """The whole screen, as wide and as high as it may be."""
+def _page(console: Console, kind: Kind, texts: Texts, rated: int, total: int, hint: str) -> RenderableType:
+    """Lay out the whole screen, never higher or wider than the terminal."""
     width = _width(console)
     scale = [Text(line, no_wrap=True, overflow="ellipsis", style="dim") for line in _scale(kind)]
-    parts, least = _parts(kind, shown), list(_LEAST)
+    parts, fewest = _parts(kind, texts), list(_FEWEST_LINES)
     if not parts[0][1]:
-        parts, least = parts[1:], least[1:]
+        parts, fewest = parts[1:], fewest[1:]
     free = console.height - 3 - len(scale) - 2 * len(parts)
-    if free < sum(least):
+    if free < sum(fewest):
         free, scale = free + len(scale), []
-    if free < sum(least) and len(parts) == len(_LEAST):
-        parts, least, free = parts[1:], least[1:], free + 2
+    if free < sum(fewest) and len(parts) == len(_FEWEST_LINES):
+        parts, fewest, free = parts[1:], fewest[1:], free + 2
     wrapped = [_wrapped(console, text, width - 4) for _, text in parts]
-    heights = _fitted([len(lines) for lines in wrapped], least, free)
+    heights = _heights([len(lines) for lines in wrapped], fewest, free)
     styles = ("dim", "dim", "green", "yellow")[-len(parts) :]
     panels = [
-        Panel(_cut(lines, height), title=title, title_align="left", border_style=style)
+        Panel(_shortened(lines, height), title=title, title_align="left", border_style=style)
         for (title, _), lines, height, style in zip(parts, wrapped, heights, styles, strict=True)
     ]
     keys = Text(hint or _KEYS, style="bold yellow" if hint else "bold", no_wrap=True, overflow="ellipsis")
-    return Group(_progress(kind, done, total), *panels, *scale, keys)
+    return Group(_progress(kind, rated, total), *panels, *scale, keys)
 
 
-def _progress(kind: Kind, done: int, total: int) -> RenderableType:
+def _progress(kind: Kind, rated: int, total: int) -> RenderableType:
     table = Table.grid(expand=True)
     table.add_column(no_wrap=True)
     table.add_column(justify="right", width=24)
-    table.add_row(Text(f"{done:,} of {total:,} rated · a {kind}", style="bold"), ProgressBar(total, done, width=24))
+    table.add_row(Text(f"{rated:,} of {total:,} rated · a {kind}", style="bold"), ProgressBar(total, rated, width=24))
     return table
 
 
-def _fitted(needed: Sequence[int], least: Sequence[int], free: int) -> list[int]:
-    """Lines for each part: the first ones give way first, none below its least unless it needs less."""
+def _heights(needed: Sequence[int], fewest: Sequence[int], free: int) -> list[int]:
+    """Share the free lines among the parts.
+
+    Args:
+        needed: Lines that each part would fill.
+        fewest: Lines that each part keeps, unless it needs fewer; the first parts are shortened first.
+        free: Lines that there are.
+    """
     heights = list(needed)
-    for place, lowest in enumerate(least):
-        over = sum(heights) - free
-        heights[place] -= max(0, min(over, heights[place] - lowest))
+    for part, lowest in enumerate(fewest):
+        excess = sum(heights) - free
+        heights[part] -= max(0, min(excess, heights[part] - lowest))
     return heights
 
 
-def _cut(lines: Sequence[Text], height: int) -> Text:
-    shown = [*lines[: height - 1], Text("… m shows all", style="dim")] if len(lines) > height else lines
-    return Text("\n").join(shown)
+def _shortened(lines: Sequence[Text], height: int) -> Text:
+    fitting = [*lines[: height - 1], Text("… m shows all", style="dim")] if len(lines) > height else lines
+    return Text("\n").join(fitting)
 
 
 def _wrapped(console: Console, text: str, width: int) -> list[Text]:
@@ -184,7 +282,7 @@ def _wrapped(console: Console, text: str, width: int) -> list[Text]:
 
 
 def _plain(text: str) -> str:
-    """A text that cannot steer the terminal: control characters become �."""
+    """Return a text that cannot steer the terminal: control characters become �."""
     lines = (
         "".join("�" if unicodedata.category(c) == "Cc" and c != "\t" else c for c in line) for line in text.splitlines()
     )
@@ -192,4 +290,4 @@ def _plain(text: str) -> str:
 
 
 def _width(console: Console) -> int:
-    return min(console.width, _WIDTH)
+    return min(console.width, _MOST_COLUMNS)

@@ -1,4 +1,4 @@
-"""`thoughttrace shift`."""
+"""`thoughttrace shift`: how far thoughts are from messages, measured on embeddings."""
 
 import sys
 from importlib.util import find_spec
@@ -8,13 +8,8 @@ import click
 from rich.console import Console
 from rich.progress import Progress
 
-from thoughttrace.core.errors import UserError
-from thoughttrace.models.embedding import NEEDED
-
 _WIDE = 120
-_PAIRS = ("Relation", "Pairs", "Cosine distance", "95 % interval", "AUC", "n", "Users")
-_CLOUDS = ("Relation", "Pairs", "Centroids apart", "Without noise", "MMD² × 1,000", "MMD p")
-_COMPARED = ("A", "B", "Pairs", "A − B", "95 % interval", "p (Holm)")
+"""Characters in a line of tables that are not printed to a terminal."""
 
 
 @click.command()
@@ -23,69 +18,65 @@ _COMPARED = ("A", "B", "Pairs", "A − B", "95 % interval", "p (Holm)")
     "--embedder",
     default="local",
     show_default=True,
-    help="local (all-MiniLM-L6-v2, on this machine), or openai/MODEL, such as openai/text-embedding-3-large; "
-    "OPENAI_BASE_URL leads to another server.",
+    help="Embedding model: local (all-MiniLM-L6-v2, on this machine) or openai/MODEL, such as "
+    "openai/text-embedding-3-large. OPENAI_BASE_URL selects another server.",
 )
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=1, show_default=True, help="Of everything random.")
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=1, show_default=True, help="Random seed.")
 @click.option(
     "-o",
     "--output",
     default="shift",
     show_default=True,
     type=click.Path(file_okay=False, path_type=Path),
-    help="Folder to write into.",
+    help="Folder to write the page, its tables and plots to.",
 )
 def shift(data: str, embedder: str, seed: int, output: Path) -> None:
-    """Measure how far thoughts lie from the messages around them in DATA, and draw it.
+    """Measure how far the thoughts in DATA are from the messages around them, and plot it.
 
     Compared are message → next message, message → reason, and reaction → next message: cosine distance, distance of
-    the centroids, MMD, and the AUC of a linear probe, also at equal length. Embeddings are kept, so the next run is
-    quick.
+    the centroids, MMD, and the AUC of a linear probe, also at equal length. Embeddings are cached, so the next run is
+    fast.
 
     DATA is `sample`, `hub`, `hub@REVISION`, a JSONL file (also .gz), a folder of them, or - for standard input.
     """
-    _require("sklearn", "umap", *(NEEDED if embedder == "local" else ()))
-    # Imported here: they take seconds, and the other commands need none of them.
-    from thoughttrace.analysis.pages import write_pages  # noqa: PLC0415
+    # Imported here: they take seconds, which --help would have to wait for.
+    from thoughttrace.core.errors import UserError, missing_extra  # noqa: PLC0415
+    from thoughttrace.models.embedding import NEEDED  # noqa: PLC0415
+
+    modules = ("sklearn", "umap", *(NEEDED if embedder == "local" else ()))
+    if missing := [module for module in modules if find_spec(module) is None]:
+        raise missing_extra("thoughttrace shift", missing, "shift")
+    from thoughttrace.analysis.page.page import write_page  # noqa: PLC0415
+    from thoughttrace.analysis.shift.chapter import shift_chapter, summarize  # noqa: PLC0415
     from thoughttrace.analysis.shift.measure import measure  # noqa: PLC0415
-    from thoughttrace.analysis.shift.pairs import cut  # noqa: PLC0415
-    from thoughttrace.analysis.shift.sections import chapter  # noqa: PLC0415
-    from thoughttrace.analysis.shift.words import cloud_rows, comparison_rows, in_words, relation_rows  # noqa: PLC0415
-    from thoughttrace.cli.report import terminal_table  # noqa: PLC0415
+    from thoughttrace.analysis.shift.pairs import cut_pairs  # noqa: PLC0415
     from thoughttrace.datasets.sources import open_source  # noqa: PLC0415
     from thoughttrace.models.embedding import Vectorizer, open_embedder  # noqa: PLC0415
 
     console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)
     source = open_source(data)
-    pairs = cut(source.conversations)
+    pairs = cut_pairs(source.conversations)
     if pairs.table.empty:
-        raise UserError(f"{source.name}: holds no pair to compare: no user message has a next one or a reason.")
+        raise UserError(
+            f"{source.name}: no pairs to compare. At least one user message needs a next user message or a reason."
+        )
     texts = [*pairs.table["source"], *pairs.table["target"]]
     vectorizer = Vectorizer(open_embedder(embedder))
-    if missing := vectorizer.missing(texts):
-        console.print(vectorizer.embedder.announce(missing), markup=False)
+    if missing_texts := vectorizer.missing(texts):
+        console.print(vectorizer.embedder.announce(missing_texts), markup=False)
     with Progress(console=console, transient=True) as bar:
-        task = bar.add_task("Embedding", total=len(missing))
+        task = bar.add_task("Embedding", total=len(missing_texts))
         vectors = vectorizer.embed(texts, lambda done: bar.advance(task, done))
     with console.status("Measuring …"):
-        found = measure(pairs.table, vectors[: len(pairs.table)], vectors[len(pairs.table) :], seed)
+        measured = measure(pairs.table, vectors[: len(pairs.table)], vectors[len(pairs.table) :], seed)
+        notes = [measured.note] if measured.note else []
         if long := vectorizer.embedder.count_truncated(list(dict.fromkeys(texts))):
-            found.notes.append(f"{long:,} texts are longer than what the embedder reads of a text.")
-        made = chapter(found, pairs, vectorizer.embedder.name, f"{source.name}, {source.revision}", seed)
-        write_pages(output, [made], "Thoughts and messages", "")
-    console.print(terminal_table("Distance of pairs", relation_rows(found.relations), _PAIRS))
-    console.print(terminal_table("Distance of the clouds", cloud_rows(found.relations), _CLOUDS))
-    if rows := comparison_rows(found.comparisons):
-        console.print(terminal_table("Cosine distances compared", rows, _COMPARED))
-    for sentence in [*in_words(found), *found.notes]:
+            notes.append(f"{long:,} texts are longer than the embedder's limit; it reads only their beginning.")
+        name = f"{source.name}, {source.revision}"
+        chapter = shift_chapter(measured, pairs, vectorizer.embedder.name, name, seed, notes)
+        write_page(output, "Thoughts and messages", "", [chapter])
+    for section in chapter.filled:
+        console.print(section.table.to_terminal(section.title, console.width))
+    for sentence in [*summarize(measured), *notes]:
         console.print(f"• {sentence}", markup=False)
     console.print(f"Page: {output / 'index.html'}", markup=False, soft_wrap=True)
-
-
-def _require(*modules: str) -> None:
-    missing = [name for name in modules if find_spec(name) is None]
-    if missing:
-        raise UserError(
-            f"thoughttrace shift needs {' and '.join(missing)}: install the extra with "
-            'pip install "thoughttrace[shift]" (from a clone: pip install -e ".[shift]").'
-        )

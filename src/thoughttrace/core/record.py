@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Any, Literal, NamedTuple, get_args
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, get_args
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -70,46 +70,6 @@ CONTROLS: tuple[Control, ...] = get_args(Control)
 ARMS: tuple[Arm, ...] = get_args(Arm)
 AFTERS: tuple[After, ...] = get_args(After)
 
-# ---- tasks
-
-
-@dataclass(frozen=True)
-class TaskSpec:
-    """A task as its logs show it."""
-
-    name: str
-    score: str
-    """The score that analysis reads; a rescored log also holds this name with a number appended (`agreement1`)."""
-    scale: tuple[float, float]
-    """The lowest and highest value of the score."""
-    judged: bool
-    """Whether judges rate the answers; otherwise the evaluated model fills in a form."""
-    unit: Literal["message", "thought", "conversation", "probe"]
-    """What one sample is about."""
-
-
-TASKS: dict[str, TaskSpec] = {
-    spec.name: spec
-    for spec in (
-        TaskSpec("infer_reason", "agreement", (1, 5), True, "message"),
-        TaskSpec("infer_reaction", "agreement", (1, 5), True, "message"),
-        TaskSpec("predict_message", "message_similarity", (0, 100), True, "message"),
-        TaskSpec("judge_agreement", "probe", (1, 5), False, "probe"),
-        TaskSpec("classify_thought", "type_match", (0, 1), False, "thought"),
-        TaskSpec("cover_thought", "rating", (1, 5), False, "thought"),
-        TaskSpec("rate_thought", "rating", (1, 5), False, "thought"),
-        TaskSpec("relate_messages", "relation", (0, 1), False, "message"),
-        TaskSpec("label_topic", "topic", (0, 1), False, "conversation"),
-    )
-}
-"""Every task, in the order in which reports show them."""
-
-INFER: dict[Kind, TaskSpec] = {"reason": TASKS["infer_reason"], "reaction": TASKS["infer_reaction"]}
-PREDICT, PROBE, CLASSIFY, COVER, RATE, RELATE, TOPIC = list(TASKS.values())[2:]
-
-SIMILARITY = "similarity"
-"""The second score of the judged tasks: a cosine of embeddings, −1 to 1."""
-
 # ---- reasons
 
 
@@ -166,16 +126,21 @@ def _known(value: Any) -> Any:
     return None if value == _REMOVED else value
 
 
-class _Metadata(BaseModel):
+class Metadata(BaseModel):
+    """What a log holds about a run, a sample or a score."""
+
     # Other versions of a task may write more.
     model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True)
+
+    columns: ClassVar[tuple[str, ...]] = ()
+    """What analysis reads of each sample: fields or properties."""
 
     def to_log(self) -> dict[str, Any]:
         """Return the metadata as it stands in a log: the fields that were given a value."""
         return self.model_dump(exclude_unset=True)
 
 
-class Vote(_Metadata):
+class Vote(Metadata):
     """One judge's vote on one answer."""
 
     judge: str
@@ -191,7 +156,7 @@ class Vote(_Metadata):
     """With `JUDGE_FAILED`: the kind of error and its status code, without its text, which can quote a key."""
 
 
-class JudgedScore(_Metadata):
+class JudgedScore(Metadata):
     """The metadata of a score that judges gave."""
 
     ratings: dict[str, list[int | None]] = Field(default_factory=dict)
@@ -204,7 +169,7 @@ class JudgedScore(_Metadata):
 # ---- metadata of runs
 
 
-class RunMetadata(_Metadata):
+class RunMetadata(Metadata):
     """The metadata of a task: what its numbers rest on. Each task sets the fields that it has."""
 
     data: str = "unknown"
@@ -248,14 +213,14 @@ BlockEnds = Annotated[list[int], BeforeValidator(lambda value: [] if value == _R
 Empty in logs written before there was such a key, and where a summary has no room for it."""
 
 
-class SampleMetadata(_Metadata):
+class SampleMetadata(Metadata):
     """The metadata of every sample that is cut from a conversation."""
 
     user: str
     conversation: str
 
 
-class ControlMetadata(_Metadata):
+class ControlMetadata(Metadata):
     """What a control, a baseline or a rule answered in the evaluated model's place."""
 
     recited: str | None = None
@@ -291,6 +256,20 @@ class PromptMetadata(MessageMetadata):
 class InferenceMetadata(PromptMetadata):
     """The metadata of a sample of `infer_reason` and `infer_reaction`."""
 
+    columns = (
+        "conversation",
+        "message_index",
+        "position",
+        "type",
+        "assistant_model",
+        "hindsight",
+        "target_words",
+        "age",
+        "gender",
+        "education",
+        "frequency",
+    )
+
     kind: Kind
     type: str = ""
     """The types of its thoughts, joined by " + "."""
@@ -304,9 +283,34 @@ class InferenceMetadata(PromptMetadata):
     """The annotated message."""
     survey: Annotated[dict[str, Any] | None, BeforeValidator(_known)] = None
 
+    @property
+    def age(self) -> Any:
+        """The user's age in years; None where it is not known."""
+        return self._answer("age")
+
+    @property
+    def gender(self) -> Any:
+        """The user's gender, in their words."""
+        return self._answer("gender")
+
+    @property
+    def education(self) -> Any:
+        """The user's education."""
+        return self._answer("education")
+
+    @property
+    def frequency(self) -> Any:
+        """How often the user uses AI, 1 (rarely) to 5 (daily)."""
+        return self._answer("frequency")
+
+    def _answer(self, question: str) -> Any:
+        return (self.survey or {}).get(question)
+
 
 class NextMessageMetadata(PromptMetadata):
     """The metadata of a sample of `predict_message`."""
+
+    columns = ("conversation", "message_index", "hindsight", "note_words", "not_inferred")
 
     kind: Literal["message"] = "message"
     """In the place of a kind of thought."""
@@ -328,6 +332,8 @@ class NextMessageMetadata(PromptMetadata):
 class RelationMetadata(PromptMetadata):
     """The metadata of a sample of `relate_messages`."""
 
+    columns = ("conversation", "message_index", "first")
+
     words: int = 0
     first: bool = False
     """Whether it is the user's first message, whose label is known."""
@@ -335,6 +341,8 @@ class RelationMetadata(PromptMetadata):
 
 class ThoughtMetadata(SampleMetadata):
     """The metadata of a sample about one thought."""
+
+    columns = ("conversation", "message_index", "type", "position", "target_words")
 
     message_index: int
     kind: Kind
@@ -349,14 +357,18 @@ class ThoughtMetadata(SampleMetadata):
 class TopicMetadata(SampleMetadata):
     """The metadata of a sample of `label_topic`."""
 
+    columns = ("conversation",)
+
     messages: int = 0
     words: int = 0
     messages_left_out: int = 0
     block_ends: BlockEnds = Field(default_factory=list)
 
 
-class ProbeMetadata(_Metadata):
+class ProbeMetadata(Metadata):
     """The metadata of a sample of `judge_agreement`."""
+
+    columns = ("family", "ladder", "low", "high")
 
     family: str
     kind: Kind
@@ -367,6 +379,48 @@ class ProbeMetadata(_Metadata):
     """The lowest and highest right rating."""
     inference: str = ""
 
+
+# ---- tasks
+
+
+@dataclass(frozen=True)
+class TaskSpec:
+    """A task as its logs show it."""
+
+    name: str
+    score: str
+    """The score that analysis reads; a rescored log also holds this name with a number appended (`agreement1`)."""
+    scale: tuple[float, float]
+    """The lowest and highest value of the score."""
+    judged: bool
+    """Whether judges rate the answers; otherwise the evaluated model fills in a form."""
+    unit: Literal["message", "thought", "conversation", "probe"]
+    """What one sample is about."""
+    sample: type[Metadata]
+    """The metadata of its samples."""
+
+
+TASKS: dict[str, TaskSpec] = {
+    spec.name: spec
+    for spec in (
+        TaskSpec("infer_reason", "agreement", (1, 5), True, "message", InferenceMetadata),
+        TaskSpec("infer_reaction", "agreement", (1, 5), True, "message", InferenceMetadata),
+        TaskSpec("predict_message", "message_similarity", (0, 100), True, "message", NextMessageMetadata),
+        TaskSpec("judge_agreement", "probe", (1, 5), False, "probe", ProbeMetadata),
+        TaskSpec("classify_thought", "type_match", (0, 1), False, "thought", ThoughtMetadata),
+        TaskSpec("cover_thought", "rating", (1, 5), False, "thought", ThoughtMetadata),
+        TaskSpec("rate_thought", "rating", (1, 5), False, "thought", ThoughtMetadata),
+        TaskSpec("relate_messages", "relation", (0, 1), False, "message", RelationMetadata),
+        TaskSpec("label_topic", "topic", (0, 1), False, "conversation", TopicMetadata),
+    )
+}
+"""Every task, in the order in which reports show them."""
+
+INFER: dict[Kind, TaskSpec] = {"reason": TASKS["infer_reason"], "reaction": TASKS["infer_reaction"]}
+PREDICT, PROBE, CLASSIFY, COVER, RATE, RELATE, TOPIC = list(TASKS.values())[2:]
+
+SIMILARITY = "similarity"
+"""The second score of the judged tasks: a cosine of embeddings, −1 to 1."""
 
 # ---- sample ids
 

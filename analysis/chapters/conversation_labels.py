@@ -1,0 +1,284 @@
+"""How messages relate, and what conversations are about: the labels' shares, and how far labellers agree."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from thoughttrace.analysis.page.plots import Dot, Reference, dots
+from thoughttrace.analysis.page.table import Chapter, Picture, Section, count, limits, name, number, share, short, text
+from thoughttrace.analysis.read.evidence import Evidence
+from thoughttrace.analysis.read.task_log import Run
+from thoughttrace.analysis.stats.groups import group_mean
+from thoughttrace.analysis.stats.interrater import bootstrap_counts, cohen_kappa, confusions
+from thoughttrace.core import published
+from thoughttrace.core.record import RELATE, TOPIC, Unscored
+from thoughttrace.datasets.taxonomy import DOMAINS, RELATIONS, SUBTOPICS
+
+Of = Literal["relation", "domain", "subtopic"]
+
+_NAMES: dict[Of, tuple[str, ...]] = {"relation": RELATIONS, "domain": DOMAINS, "subtopic": tuple(SUBTOPICS)}
+
+_HAS: dict[Of, Callable[[str, str], bool]] = {
+    "relation": lambda answer, label: answer == label,
+    "domain": lambda answer, label: label in {SUBTOPICS.get(subtopic) for subtopic in answer.split("; ")},
+    "subtopic": lambda answer, label: label in answer.split("; "),
+}
+"""Whether an answer names a label."""
+
+_INTERVALS = "95 % intervals are clustered by user (CR2). What got no valid label is left out and counted."
+_PUBLISHED = (
+    "Published: Jin et al. 2026 (arXiv:2605.20087), {source}, of all 2,155 conversations, labelled by another model "
+    "with a prompt that is not public; for orientation."
+)
+
+
+@dataclass(frozen=True)
+class LabelRow:
+    """The share of one label among what one model labelled."""
+
+    model: str
+    name: str
+    """The label."""
+    count: int
+    n: int
+    """Labelled messages or conversations, of all epochs."""
+    users: int
+    mean: float
+    """The share; NaN where there are too few, and `note` says so."""
+    lower: float
+    """95 % limit, CR2 by user."""
+    upper: float
+    note: str
+    published: float
+    """NaN where nothing is published."""
+    status: str
+    """Whether the published share is stated by the authors or reported second-hand."""
+    samples: int
+    """Planned."""
+    coverage: float
+    missing: str
+    task_version: str
+    data: str
+    data_revision: str
+    prompt_hash: str
+    package_version: str
+    date: str
+    log: str
+
+
+@dataclass(frozen=True)
+class LabellersRow:
+    """How far two models' labels of the same things agree."""
+
+    of: str
+    name: str
+    """`all four` relations, or a domain, given or not."""
+    a: str
+    b: str
+    n: int
+    users: int
+    alike: float
+    """Share of equal labels."""
+    kappa: float
+    """Cohen's, with percentile limits over users."""
+    lower: float
+    upper: float
+    note: str
+
+
+COLUMNS = [
+    name("Labeller", "model"),
+    name("Label", lambda row: row.name.replace("_", " ")),
+    count("Count", "count"),
+    count("Out of", "n"),
+    number("Share", "mean", ".1%"),
+    limits("95 % interval", percent=True),
+    share("Published", "published"),
+    count("Users", "users"),
+    share("Coverage", "coverage"),
+    text("Missing", "missing"),
+    short("Prompt", "prompt_hash"),
+    name("Data, revision", lambda row: f"{row.data}, {row.data_revision}"),
+]
+
+SUBTOPIC_COLUMNS = [
+    name("Labeller", "model"),
+    name("Domain", lambda row: SUBTOPICS[row.name]),
+    name("Subtopic", lambda row: row.name.replace("_", " ")),
+    count("Count", "count"),
+    count("Out of", "n"),
+    number("Share", "mean", ".1%"),
+    limits("95 % interval", percent=True),
+]
+
+LABELLERS_COLUMNS = [
+    name("Labels", lambda row: "relations" if row.of == "relation" else row.name),
+    name("A", "a"),
+    name("B", "b"),
+    share("Equal", "alike"),
+    number("Kappa", "kappa"),
+    limits("Kappa, 95 %"),
+    count("n", "n"),
+    count("Users", "users"),
+]
+
+
+def chapter(evidence: Evidence) -> Chapter:
+    """Write the relations of messages and the topics of conversations."""
+    related, topics = evidence.runs.of(RELATE), evidence.runs.of(TOPIC)
+    if not related and not topics:
+        return Chapter("conversations", "Conversations", "")
+    relations, domains = shares(related, "relation"), shares(topics, "domain")
+    return Chapter(
+        "conversations",
+        "Conversations",
+        "A model labels each user message by how it relates to the ones before, and each conversation by its topics. "
+        "There is no truth to compare the labels with; they serve to describe and to group.",
+        [
+            Section(
+                "conversations_relations", "How messages relate to the ones before", relations, COLUMNS,
+                "The label of a user's first message in a conversation is given by definition; a model labelled the "
+                f"others. {_INTERVALS} {_PUBLISHED.format(source='reported second-hand')}",
+                _pictures("conversations_relations", relations),
+                terminal=True,
+            ),
+            Section(
+                "conversations_domains", "What conversations are about", domains, COLUMNS,
+                f"A conversation may have several domains. {_INTERVALS} {_PUBLISHED.format(source='stated')}",
+                _pictures("conversations_domains", domains),
+                terminal=True,
+            ),
+            Section(
+                "conversations_subtopics", "Subtopics", shares(topics, "subtopic"), SUBTOPIC_COLUMNS, _INTERVALS,
+            ),
+            Section(
+                "conversations_labellers", "How far labellers agree", labellers(related, topics), LABELLERS_COLUMNS,
+                "Two models' labels of the same messages or conversations, given with the same prompt; a "
+                "conversation's first messages are left out. Cohen's kappa is 0 for what chance would give; 95 % "
+                "percentile intervals of 2,000 draws of users. Agreement is not accuracy: both labellers can make the "
+                "same mistake.",
+            ),
+        ],
+    )  # fmt: skip
+
+
+def shares(runs: Sequence[Run], of: Of) -> list[LabelRow]:
+    """Estimate the share of every label.
+
+    Args:
+        runs: Of `relate_messages` for relations, else of `label_topic`.
+        of: Which labels. Of domains and subtopics several may apply, so that shares add up to more than 1.
+    """
+    known = {} if of == "subtopic" else published.published_labels(of)
+    rows = []
+    for run in runs:
+        labelled = run.rows[run.rows["answer"] != ""]
+        for label in _NAMES[of]:
+            has = np.array([_HAS[of](answer, label) for answer in labelled["answer"]], dtype=bool)
+            published_share, status = known.get(label, (math.nan, ""))
+            rows.append(
+                LabelRow(
+                    model=run.model,
+                    name=label,
+                    count=int(has.sum()),
+                    **group_mean(has, labelled["user"].to_numpy(), (0, 1)).as_row("mean"),
+                    published=published_share,
+                    status=status,
+                    samples=run.planned * run.epochs,
+                    coverage=len(labelled) / (run.planned * run.epochs),
+                    missing=_missing(run),
+                    task_version=run.task_version,
+                    data=run.data,
+                    data_revision=run.data_revision,
+                    prompt_hash=run.prompt_hash,
+                    package_version=run.package_version,
+                    date=run.date,
+                    log=run.log,
+                )
+            )
+    return rows
+
+
+def labellers(related: Sequence[Run], topics: Sequence[Run]) -> list[LabellersRow]:
+    """Measure how far two models label alike what both have labelled, with the same prompt on the same data.
+
+    Args:
+        related: Runs of `relate_messages`. A conversation's first messages are left out: nobody chose their label.
+        topics: Runs of `label_topic`; each domain is a label of its own, given or not.
+
+    Returns:
+        One row per pair of models and label.
+    """
+    rows = []
+    for of, runs in (("relation", related), ("domain", topics)):
+        for a, b in combinations(runs, 2):
+            if a.model == b.model or (a.data_revision, a.prompt_hash) != (b.data_revision, b.prompt_hash):
+                continue
+            both = _both(a, b)
+            for label, first, second, names in _paired(of, both):
+                counts = confusions(first, second, both["user"].to_numpy(), names)
+                kappa = bootstrap_counts(counts, cohen_kappa).as_row("kappa")
+                alike = float(np.mean([x == y for x, y in zip(first, second, strict=True)]))
+                rows.append(LabellersRow(of=of, name=label, a=a.model, b=b.model, alike=alike, **kappa))
+    return rows
+
+
+def _both(first: Run, second: Run) -> pd.DataFrame:
+    """Join the first epoch's labels of what both have labelled by choice."""
+    a, b = (_chosen(run.rows).set_index("id") for run in (first, second))
+    return a[["user", "answer"]].join(b["answer"].rename("other"), how="inner")
+
+
+def _chosen(rows: pd.DataFrame) -> pd.DataFrame:
+    chosen = rows[(rows["epoch"] == 1) & (rows["answer"] != "")]
+    return chosen[~chosen["first"].astype(bool)] if "first" in chosen else chosen
+
+
+def _paired(of: str, both: pd.DataFrame) -> list[tuple[str, list[str], list[str], tuple[str, ...]]]:
+    if both.empty:
+        return []
+    if of == "relation":
+        return [("all four", both["answer"].tolist(), both["other"].tolist(), RELATIONS[1:])]
+
+    def given(answers: pd.Series, label: str) -> list[str]:
+        return ["yes" if _HAS["domain"](answer, label) else "no" for answer in answers]
+
+    return [(label, given(both["answer"], label), given(both["other"], label), ("yes", "no")) for label in DOMAINS]
+
+
+def _missing(run: Run) -> str:
+    """Count the replies without a label, by reason."""
+    unlabelled = run.rows[run.rows["answer"] == ""]
+    reasons = unlabelled["reason"].fillna(Unscored.NOT_SCORED.value).value_counts()
+    lost = run.planned * run.epochs - len(run.rows)
+    counts = [f"{n} {reason}" for reason, n in reasons.items()]
+    return ", ".join([*counts, *[f"{lost} {Unscored.NOT_IN_LOG}"] * (lost > 0)])
+
+
+def _pictures(picture: str, rows: Sequence[LabelRow]) -> list[Picture]:
+    """Draw the shares, a panel per labeller; nothing where all are too small."""
+    if all(math.isnan(row.mean) for row in rows):
+        return []
+    return [Picture(picture, _plot(rows), "Shares of the labels with 95 % intervals, clustered by user.")]
+
+
+def _plot(rows: Sequence[LabelRow]) -> Figure:
+    points = [
+        Dot(
+            row.name.replace("_", " "), 100 * row.mean, 100 * row.lower, 100 * row.upper, panel=row.model,
+            text=f"n = {row.n:,}: too small" if math.isnan(row.mean) else "",
+        )
+        for row in rows
+    ]  # fmt: skip
+    references = [
+        Reference(100 * row.published, "published", panel=row.model, at=row.name.replace("_", " "))
+        for row in rows
+        if not math.isnan(row.published)
+    ]
+    return dots(points, "share, %, 95 % interval", references, scale=(0, None))

@@ -1,0 +1,350 @@
+"""The headline: for each model and kind of thought, the mean agreement and how sure it is."""
+
+import datetime
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.figure import Figure
+
+from thoughttrace.analysis.page.plots import Bar, Dot, Reference, dots, in_figures, stacked
+from thoughttrace.analysis.page.table import (
+    Chapter,
+    Picture,
+    Section,
+    count,
+    dollars,
+    limits,
+    name,
+    number,
+    pair,
+    share,
+    short,
+    spread,
+    text,
+)
+from thoughttrace.analysis.read.evidence import Evidence
+from thoughttrace.analysis.read.task_log import Run
+from thoughttrace.analysis.stats.intervals import Interval, Numbers, cluster_mean
+from thoughttrace.analysis.stats.variance import components
+from thoughttrace.core import published
+from thoughttrace.core.prices import LOCAL, our_prices
+from thoughttrace.core.record import CEILINGS, FLOOR, INFER, NO_ANSWER, Kind
+
+SCALE = INFER["reason"].scale
+"""The ends of the agreement scale."""
+
+RATINGS = range(1, 6)
+
+
+@dataclass(frozen=True)
+class HeadlineRow:
+    """The mean agreement of one run."""
+
+    model: str
+    kind: Kind
+    context: str = ""
+    judge: str = ""
+    mean: float = math.nan
+    lower: float = math.nan
+    """95 % limit, CR2 by user, clipped to 1–5; NaN where there is no interval, and then `note` says why."""
+    upper: float = math.nan
+    n: int | None = None
+    """Scored samples."""
+    users: int | None = None
+    note: str = ""
+    samples: int | None = None
+    """Planned."""
+    coverage: float = math.nan
+    """n / samples."""
+    mean_if_missing_1: float = math.nan
+    """The mean if every missing rating were the lowest."""
+    mean_if_missing_5: float = math.nan
+    rated_1: int | None = None
+    """Samples whose rating is nearest to 1, halves up."""
+    rated_2: int | None = None
+    rated_3: int | None = None
+    rated_4: int | None = None
+    rated_5: int | None = None
+    refused_or_empty: int | None = None
+    """Replies that were no answer, rated 1 by rule."""
+    missing: str = ""
+    """How many replies have no rating, by reason."""
+    similarity: float = math.nan
+    """Mean cosine; NaN where not scored."""
+    self_judged: bool = False
+    input_tokens: float = math.nan
+    output_tokens: float = math.nan
+    cost: float = math.nan
+    """US dollars; NaN where no price is known."""
+    judge_input_tokens: float = math.nan
+    judge_output_tokens: float = math.nan
+    judge_cost: float = math.nan
+    var_users: float = math.nan
+    """Variance between users."""
+    var_samples: float = math.nan
+    var_epochs: float = math.nan
+    icc: float = math.nan
+    published: bool = False
+
+    @property
+    def model_shown(self) -> str:
+        """The model's name, marked where it judged itself."""
+        return self.model + " (judges itself)" * self.self_judged
+
+    @property
+    def agreement(self) -> float | str:
+        """The mean, or that there is none."""
+        return "none scored" if self.n == 0 else self.mean
+
+
+COLUMNS = [
+    short("Kind", "kind"),
+    name("Model", "model_shown"),
+    number("Agreement", "agreement"),
+    limits("95 % interval"),
+    count("n", "n"),
+    count("Users", "users"),
+    share("Coverage", "coverage"),
+    spread("Rated 1·2·3·4·5", *(f"rated_{rating}" for rating in RATINGS)),
+    text("Missing", "missing"),
+    count("Refused or empty", "refused_or_empty"),
+    pair("If missing were 1 / 5", "mean_if_missing_1", "mean_if_missing_5", ".2f"),
+    number("Similarity", "similarity"),
+    pair("Tokens in / out", "input_tokens", "output_tokens"),
+    pair("Judge's tokens", "judge_input_tokens", "judge_output_tokens"),
+    dollars("Cost", lambda row: "" if row.published else row.cost),
+    dollars("Judge's cost", lambda row: "" if row.published else row.judge_cost),
+    short("Context", "context"),
+    name("Judge", "judge"),
+]
+
+VARIANCE_COLUMNS = [
+    short("Kind", "kind"),
+    name("Model", "model"),
+    number("Users", "var_users", empty="–"),
+    number("Samples", "var_samples", empty="–"),
+    number("Epochs", "var_epochs", empty="–"),
+    number("ICC", "icc", empty="–"),
+]
+
+HELP = [
+    (
+        "Interval",
+        "Users are independent, their thoughts are not: the interval is cluster-robust by user (CR2, Bell–McCaffrey "
+        "degrees of freedom), clipped to 1–5. Overlapping intervals are no test of a difference between models; the "
+        "comparisons are.",
+    ),
+    (
+        "Coverage",
+        "Scored samples of all planned. An unscored sample is never given a number; “if missing were 1 / 5” shows how "
+        "far the missing ones could move the mean.",
+    ),
+    (
+        "Judge",
+        "The number is as good as the judge. Means compare only where judge, rubric, prompt, context and data are the "
+        "same.",
+    ),
+    (
+        "Similarity",
+        "Cosine of sentence embeddings, where it was scored: it finds the same topic, not the same thought.",
+    ),
+    (
+        "Tokens and cost",
+        "Sums over the samples of the log, tokens read from a provider's cache included; cost at the prices named "
+        "under the table, or at those that Inspect was given (--model-cost-config). Batches cost what batches cost; "
+        "what came from Inspect's own cache costs nothing. An unknown price is shown as no price, not as zero.",
+    ),
+]
+
+
+def chapter(evidence: Evidence) -> Chapter:
+    """Write the headline."""
+    rows = headline(evidence.runs.models)
+    controls = headline(evidence.runs.controls)
+    return Chapter(
+        "headline",
+        "Headline",
+        "",
+        [
+            Section(
+                "headline",
+                "Mean agreement",
+                with_published(rows),
+                COLUMNS,
+                f"{published.agreement_note()} {price_note(evidence.runs.models)}".strip(),
+                [
+                    Picture("forest", _forest(rows, controls), "Mean agreement with its 95 % interval, clustered by "
+                            "user. Dashed: published values, which another judge gave with other prompts."),
+                    Picture("ratings", _ratings(rows), "How the ratings are distributed."),
+                ] if rows else [],
+                row_class=lambda row: "published" if row.published else "",
+                paper=True,
+                terminal=True,
+            ),
+            Section(
+                "variance",
+                "Where the ratings' variance comes from",
+                rows,
+                VARIANCE_COLUMNS,
+                "Variance between users, between samples of a user, and between epochs of a sample (repeated "
+                "inference and judgement; needs --epochs), by nested analysis of variance. ICC: the users' share of "
+                "users and samples.",
+            ),
+        ],
+        warnings=[
+            f"{model} judged its own inferences (allow_self_judging). Do not compare its numbers."
+            for model in dict.fromkeys(run.model for run in evidence.runs.inferences if run.self_judged)
+        ],
+        help=HELP,
+    )  # fmt: skip
+
+
+def headline(runs: Sequence[Run]) -> list[HeadlineRow]:
+    """Estimate the mean agreement of every run."""
+    return [_row(run) for run in runs]
+
+
+def with_published(rows: Sequence[HeadlineRow]) -> list[HeadlineRow]:
+    """Add the published value after the rows of each kind."""
+    shown: list[HeadlineRow] = []
+    for kind in INFER:
+        members = [row for row in rows if row.kind == kind]
+        if members:
+            value = HeadlineRow(
+                published.LABEL, kind, judge="others", mean=published.agreement(kind).value, note="not published",
+                published=True,
+            )  # fmt: skip
+            shown += [*members, value]
+    return shown
+
+
+def _row(run: Run) -> HeadlineRow:
+    scored = run.scored
+    values = scored["score"].to_numpy()
+    mean = mean_agreement(values, scored["user"].to_numpy())
+    missing = run.planned - len(scored)
+    nearest = np.floor(values + 0.5)
+    low, high = SCALE
+    return HeadlineRow(
+        model=run.model,
+        kind=kind_of(run),
+        context=run.context,
+        judge=run.judge,
+        **mean.as_row("mean"),
+        samples=run.planned,
+        coverage=len(scored) / run.planned,
+        mean_if_missing_1=(values.sum() + missing * low) / run.planned,
+        mean_if_missing_5=(values.sum() + missing * high) / run.planned,
+        **_rated(nearest),
+        refused_or_empty=int((run.rows["reason"].isin(NO_ANSWER) & run.rows["score"].notna()).sum()),
+        missing=run.missing,
+        similarity=run.samples["similarity"].mean(),
+        self_judged=run.self_judged,
+        **run.usage,
+        **_variance(run),
+    )
+
+
+def kind_of(run: Run) -> Kind:
+    """Return the kind of thought of a run that has one."""
+    assert run.kind, f"{run.task} is not about one kind of thought"
+    return run.kind
+
+
+def mean_agreement(values: Numbers, users: npt.NDArray[Any]) -> Interval:
+    """Estimate the mean agreement of scored samples, clustered by user; without any, the reason says so.
+
+    Args:
+        values: n ratings, none of them NaN.
+        users: n names.
+    """
+    if not len(values):
+        return Interval.without_limits("none scored")
+    return cluster_mean(values, users, bounds=SCALE)
+
+
+def _rated(nearest: Numbers) -> dict[str, Any]:
+    return {f"rated_{rating}": int((nearest == rating).sum()) for rating in RATINGS}
+
+
+def _variance(run: Run) -> dict[str, Any]:
+    scored = run.rows.dropna(subset="score")
+    if scored.empty:
+        return {}
+    parts = components(scored["score"], scored["user"], scored["id"])
+    return {"var_users": parts.users, "var_samples": parts.samples, "var_epochs": parts.epochs, "icc": parts.icc}
+
+
+def price_note(runs: Sequence[Run]) -> str:
+    """Say of which day the prices are, and for which models there are none."""
+    prices = our_prices()
+    paid: dict[str, datetime.date] = {}
+    for run in runs:
+        for model in [run.evaluated] * (run.control in {"", "reworded"}) + run.judges:
+            if model.partition("/")[0] not in LOCAL:
+                paid[model] = datetime.date.fromisoformat(run.date[:10])
+    priced = {model: price for model, day in paid.items() if (price := prices.find(model, day))}
+    days = [f"{model} of {price.date}" for model, price in sorted(priced.items()) if price.date]
+    without = sorted(set(paid) - set(priced))
+    dated = f"Cost: tokens of the logs at the prices of {', '.join(days)}. " if days else ""
+    return dated + (f"No price is known for {', '.join(without)}." if without else "")
+
+
+def labels_of(rows: Sequence[HeadlineRow]) -> list[str]:
+    """Name rows by model, and by context and judge where these differ within a kind."""
+    labels = []
+    for row in rows:
+        members = [other for other in rows if other.kind == row.kind]
+        differing = [
+            getattr(row, field) for field in ("context", "judge") if len({getattr(m, field) for m in members}) > 1
+        ]
+        labels.append("\n".join([row.model, *differing]))
+    return labels
+
+
+def _forest(rows: Sequence[HeadlineRow], controls: Sequence[HeadlineRow]) -> Figure:
+    points = [
+        Dot(
+            label, row.mean, row.lower, row.upper, panel=f"{row.kind}s", text=in_figures(row.mean, row.lower, row.upper)
+        )
+        for label, row in zip(labels_of(rows), rows, strict=True)
+    ]
+    references = [
+        Reference(mean, f"published {mean:.2f}\n(other judge and prompts)", panel=f"{kind}s")
+        for kind in dict.fromkeys(row.kind for row in rows)
+        if (mean := published.agreement(kind).value)
+    ]  # fmt: skip
+    return dots(
+        points,
+        "mean agreement, 1–5, with 95 % interval",
+        [*references, *_control_lines(rows, controls)],
+        scale=SCALE,
+    )
+
+
+def _control_lines(rows: Sequence[HeadlineRow], controls: Sequence[HeadlineRow]) -> list[Reference]:
+    """Draw floor, ceiling and the message itself as lines, where one panel of judges rated models and controls."""
+    lines = []
+    for kind in dict.fromkeys(row.kind for row in rows):
+        judges = {row.judge for row in [*rows, *controls] if row.kind == kind}
+        means = {row.model.split()[1]: row.mean for row in controls if row.kind == kind}
+        ceiling = next((control for control in CEILINGS if control in means), "")
+        if len(judges) == 1:
+            lines += [
+                Reference(means[control], control.replace("_", " "), "control", panel=f"{kind}s")
+                for control in (FLOOR, "parrot", ceiling)
+                if control in means
+            ]
+    return lines
+
+
+def _ratings(rows: Sequence[HeadlineRow]) -> Figure:
+    bars = [
+        Bar(label, [getattr(row, f"rated_{rating}") for rating in RATINGS], panel=f"{row.kind}s")
+        for label, row in zip(labels_of(rows), rows, strict=True)
+    ]
+    return stacked(bars, "share of scored samples, %")

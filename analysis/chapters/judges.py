@@ -1,0 +1,441 @@
+"""The judges: how far they agree, how severe each is, whether it favours its own family, how noisy its votes are."""
+
+import json
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+import statsmodels.api as sm
+
+from thoughttrace.analysis.chapters.headline import mean_agreement
+from thoughttrace.analysis.page.table import (
+    Chapter,
+    Section,
+    count,
+    limits,
+    name,
+    note,
+    number,
+    share,
+    short,
+    text,
+    yes,
+)
+from thoughttrace.analysis.read.evidence import Evidence
+from thoughttrace.analysis.read.task_log import Run
+from thoughttrace.analysis.stats.interrater import alpha, kappa
+from thoughttrace.analysis.stats.intervals import Numbers, cluster_mean
+from thoughttrace.core.model_names import family
+from thoughttrace.core.record import Kind
+
+
+@dataclass(frozen=True)
+class JudgeMeanRow:
+    """The mean rating that one judge gave one model."""
+
+    kind: Kind
+    judge: str
+    model: str
+    context: str
+    own_family: bool
+    """Whether judge and model are of the same family."""
+    mean: float
+    """1–5; each inference counts once, with the mean of the judge's votes on it."""
+    lower: float
+    """95 % limit, CR2 by user, clipped to 1–5."""
+    upper: float
+    n: int
+    """Inferences."""
+    users: int
+    note: str
+
+
+@dataclass(frozen=True)
+class ReliabilityRow:
+    """How far judges agree with each other on the same inferences."""
+
+    kind: Kind
+    judges: str
+    """Comma-separated: all of them for alpha, two for kappa."""
+    statistic: str
+    estimate: float
+    """At most 1; 0 for what chance would give."""
+    lower: float
+    """95 % percentile limit, seeded bootstrap of users."""
+    upper: float
+    n: int
+    """Inferences that two or more of these judges rated."""
+    users: int
+    note: str
+
+
+@dataclass(frozen=True)
+class SeverityRow:
+    """How severe one judge is."""
+
+    kind: Kind
+    judge: str
+    severity: float
+    """Points that it rates below the average judge."""
+    lower: float
+    """95 % limit, CR1 by user."""
+    upper: float
+    n: int
+    """Votes."""
+
+
+@dataclass(frozen=True)
+class AdjustedRow:
+    """The mean of one model as the average judge would rate it."""
+
+    kind: Kind
+    model: str
+    context: str
+    adjusted: float
+    """1–5."""
+    lower: float
+    """95 % limit, CR1 by user."""
+    upper: float
+    mean: float
+    """Of all votes, unadjusted."""
+
+
+@dataclass(frozen=True)
+class PreferenceRow:
+    """How much one judge favours its own family."""
+
+    kind: Kind
+    judge: str
+    family: str
+    preference: float = math.nan
+    """Points that it gives its own family beyond what the other judges give."""
+    lower: float = math.nan
+    """95 % limit, CR2 by user."""
+    upper: float = math.nan
+    n: int = 0
+    """Samples with an inference of its family and one of another, each rated by another judge too."""
+    users: int = 0
+    note: str = "no pair to compare: no other judge rated its own family and another family on the same sample"
+
+
+@dataclass(frozen=True)
+class NoiseRow:
+    """How much the repeated votes of one judge on the same inference differ."""
+
+    kind: Kind
+    judge: str
+    inferences: int
+    """With more than one vote."""
+    repeats: float
+    """Mean number of votes per inference, over all its inferences."""
+    sd_within: float
+    """Pooled standard deviation of its votes on one inference."""
+    share: float
+    """Of the variance of its mean over all inferences (clustered by user), what its noise explains: 0 to 1."""
+    advice: str
+
+
+MEAN_COLUMNS = [
+    short("Kind", "kind"),
+    name("Judge", "judge"),
+    name("Model", "model"),
+    short("Context", "context"),
+    yes("Own family", "own_family"),
+    number("Agreement", "mean"),
+    limits("95 % interval"),
+    count("n", "n"),
+    count("Users", "users"),
+]
+
+RELIABILITY_COLUMNS = [
+    short("Kind", "kind"),
+    name("Judges", "judges"),
+    short("Statistic", "statistic"),
+    number("Estimate", "estimate"),
+    limits("95 % interval"),
+    count("n", "n"),
+    count("Users", "users"),
+    note(),
+]
+
+SEVERITY_COLUMNS = [
+    short("Kind", "kind"),
+    name("Judge", "judge"),
+    number("Severity", "severity", "+.2f"),
+    limits("95 % interval"),
+    count("Votes", "n"),
+]
+
+ADJUSTED_COLUMNS = [
+    short("Kind", "kind"),
+    name("Model", "model"),
+    short("Context", "context"),
+    number("Adjusted mean", "adjusted"),
+    limits("95 % interval"),
+    number("Unadjusted", "mean"),
+]
+
+PREFERENCE_COLUMNS = [
+    short("Kind", "kind"),
+    name("Judge", "judge"),
+    short("Family", "family"),
+    number("Preference", "preference", "+.2f"),
+    limits("95 % interval"),
+    count("n", "n"),
+    count("Users", "users"),
+    note(),
+]
+
+NOISE_COLUMNS = [
+    short("Kind", "kind"),
+    name("Judge", "judge"),
+    count("Inferences", "inferences"),
+    number("Votes per inference", "repeats"),
+    number("SD within", "sd_within"),
+    share("Share of the variance", "share"),
+    text("Advice", "advice"),
+]
+
+
+def chapter(evidence: Evidence) -> Chapter:
+    """Write what the judges are like: comparisons where a kind has several, noise where votes were repeated."""
+    table = votes(evidence.runs.models)
+    several = table[table.groupby("kind")["judge"].transform("nunique") > 1]
+    severities, adjusted = severity(several)
+    return Chapter(
+        "judges",
+        "Judges",
+        "",
+        [
+            Section(
+                "by_judge", "Mean by judge and model", means(several), MEAN_COLUMNS,
+                "Own family: judge and model have the same first name (claude, gpt, gemini, qwen …).",
+            ),
+            Section(
+                "reliability", "Agreement between judges", reliability(several), RELIABILITY_COLUMNS,
+                "Krippendorff's alpha of all judges and Cohen's kappa of every two, over inferences that two or more "
+                "judges rated; 95 % intervals by a seeded bootstrap of users.",
+            ),
+            Section(
+                "severity", "Severity of each judge", severities, SEVERITY_COLUMNS,
+                "Points below the average judge, by an additive model of judge and model, clustered by user.",
+            ),
+            Section(
+                "adjusted", "Models as the average judge would rate them", adjusted, ADJUSTED_COLUMNS,
+                "From the same additive model: how models differ when not all judges rated all of them.",
+            ),
+            Section(
+                "preference", "Self-preference", self_preference(several), PREFERENCE_COLUMNS,
+                "How much more a judge gives to its own family than the other judges do, on the same samples.",
+            ),
+            Section(
+                "judge_repeat_noise", "Noise of repeated votes", noise(table), NOISE_COLUMNS,
+                "From repeated votes on one inference (judge_repeats). The share is the part of the variance of the "
+                "judge's mean that its noise explains.",
+            ),
+        ],
+    )  # fmt: skip
+
+
+def votes(runs: Sequence[Run]) -> pd.DataFrame:
+    """Gather every vote of every judge.
+
+    Args:
+        runs: Runs that infer thoughts.
+
+    Returns:
+        One row per vote that gave a rating: `kind`, `model`, `context`, `unit` (the inference: model, context, prompt,
+        date, sample, epoch), `id`, `user`, `judge`, `repeat` (0 …), `rating` (1–5), `own_family` (whether judge and
+        evaluated model are of the same family). A vote that several scores of a log share counts once.
+    """
+    rows = []
+    for run in runs:
+        measured = f"{run.model}|{run.context}|{run.prompt_hash}|{run.date}"
+        rated = run.rows[run.rows["ratings"].notna()]
+        for sample, epoch, user, by_judge in rated[["id", "epoch", "user", "ratings"]].itertuples(index=False):
+            for judge, ratings in json.loads(by_judge).items():
+                for repeat, rating in enumerate(ratings):
+                    if rating is not None:
+                        rows.append((run.kind, run.model, run.context, f"{measured}|{sample}|{epoch}", sample, user,
+                                     judge, repeat, float(rating)))  # fmt: skip
+    columns = ["kind", "model", "context", "unit", "id", "user", "judge", "repeat", "rating"]
+    table = pd.DataFrame(rows, columns=columns).drop_duplicates(["unit", "judge", "repeat"])
+    families = {model: family(model) for model in {*table["judge"], *table["model"]}}
+    return table.assign(own_family=table["judge"].map(families) == table["model"].map(families))
+
+
+def means(table: pd.DataFrame) -> list[JudgeMeanRow]:
+    """Estimate the mean rating that each judge gives each model.
+
+    Args:
+        table: What `votes` returns.
+    """
+    rows = []
+    for about, members in _groups(table, "kind", "judge", "model", "context", "own_family"):
+        units = members.groupby("unit", sort=False).agg({"rating": "mean", "user": "first"})
+        mean = mean_agreement(units["rating"].to_numpy(), units["user"].to_numpy())
+        rows.append(JudgeMeanRow(**about, **mean.as_row("mean")))
+    return rows
+
+
+def reliability(table: pd.DataFrame) -> list[ReliabilityRow]:
+    """Estimate Krippendorff's alpha of all judges together, and the quadratic kappa of every two.
+
+    Args:
+        table: What `votes` returns.
+    """
+    rows = []
+    for about, members in _groups(table, "kind"):
+        wide = _by_judge(members)
+        users = _of_units(members, "user").loc[wide.index]
+        if wide.shape[1] < 2:
+            continue
+        everyone = alpha(wide, users).as_row("estimate")
+        rows.append(ReliabilityRow(**about, judges=", ".join(wide.columns), statistic="alpha, ordinal", **everyone))
+        for a, b in combinations(wide.columns, 2):
+            both = wide[[a, b]].dropna()
+            if len(both):
+                two = kappa(both[a], both[b], users.loc[both.index]).as_row("estimate")
+                rows.append(ReliabilityRow(**about, judges=f"{a}, {b}", statistic="kappa, quadratic", **two))
+    return rows
+
+
+def severity(table: pd.DataFrame) -> tuple[list[SeverityRow], list[AdjustedRow]]:
+    """Estimate how severe each judge is, and each model's mean as the average judge would rate it.
+
+    An additive two-way model, rating = model + judge, by least squares over all votes, with standard errors
+    clustered by user (CR1, t with users − 1 degrees of freedom).
+
+    Args:
+        table: What `votes` returns.
+
+    Returns:
+        The rows of judges and those of models. A kind has none where it has one judge or one user, and where judges
+        and models fall into groups that share nothing.
+    """
+    severities: list[SeverityRow] = []
+    adjusted: list[AdjustedRow] = []
+    for about, members in _groups(table, "kind"):
+        if members["judge"].nunique() < 2 or members["user"].nunique() < 2:
+            continue
+        by_model = members.groupby(["model", "context"])
+        codes, judges = pd.factorize(members["judge"], sort=True)
+        of_model, of_judge = np.eye(by_model.ngroups)[by_model.ngroup()], np.eye(len(judges))[codes]
+        # All models, and the judges but the first, whose effect is 0.
+        design = np.hstack([of_model, of_judge[:, 1:]])
+        if np.linalg.matrix_rank(design) < design.shape[1]:
+            continue
+        clusters = pd.factorize(members["user"])[0]
+        fit = sm.OLS(members["rating"].to_numpy(), design).fit(
+            cov_type="cluster", cov_kwds={"groups": clusters}, use_t=True
+        )
+        m, j = of_model.shape[1], of_judge.shape[1]
+        effects = np.hstack([np.zeros((j, m)), np.eye(j)[:, 1:]])
+        average = effects.mean(axis=0)
+        severities += [
+            SeverityRow(**about, judge=judge, severity=points, lower=lower, upper=upper, n=int(n))
+            for judge, (points, lower, upper), n in zip(
+                judges, _contrasts(fit, average - effects), of_judge.sum(axis=0), strict=True
+            )
+        ]
+        unadjusted = by_model["rating"].mean().reset_index().itertuples(index=False, name=None)
+        as_average_judge = _contrasts(fit, np.hstack([np.eye(m), np.zeros((m, j - 1))]) + average)
+        adjusted += [
+            AdjustedRow(**about, model=model, context=context, adjusted=points, lower=lower, upper=upper, mean=mean)
+            for (model, context, mean), (points, lower, upper) in zip(unadjusted, as_average_judge, strict=True)
+        ]
+    return severities, adjusted
+
+
+def _contrasts(fit: Any, contrasts: Numbers) -> Sequence[tuple[float, float, float]]:
+    """Estimate linear combinations of a fit's coefficients, with 95 % limits."""
+    test = fit.t_test(contrasts)
+    return list(zip(test.effect, *test.conf_int().T, strict=True))
+
+
+def self_preference(table: pd.DataFrame) -> list[PreferenceRow]:
+    """Estimate how much more a judge gives to its own family than the other judges do.
+
+    On each inference, the judge's rating less the mean of the others'; on each sample, that of its own family's
+    inferences less that of all others'. The mean over samples, clustered by user (CR2).
+
+    Args:
+        table: What `votes` returns.
+    """
+    rows = []
+    for about, members in _groups(table, "kind"):
+        wide = _by_judge(members)
+        units = members.drop_duplicates("unit").set_index("unit").loc[wide.index, ["id", "user", "model"]]
+        for judge in wide.columns if wide.shape[1] > 1 else ():
+            excess = wide[judge] - wide.drop(columns=judge).mean(axis=1)
+            rated = units.assign(excess=excess, own=units["model"].map(family) == family(judge)).dropna()
+            sides = rated.pivot_table(index="id", columns="own", values="excess", aggfunc="mean")
+            both = sides.dropna()
+            if sides.shape[1] < 2 or both.empty:
+                rows.append(PreferenceRow(**about, judge=judge, family=family(judge)))
+                continue
+            users = rated.drop_duplicates("id").set_index("id")["user"].loc[both.index]
+            preference = cluster_mean(both[True] - both[False], users)
+            rows.append(PreferenceRow(**about, judge=judge, family=family(judge), **preference.as_row("preference")))
+    return rows
+
+
+def noise(table: pd.DataFrame) -> list[NoiseRow]:
+    """Estimate how much each judge that voted more than once on an inference differs from itself.
+
+    Args:
+        table: What `votes` returns.
+    """
+    rows = []
+    for about, members in _groups(table, "kind", "judge"):
+        units = members.groupby("unit")["rating"]
+        counts = units.size()
+        repeated = counts[counts > 1].index
+        if not len(repeated):
+            continue
+        freedom = float((counts[repeated] - 1).sum())
+        variance = float((units.var(ddof=1)[repeated] * (counts[repeated] - 1)).sum() / freedom)
+        judge_means = units.mean()
+        users = _of_units(members, "user").loc[judge_means.index]
+        error = cluster_mean(judge_means.to_numpy(), users.to_numpy()).standard_error
+        of_mean = variance * float((1 / counts).mean()) / len(counts)
+        explained = min(of_mean / error**2, 1.0) if error > 0 else math.nan
+        rows.append(
+            NoiseRow(
+                **about,
+                inferences=len(repeated),
+                repeats=float(counts.mean()),
+                sd_within=variance**0.5,
+                share=explained,
+                advice=_advice(explained),
+            )
+        )
+    return rows
+
+
+def _advice(explained: float) -> str:
+    """Say whether more votes or more samples would make the interval narrower."""
+    if math.isnan(explained):
+        return ""
+    narrower = 1 - (1 - explained) ** 0.5
+    better = "more repeats help" if narrower >= 0.1 else "more samples help, more repeats hardly"
+    return f"without any judge noise the interval would be {narrower:.0%} narrower: {better}"
+
+
+def _groups(table: pd.DataFrame, *columns: str) -> Iterator[tuple[dict[str, Any], pd.DataFrame]]:
+    """Give the members of each group and what they share, in the order in which the groups come."""
+    for values, members in table.groupby(list(columns), sort=False):
+        yield dict(zip(columns, cast(tuple[Any, ...], values), strict=True)), members
+
+
+def _by_judge(table: pd.DataFrame) -> pd.DataFrame:
+    """Put inferences into rows and judges into columns, each cell the mean of the judge's votes, NaN without any."""
+    return table.pivot_table(index="unit", columns="judge", values="rating", aggfunc="mean")
+
+
+def _of_units(table: pd.DataFrame, column: str) -> pd.Series:
+    return table.drop_duplicates("unit").set_index("unit")[column]

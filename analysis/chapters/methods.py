@@ -1,0 +1,165 @@
+"""What a paper has to say about the numbers, from the logs themselves, and where each number comes from."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from thoughttrace.analysis.page.table import Chapter, Section, count, name, short, text
+from thoughttrace.analysis.read.evidence import Evidence
+from thoughttrace.analysis.read.runs import Runs
+from thoughttrace.analysis.read.task_log import Run
+
+
+@dataclass(frozen=True)
+class RunRow:
+    """What made the numbers of one run."""
+
+    task: str
+    model: str
+    kind: str
+    date: str
+    data: str
+    data_revision: str
+    context: str
+    judge: str
+    prompt_hash: str
+    rubric_hash: str
+    task_version: str
+    epochs: int
+    package_version: str
+    inspect_version: str
+    missing: str
+    """How many replies have no score, by reason."""
+    log: str
+
+
+@dataclass(frozen=True)
+class LeftOutRow:
+    """A log, or a run in it, that does not count."""
+
+    reason: str
+
+
+RUN_COLUMNS = [
+    short("Task", "task"),
+    name("Model", "model"),
+    short("Kind", "kind"),
+    short("Started", "date"),
+    name("Data, revision", lambda row: f"{row.data}, {row.data_revision}"),
+    short("Context", "context"),
+    name("Judge", "judge"),
+    short("Prompt", "prompt_hash"),
+    short("Rubric", "rubric_hash"),
+    short("Task version", "task_version"),
+    count("Epochs", "epochs"),
+    short("ThoughtTrace", "package_version"),
+    short("Inspect", "inspect_version"),
+    text("Not scored", "missing"),
+    name("Log", "log"),
+]
+
+
+def chapter(evidence: Evidence) -> Chapter:
+    """Write the methods paragraph."""
+    return Chapter("methods", "Methods", methods(evidence.runs) if evidence.runs.models else "")
+
+
+def sources(evidence: Evidence) -> Chapter:
+    """Write which runs count, and which logs do not and why."""
+    runs = evidence.runs
+    left_out = [LeftOutRow(sentence) for sentence in runs.left_out]
+    return Chapter(
+        "sources",
+        "Where the numbers come from",
+        "",
+        [
+            Section("runs", "Runs that count", [_row(run) for run in runs.counted], RUN_COLUMNS),
+            Section("left_out", "Logs left out", left_out, [text("Log and reason", "reason")]),
+        ],
+    )
+
+
+def _row(run: Run) -> RunRow:
+    return RunRow(
+        task=run.task,
+        model=run.model,
+        kind=run.kind or "",
+        date=run.date,
+        data=run.data,
+        data_revision=run.data_revision,
+        context=run.context,
+        judge=run.judge,
+        prompt_hash=run.prompt_hash,
+        rubric_hash=run.rubric_hash,
+        task_version=run.task_version,
+        epochs=run.epochs,
+        package_version=run.package_version,
+        inspect_version=run.inspect_version,
+        missing=run.missing or "none",
+        log=run.log,
+    )
+
+
+def methods(runs: Runs) -> str:
+    """Say how the numbers on inferences were made, to be pasted into a paper.
+
+    Args:
+        runs: The runs of one report, at least one of a model that infers thoughts.
+    """
+    models = runs.models
+    dates = sorted(run.date[:10] for run in models)
+    when = f"on {dates[0]}" if dates[0] == dates[-1] else f"between {dates[0]} and {dates[-1]}"
+    epochs = max(run.epochs for run in models)
+    repeated = f" Each sample was run {epochs} times, and its mean rating was used." if epochs > 1 else ""
+    panel = any(len(run.judges) > 1 for run in models)
+    several = " A panel's rating is the mean of its members' valid votes." if panel else ""
+    return (
+        f"We evaluated {_list(run.model for run in models)} with ThoughtTrace "
+        f"{_list(run.package_version for run in models)} (Inspect {_list(run.inspect_version for run in models)}) "
+        f"{when}. {_kinds(models)} The data were "
+        f"{_list(f'{run.data} (revision {run.data_revision})' for run in models)}. A judge, "
+        f"{_list(run.judge for run in models)}, rated the agreement of each inference with the user's own note from 1 "
+        f"(another thought) to 5 (the same thought) by a fixed rubric "
+        f"({_list(f'{run.kind} rubric {run.rubric_hash}' for run in models)}); the evaluated models never saw the "
+        f"note.{several}{repeated} A refusal or an empty answer counts as 1. Samples without a valid rating were left "
+        f"unscored and are counted in the coverage. Means are given with 95 % confidence intervals that are "
+        f"cluster-robust by user (CR2 with Bell–McCaffrey degrees of freedom; Bell & McCaffrey 2002, Pustejovsky & "
+        f"Tipton 2018), clipped to the scale. Models were compared by the paired differences on the samples that both "
+        f"scored, with the same intervals and p-values adjusted by the method of Holm (1979) over all pairs of a kind."
+        f"{_controls(runs.controls)} The prompts and rubrics are this project's, not those of Jin et al. (2026), so "
+        f"the published means are not the same measurement."
+    )
+
+
+def _controls(controls: Sequence[Run]) -> str:
+    if not controls:
+        return ""
+    return (
+        f" Controls ({_list(run.control for run in controls)}) went through the same task and judge. The recovered "
+        f"share is (agreement − floor) / (ceiling − floor), with the thought of another user of the same type as the "
+        f"floor and the reworded (or else the verbatim) note as the ceiling, as a ratio of means over shared samples; "
+        f"its interval is Fieller's (1954) from the cluster-robust covariance."
+    )
+
+
+def _kinds(runs: Sequence[Run]) -> str:
+    sentences = []
+    for kind in dict.fromkeys(run.kind for run in runs):
+        members = [run for run in runs if run.kind == kind]
+        sentences.append(
+            f"{str(kind).capitalize()}s: task {members[0].task} version {_list(run.task_version for run in members)}, "
+            f"context {_list(run.context for run in members)}, prompt {_list(run.prompt_hash for run in members)}; "
+            f"{_range(run.planned for run in members)} samples per model, "
+            f"{_range(len(run.scored) for run in members)} of them scored, of "
+            f"{_range(run.scored['user'].nunique() for run in members)} users."
+        )
+    return " ".join(sentences)
+
+
+def _range(numbers: Iterable[int]) -> str:
+    ascending = sorted(set(numbers))
+    return f"{ascending[0]:,}" if len(ascending) == 1 else f"{ascending[0]:,}–{ascending[-1]:,}"
+
+
+def _list(words: Iterable[str]) -> str:
+    distinct = list(dict.fromkeys(words))
+    return distinct[0] if len(distinct) == 1 else f"{', '.join(distinct[:-1])} and {distinct[-1]}"

@@ -1,0 +1,341 @@
+"""What the scale means: where its floor and ceiling lie, and how far between them each model comes."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import pandas as pd
+
+from thoughttrace.analysis.chapters.headline import COLUMNS as HEADLINE_COLUMNS
+from thoughttrace.analysis.chapters.headline import headline, kind_of
+from thoughttrace.analysis.page.table import (
+    Chapter,
+    Section,
+    count,
+    limits,
+    name,
+    number,
+    p,
+    pair,
+    short,
+)
+from thoughttrace.analysis.read.evidence import Evidence
+from thoughttrace.analysis.read.task_log import Run
+from thoughttrace.analysis.stats.holm import LEVEL, holm_by_family
+from thoughttrace.analysis.stats.intervals import Interval, paired_difference, ratio_of_means
+from thoughttrace.core.record import CEILINGS, FLOOR, Kind
+
+MIN_OVERLAP = 6
+"""Words in a row that a short note and a guess hardly share by chance, however few samples show what chance gives."""
+
+_FLOORS = {
+    "parrot": "repeating the message",
+    FLOOR: "another user's thought of the same type",
+    "typical": "one typical sentence per type",
+}
+"""The controls that a model should beat, in words."""
+
+
+@dataclass(frozen=True)
+class ShareRow:
+    """The recovered share of one model."""
+
+    model: str
+    kind: Kind
+    context: str
+    judge: str
+    ceiling_is: str
+    """The control that is the ceiling."""
+    agreement: float
+    """Mean on the samples that model, floor and ceiling all have; so are floor and ceiling."""
+    floor: float
+    ceiling: float
+    share: float
+    lower: float
+    """95 % limit, Fieller's, from the CR2 covariance by user."""
+    upper: float
+    n: int
+    users: int
+    note: str
+
+
+@dataclass(frozen=True)
+class ControlPairRow:
+    """A model against a control, on the samples both have."""
+
+    model: str
+    kind: Kind
+    context: str
+    judge: str
+    control: str
+    mean_model: float
+    mean_control: float
+    difference: float
+    """model − control."""
+    lower: float
+    upper: float
+    p_value: float
+    n: int
+    users: int
+    note: str
+    p_holm: float = math.nan
+    """Adjusted over all rows of a kind."""
+
+
+@dataclass(frozen=True)
+class LeakRow:
+    """How often a model repeated its target word for word."""
+
+    model: str
+    kind: Kind
+    context: str
+    judge: str
+    longest_by_chance: int
+    """Words of the longest run that the floor's inferences share with their targets."""
+    flagged: int
+    """Samples whose inference shares a longer run with its target."""
+    n: int
+    mean: float
+    """Mean agreement of all samples."""
+    mean_without: float
+    """Mean agreement without those flagged."""
+
+
+@dataclass(frozen=True)
+class FlaggedRow:
+    """A sample whose inference repeats its target word for word."""
+
+    model: str
+    kind: Kind
+    id: str
+    overlap: int
+    """Words of the longest shared run."""
+    agreement: float
+
+
+SHARE_COLUMNS = [
+    short("Kind", "kind"),
+    name("Model", "model"),
+    short("Context", "context"),
+    name("Judge", "judge"),
+    number("Floor", "floor"),
+    number("Agreement", "agreement"),
+    number("Ceiling", lambda row: "" if math.isnan(row.ceiling) else f"{row.ceiling:.2f} ({row.ceiling_is})"),
+    number("Recovered share", "share", ".1%"),
+    limits("95 % interval", percent=True),
+    count("n", "n"),
+    count("Users", "users"),
+]
+
+CONTROL_PAIR_COLUMNS = [
+    short("Kind", "kind"),
+    name("Model", "model"),
+    short("Control", "control"),
+    short("Context", "context"),
+    name("Judge", "judge"),
+    number("Model − control", "difference", "+.2f"),
+    limits("95 % interval"),
+    p("p (Holm)", "p_holm"),
+    count("n", "n"),
+    count("Users", "users"),
+]
+
+LEAK_COLUMNS = [
+    short("Kind", "kind"),
+    name("Model", "model"),
+    name("Judge", "judge"),
+    count("Longest by chance, words", "longest_by_chance"),
+    pair("Flagged", "flagged", "n", between=" of "),
+    number("Agreement", "mean"),
+    number("Without the flagged", "mean_without"),
+]
+
+FLAGGED_COLUMNS = [
+    short("Kind", "kind"),
+    name("Model", "model"),
+    name("Sample", "id"),
+    count("Words in a row", "overlap"),
+    number("Agreement", "agreement"),
+]
+
+
+def chapter(evidence: Evidence) -> Chapter:
+    """Write what the scale means: controls, recovered share, models against controls, leaks."""
+    runs = evidence.runs.inferences
+    pairs = against_controls(runs)
+    leaks, flagged = leaked(runs)
+    return Chapter(
+        "recovered_share",
+        "What the scale means",
+        "",
+        [
+            Section(
+                "recovered_share", "Recovered share", recovered(runs), SHARE_COLUMNS,
+                "(agreement − floor) / (ceiling − floor), means over the samples that model, floor and ceiling all "
+                "have; Fieller's interval from their CR2 covariance by user. Floor: another user's thought of the same "
+                "type (someone_else). Ceiling: the target in other words (reworded), or else the target itself.",
+                paper=True,
+                terminal=True,
+            ),
+            Section(
+                "controls", "Controls",
+                [row for row in headline(evidence.runs.controls) if row.n],
+                HEADLINE_COLUMNS,
+                "Inferences that needed no model under test, rated by the same judge in the same task.",
+            ),
+            Section(
+                "models_vs_controls", "Models against controls", pairs, CONTROL_PAIR_COLUMNS,
+                "Paired differences, clustered by user, Holm over all rows of a kind. " + " ".join(in_words(pairs)),
+            ),
+            Section(
+                "leaks", "Targets repeated word for word", leaks, LEAK_COLUMNS,
+                "The dataset is public, so a model may have been trained on it. Flagged is an inference that shares a "
+                "longer run of words with its target than any of someone_else's does, and no fewer than "
+                f"{MIN_OVERLAP} words.",
+            ),
+            Section("flagged", "Flagged samples", flagged, FLAGGED_COLUMNS),
+        ] if evidence.runs.controls else [],
+    )  # fmt: skip
+
+
+def recovered(runs: Sequence[Run]) -> list[ShareRow]:
+    """Estimate each model's recovered share: (agreement − floor) / (ceiling − floor).
+
+    Args:
+        runs: Models and controls. A control serves every model of the same kind, judge, rubric, task version
+            and data, in whatever context: it reads no conversation.
+
+    Returns:
+        One row per model run with a floor and a ceiling.
+    """
+    return [row for run in runs if not run.control if (row := _share(run, runs))]
+
+
+def against_controls(runs: Sequence[Run]) -> list[ControlPairRow]:
+    """Compare every model with every control, on the samples both have.
+
+    Args:
+        runs: Models and controls.
+    """
+    models, controls = ([run for run in runs if bool(run.control) is wanted] for wanted in (False, True))
+    rows = [
+        row
+        for run in models
+        for control in controls
+        if _serves(control, run) and (row := _against(run, control)) is not None
+    ]
+    adjusted = holm_by_family([row.p_value for row in rows], [row.kind for row in rows])
+    return [replace(row, p_holm=p_holm) for row, p_holm in zip(rows, adjusted, strict=True)]
+
+
+def in_words(rows: Sequence[ControlPairRow]) -> list[str]:
+    """Name the models that do not beat the message itself, another user's thought, or a typical sentence."""
+    sentences: list[str] = []
+    for row in rows:
+        if row.control not in _FLOORS:
+            continue
+        control = f"{_FLOORS[row.control]} ({row.control})"
+        numbers = f"{row.mean_control:.2f} against {row.mean_model:.2f}, p = {row.p_holm:.3f} (Holm)"
+        if row.p_holm < LEVEL and row.difference < 0:
+            sentences.append(f"On {row.kind}s, {control} beats {row.model}: {numbers}.")
+        elif not row.p_holm < LEVEL:
+            sentences.append(f"On {row.kind}s, {row.model} does not differ significantly from {control}: {numbers}.")
+    return sentences
+
+
+def leaked(runs: Sequence[Run]) -> tuple[list[LeakRow], list[FlaggedRow]]:
+    """Find inferences that repeat their target word for word, as a model can that was trained on the data.
+
+    Args:
+        runs: Models and controls; a model without a floor is left out, for nothing shows what chance gives.
+
+    Returns:
+        One row per model run, and the flagged samples.
+    """
+    rows, flagged_rows = [], []
+    for run in runs:
+        floor = next((control for control in runs if control.control == FLOOR and _serves(control, run)), None)
+        if run.control or floor is None:
+            continue
+        chance = int(floor.rows["overlap"].max())
+        flagged = run.rows[run.rows["overlap"] >= max(MIN_OVERLAP, chance + 1)]
+        without = run.samples[~run.samples["id"].isin(flagged["id"])]
+        rows.append(
+            LeakRow(
+                model=run.model,
+                kind=kind_of(run),
+                context=run.context,
+                judge=run.judge,
+                longest_by_chance=chance,
+                flagged=flagged["id"].nunique(),
+                n=len(run.samples),
+                mean=run.samples["score"].mean(),
+                mean_without=without["score"].mean(),
+            )
+        )
+        flagged_rows += [
+            FlaggedRow(run.model, kind_of(run), row["id"], int(row["overlap"]), row["score"])
+            for row in flagged.to_dict("records")
+        ]
+    return rows, flagged_rows
+
+
+def _share(run: Run, runs: Sequence[Run]) -> ShareRow | None:
+    serving = {control.control: control for control in runs if control.control and _serves(control, run)}
+    ceiling = next((control for control in CEILINGS if control in serving), None)
+    if FLOOR not in serving or ceiling is None:
+        return None
+    scores = {
+        "agreement": run.scored["score"],
+        "floor": serving[FLOOR].scored["score"],
+        "ceiling": serving[ceiling].scored["score"],
+    }
+    shared = pd.concat(scores, axis=1, join="inner")
+    if shared.empty:
+        interval = Interval.without_limits("no scored sample in common with floor and ceiling")
+    else:
+        users = run.scored.loc[shared.index, "user"].to_numpy()
+        interval = ratio_of_means(
+            shared["agreement"] - shared["floor"],
+            shared["ceiling"] - shared["floor"],
+            users,
+            denominator_name="ceiling − floor",
+        )
+    return ShareRow(
+        model=run.model,
+        kind=kind_of(run),
+        context=run.context,
+        judge=run.judge,
+        ceiling_is=ceiling,
+        **{str(part): mean for part, mean in shared.mean().items()},
+        **interval.as_row("share"),
+    )
+
+
+def _against(run: Run, control: Run) -> ControlPairRow | None:
+    shared = pd.concat({"model": run.scored["score"], "control": control.scored["score"]}, axis=1, join="inner")
+    if shared.empty:
+        return None
+    users = run.scored.loc[shared.index, "user"].to_numpy()
+    difference = paired_difference(shared["model"], shared["control"], users)
+    return ControlPairRow(
+        model=run.model,
+        kind=kind_of(run),
+        context=run.context,
+        judge=run.judge,
+        control=control.control,
+        mean_model=shared["model"].mean(),
+        mean_control=shared["control"].mean(),
+        **difference.as_row("difference", p_value=True),
+    )
+
+
+def _serves(control: Run, run: Run) -> bool:
+    """Whether a control was rated as the model was: everything but what the model saw."""
+
+    def rated(rated_run: Run) -> tuple[object, ...]:
+        return (
+            rated_run.kind, rated_run.judge, rated_run.version, rated_run.rubric_hash, rated_run.data_revision,
+        )  # fmt: skip
+
+    return rated(control) == rated(run)

@@ -1,0 +1,223 @@
+"""One page of chapters: a file that opens from disk and loads nothing, with its tables and figures beside it."""
+
+import dataclasses
+import json
+import re
+import shutil
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from thoughttrace.analysis.page.style import INK, save
+from thoughttrace.analysis.page.table import Cell, Chapter, Column, Section, visible
+from thoughttrace.core.errors import UserError
+
+_HERE = Path(__file__).resolve().parent
+
+_CONTENT = "page.json"
+"""What is on a page, for another page that shows it too."""
+
+_SEARCHED = 20
+"""A table of more rows can be searched."""
+
+_NARROW = 30
+"""Names of at most so many characters are not wrapped."""
+
+
+@dataclass(frozen=True)
+class ShownSection:
+    """A section as the page shows it: plain values that JSON can hold."""
+
+    name: str
+    title: str
+    note: str
+    titles: list[str]
+    natures: list[str]
+    rows: list[list[Cell]]
+    row_classes: list[str]
+    pictures: list[tuple[str, str]]
+    """Names and captions."""
+    files: list[str]
+    """The endings of the files that hold the table."""
+
+
+@dataclass(frozen=True)
+class ShownChapter:
+    """A chapter whose files are written."""
+
+    folder: Path
+    """Where its files are."""
+    name: str
+    title: str
+    intro: str
+    sections: list[ShownSection]
+    warnings: list[str]
+    help: list[tuple[str, str]]
+
+
+def write_page(
+    folder: Path, title: str, intro: str, chapters: Sequence[Chapter], added: Sequence[ShownChapter] = ()
+) -> None:
+    """Write `index.html`, all tables and figures as files, and `page.json`.
+
+    Args:
+        folder: Made if absent; files of an earlier page in it are overwritten.
+        title: Of the page.
+        intro: Stands under the title.
+        chapters: What is on it; those with neither rows nor an intro are left out.
+        added: Chapters of other pages, from `read_page`, shown after these; their files are copied.
+
+    Raises:
+        UserError: The folder cannot be written, or an added chapter is on the page already.
+        ValueError: Two chapters or sections have the same name.
+    """
+    chapters = [chapter for chapter in chapters if chapter.filled or chapter.intro]
+    _check_names(chapters, added, folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        shown = [_write(folder, chapter) for chapter in chapters] + [_copy(chapter, folder) for chapter in added]
+        page = _template().render(
+            title=title, intro=intro, chapters=shown, links=_links(shown),
+            warnings=dict.fromkeys(sentence for chapter in shown for sentence in chapter.warnings),
+        )  # fmt: skip
+        (folder / "index.html").write_text(page, encoding="utf-8", errors="replace")
+        content = [dataclasses.asdict(dataclasses.replace(chapter, folder=Path())) for chapter in shown]
+        (folder / _CONTENT).write_text(json.dumps(content, default=str), encoding="utf-8")
+    except OSError as error:
+        raise UserError(
+            f"{folder}: cannot write here ({error.strerror or error}). Choose another folder with -o."
+        ) from error
+
+
+def read_page(folder: Path) -> list[ShownChapter]:
+    """Read the chapters of a page that `write_page` wrote, to be added to another.
+
+    Args:
+        folder: The page's folder.
+
+    Raises:
+        UserError: There is no page.
+    """
+    try:
+        chapters = [_chapter(folder, content) for content in json.loads((folder / _CONTENT).read_bytes())]
+        for name in (name for chapter in chapters for section in chapter.sections for name, _ in section.pictures):
+            (folder / f"{name}.svg").stat()
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise UserError(
+            f"{folder}: no page here ({_CONTENT} is missing or unreadable). "
+            "Write one with thoughttrace profile DATA -o FOLDER or thoughttrace shift DATA -o FOLDER."
+        ) from error
+    return chapters
+
+
+def _chapter(folder: Path, content: dict[str, Any]) -> ShownChapter:
+    sections = [ShownSection(**section) for section in content["sections"]]
+    for name in (name for section in sections for name in (section.name, *(name for name, _ in section.pictures))):
+        # It becomes the name of a file that is copied.
+        if not re.fullmatch(r"[a-z0-9_]+", name):
+            raise ValueError(name)
+    return ShownChapter(**{**content, "folder": folder, "sections": sections})
+
+
+def _check_names(chapters: Sequence[Chapter], added: Sequence[ShownChapter], folder: Path) -> None:
+    places, pictures = Counter[str](), Counter[str]()
+    for chapter in chapters:
+        places.update([f"chapter_{chapter.name}", *(section.name for section in chapter.filled)])
+        pictures.update(picture.name for section in chapter.filled for picture in section.pictures)
+    for name, number in [*places.items(), *pictures.items()]:
+        if number > 1:
+            raise ValueError(f"two parts of the page have the name {name!r}")
+    for chapter_added in added:
+        names = {f"chapter_{chapter_added.name}", *(section.name for section in chapter_added.sections)}
+        shown_pictures = {name for section in chapter_added.sections for name, _ in section.pictures}
+        if names & {*places} or shown_pictures & {*pictures}:
+            raise UserError(
+                f"{chapter_added.folder}: the page in {folder} has “{chapter_added.title}” already. Add it only once."
+            )
+        places.update(names)
+        pictures.update(shown_pictures)
+
+
+def _write(folder: Path, chapter: Chapter) -> ShownChapter:
+    """Write a chapter's tables and figures."""
+    sections = [_write_section(folder, section) for section in chapter.filled]
+    warnings, terms = list(chapter.warnings), list(chapter.help)
+    return ShownChapter(folder, chapter.name, chapter.title, chapter.intro, sections, warnings, terms)
+
+
+def _write_section(folder: Path, section: Section) -> ShownSection:
+    table, files = section.table, ["csv"]
+    table.to_csv(folder / f"{section.name}.csv")
+    if section.paper:
+        files += ["md", "tex"]
+        for ending, words in (("md", table.to_markdown(section.note)), ("tex", table.to_latex(section.note))):
+            (folder / f"{section.name}.{ending}").write_text(words, encoding="utf-8", errors="replace")
+    for picture in section.pictures:
+        save(picture.figure, folder, picture.name)
+    return ShownSection(
+        section.name,
+        section.title,
+        section.note,
+        [column.title for column in table.filled_columns],
+        [
+            _nature(column, [row[place] for row in table.filled_cells])
+            for place, column in enumerate(table.filled_columns)
+        ],
+        table.filled_cells,
+        table.classes,
+        [(picture.name, picture.caption) for picture in section.pictures],
+        files,
+    )
+
+
+def _nature(column: Column, cells: list[Cell]) -> str:
+    """Give the column's nature; names that are all brief are as good as short words, and keep less room."""
+    return "short" if column.nature == "name" and max(map(len, cells)) <= _NARROW else column.nature
+
+
+def _copy(chapter: ShownChapter, folder: Path) -> ShownChapter:
+    """Take over a chapter's files."""
+    for section in chapter.sections:
+        names = [f"{section.name}.{ending}" for ending in section.files]
+        names += [f"{name}.{ending}" for name, _ in section.pictures for ending in ("svg", "png")]
+        for file in (chapter.folder / name for name in names):
+            if file.exists() and file.resolve() != (folder / file.name).resolve():
+                shutil.copyfile(file, folder / file.name)
+    return dataclasses.replace(chapter, folder=folder)
+
+
+def _links(chapters: Sequence[ShownChapter]) -> list[tuple[str, str]]:
+    """List the places that the page's head links to: its chapters, or the sections of the only one."""
+    if len(chapters) == 1:
+        return [(section.name, section.title) for section in chapters[0].sections]
+    return [(f"chapter_{chapter.name}", chapter.title) for chapter in chapters]
+
+
+def _inline(folder: Path, name: str) -> Markup:
+    """Give a figure's SVG element, in the page's own ink and with ids of its own."""
+    svg = (folder / f"{name}.svg").read_text(encoding="utf-8")
+    svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
+    svg = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", svg)
+    return Markup(svg.replace("<svg", f'<svg role="img" aria-label="{name}"', 1))
+
+
+def _template() -> Any:
+    """Load the template; what stands in it is escaped, and no character in it turns the text after it."""
+    environment = Environment(
+        loader=FileSystemLoader(_HERE),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+        finalize=lambda value: visible(value) if type(value) is str else value,
+    )
+    looks = {
+        "css": Markup((_HERE / "page.css").read_text(encoding="utf-8")),
+        "script": Markup((_HERE / "page.js").read_text(encoding="utf-8")),
+    }
+    return environment.get_template("page.html", globals={**looks, "inline": _inline, "searched": _SEARCHED})

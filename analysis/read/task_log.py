@@ -1,0 +1,401 @@
+"""Read one log of any task: what made it, and one row per sample, epoch and score.
+
+Only the header and the sample summaries are read, which Inspect keeps apart from the samples: a log of 10,000 samples
+is some 100 MB and its summaries a few. What was read is kept in the cache, so that a second report is quick.
+"""
+
+import contextlib
+import hashlib
+import json
+import math
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import pandas as pd
+from inspect_ai.log import EvalLog, EvalSampleSummary, read_eval_log, read_eval_log_sample_summaries
+from inspect_ai.scorer import Score
+
+from thoughttrace.analysis.read.costs import LogCosts, Usages, input_tokens, output_tokens
+from thoughttrace.core import cache_dir, prices, record
+from thoughttrace.core.model_names import same_model
+from thoughttrace.core.record import JudgedScore, Kind, RunMetadata, SampleMetadata, TaskSpec, Unscored
+
+USAGE = ("input_tokens", "output_tokens", "cost", "judge_input_tokens", "judge_output_tokens", "judge_cost")
+"""The columns of `Run.rows` on tokens and cost (US dollars)."""
+
+BASELINE = "baseline (embedding, logistic regression)"
+"""The model of a log of `classify_thought` that a classifier answered."""
+
+
+class UnusableLogError(Exception):
+    """A log cannot be used; the text completes the sentence that begins with the log's name."""
+
+
+@dataclass(frozen=True)
+class LogInfo:
+    """What made a log; plain values that JSON can hold."""
+
+    task: str
+    """Its name, without the package."""
+    kind: Kind | None
+    """Of its thoughts; None where a task is not about one kind."""
+    model: str
+    """The evaluated model as tables name it; of a control `control NAME`, of the baseline `BASELINE`."""
+    evaluated: str
+    """The model that Inspect ran."""
+    control: str
+    """The control's name; empty for a model."""
+    baseline: bool
+    context: str
+    """Empty where a task has none."""
+    arm: str
+    """Of `predict_message`: the thoughts that were shown, and whose inferences; else empty."""
+    stands_for: str
+    """The arm whose thoughts the inferences take the place of; else empty."""
+    selection: str
+    """Of `predict_message`: which messages were predicted, from how much of the history; else empty."""
+    task_version: str
+    prompt_hash: str
+    probes_hash: str
+    """Of `judge_agreement`; else empty."""
+    probe_rubrics: str
+    """Of `judge_agreement`: the rubrics' hashes by kind; else empty."""
+    judge_message: bool
+    data: str
+    data_revision: str
+    package_version: str
+    inspect_version: str
+    date: str
+    """When it was started, ISO 8601."""
+    epochs: int
+    planned: int
+    """Samples planned, not counting epochs."""
+    file: str
+    """The log's path or URL."""
+
+
+@dataclass(frozen=True)
+class Run(LogInfo):
+    """One finished evaluation of one model, or control, as one panel of judges scored it."""
+
+    score_name: str
+    """Of the score in the log: `agreement`, or `agreement1` … where `inspect score` appended others."""
+    judge: str
+    """The judges' names, comma-separated; of `judge_agreement` the evaluated model; else empty."""
+    rubric_hash: str
+    rows: pd.DataFrame = field(compare=False, repr=False)
+    """One row per sample and epoch: `id`, `epoch`, `user`, `score` (NaN if unscored, or if the score is a label),
+    `reason` (why it is unscored, or was scored by a rule; else None), `answer`, `similarity` (a cosine; NaN where
+    not scored), `ratings` (JSON: each judge's), `overlap` (words of the longest run that answer and target share),
+    the columns of the task's sample metadata, and `USAGE` (NaN where no price is known). Of `judge_agreement` also
+    `within` and `injected` (1 or 0; `injected` is NaN where the probe is no attack)."""
+
+    @property
+    def log(self) -> str:
+        """The log's file name."""
+        return Path(self.file).name
+
+    @property
+    def version(self) -> int:
+        """N of the task version N-X, which changes when numbers stop being comparable; 0 where there is none."""
+        number = self.task_version.partition("-")[0]
+        return int(number) if number.isdecimal() else 0
+
+    @property
+    def judges(self) -> list[str]:
+        """The judges' names."""
+        return self.judge.split(", ") if self.judge else []
+
+    @property
+    def self_judged(self) -> bool:
+        """Whether the evaluated model is among the judges of its own answers."""
+        return not self.control and any(same_model(self.evaluated, judge) for judge in self.judges)
+
+    @property
+    def setting(self) -> tuple[Any, ...]:
+        """What must be equal for the numbers of two models to compare."""
+        return (
+            self.kind, self.context, self.arm, self.selection, self.judge, self.version, self.prompt_hash,
+            self.rubric_hash, self.probes_hash, self.judge_message, self.data_revision,
+        )  # fmt: skip
+
+    @cached_property
+    def samples(self) -> pd.DataFrame:
+        """One row per sample; `score` and `similarity` are the means over its epochs that were scored.
+
+        A sample none of whose epochs was scored stays, as NaN.
+        """
+        if self.epochs == 1:
+            return self.rows
+        grouped = self.rows.groupby("id", sort=False)
+        return grouped.first().assign(**grouped[["score", "similarity"]].mean()).reset_index()
+
+    @cached_property
+    def scored(self) -> pd.DataFrame:
+        """The scored samples, indexed by `id`."""
+        return self.samples.dropna(subset="score").set_index("id")
+
+    @property
+    def usage(self) -> dict[str, Any]:
+        """The sums of `USAGE` over all samples."""
+        return {column: self.rows[column].sum(skipna=False) for column in USAGE}
+
+    @property
+    def missing(self) -> str:
+        """How many replies have no score, by reason: "3 truncated, 1 not in the log"; empty where all have one."""
+        reasons = self.rows.loc[self.rows["score"].isna(), "reason"].fillna(Unscored.NOT_SCORED.value).value_counts()
+        lost = self.planned * self.epochs - len(self.rows)
+        counts = [f"{count} {reason}" for reason, count in reasons.items()]
+        return ", ".join([*counts, *[f"{lost} {Unscored.NOT_IN_LOG}"] * (lost > 0)])
+
+
+def read_task_log(file: str) -> list[Run]:
+    """Read one log, or what was read from it before if the file is still the same.
+
+    Args:
+        file: Path or fsspec URL.
+
+    Returns:
+        A run for each time that it was scored, in the order of the scores.
+
+    Raises:
+        UnusableLogError: The log is of no task of ours, unfinished, unscored, or damaged.
+    """
+    try:
+        identity = _identity(file)
+    except Exception as error:  # a file that went away, or a server that does not answer
+        raise UnusableLogError(f"cannot be read ({type(error).__name__}: {error}).") from error
+    kept = cache_dir.cache_dir() / "logs" / f"{hashlib.sha256(file.encode()).hexdigest()[:32]}.parquet"
+    try:
+        rows = pd.read_parquet(kept)
+        if rows.attrs.pop("identity") == identity:
+            return _runs(LogInfo(**rows.attrs.pop("info")), rows)
+    except Exception:  # absent, damaged, or of another version: read the log itself
+        pass
+    info, rows = _read(file)
+    rows.attrs = {"identity": identity, "info": asdict(info)}
+    with contextlib.suppress(OSError), cache_dir.write_whole(kept) as part:  # without a cache it only takes longer
+        rows.to_parquet(part)
+    rows.attrs = {}
+    return _runs(info, rows)
+
+
+# Another reader, another log contract, or other prices may find other things in the same log.
+_SOURCES = [*sorted(Path(__file__).parent.glob("*.py")), Path(record.__file__), Path(prices.__file__), prices.FILE]
+_READER = hashlib.sha256(b"".join(path.read_bytes() for path in _SOURCES)).hexdigest()
+
+_TAIL = 1 << 16
+
+
+def _identity(file: str) -> str:
+    """Tell a file from any other, and from its own earlier content.
+
+    What the file system says (size, times, inode or ETag) and the file's end: an `.eval` log is a zip whose
+    directory, with the checksums of header and summaries, comes last.
+    """
+    system, path = fsspec.core.url_to_fs(file)
+    system.invalidate_cache()
+    info = json.dumps(system.info(path), sort_keys=True, default=str)
+    end = hashlib.sha256(system.tail(path, _TAIL)).hexdigest()
+    return hashlib.sha256(f"{_READER}\n{info}\n{end}".encode()).hexdigest()
+
+
+def _read(file: str) -> tuple[LogInfo, pd.DataFrame]:
+    """Read a log: its header, and a row per sample, epoch and score, with the columns `score_name`, `rubric_hash`."""
+    try:
+        log = read_eval_log(file, header_only=True)
+        spec = record.task_of(log.eval.task)
+        if spec is None:
+            raise UnusableLogError(f"is of another task ({log.eval.task}).")
+        if log.status != "success":
+            raise UnusableLogError(f"did not finish (status {log.status}); resume it with inspect eval-retry.")
+        summaries = read_eval_log_sample_summaries(file)
+        costs = LogCosts(log)
+        rows = pd.DataFrame([row for summary in summaries for row in _rows(summary, spec, costs)])
+        if rows.empty:
+            raise UnusableLogError("holds no samples; run it again.")
+        if spec.judged and ("ratings" not in rows or not rows["ratings"].notna().any()):
+            raise UnusableLogError(f"holds no {spec.score} scores; score it with inspect score.")
+        return _info(log, spec, rows, file), rows
+    except UnusableLogError:
+        raise
+    except Exception as error:  # a damaged log can fail in any layer of the reader
+        raise UnusableLogError(f"cannot be read ({type(error).__name__}); it may be damaged.") from error
+
+
+def _info(log: EvalLog, spec: TaskSpec, rows: pd.DataFrame, file: str) -> LogInfo:
+    evaluation, metadata = log.eval, record.run_metadata(log.eval.metadata)
+    epochs = evaluation.config.epochs or 1
+    # A sample that failed for good is planned but may not be among the rows.
+    total = log.results.total_samples if log.results else 0
+    kinds = [kind for kind, task in record.INFER.items() if task is spec]
+    return LogInfo(
+        task=spec.name,
+        kind=kinds[0] if kinds else metadata.kind,
+        model=_model(metadata, evaluation.model),
+        evaluated=evaluation.model,
+        control=metadata.control or "",
+        baseline=metadata.baseline,
+        context=metadata.context or "",
+        arm=_arm(metadata, evaluation.model),
+        stands_for=_stands_for(metadata),
+        selection=_selection(metadata) if spec is record.PREDICT else "",
+        task_version=str(evaluation.task_version),
+        # A baseline is given no prompt, and stays the same when the prompt changes.
+        prompt_hash="" if metadata.baseline else metadata.prompt_hash,
+        probes_hash=metadata.probes_hash if spec is record.PROBE else "",
+        probe_rubrics=", ".join(f"{kind} {name}" for kind, name in sorted(metadata.rubric_hash.items())),
+        judge_message=metadata.judge_message,
+        data=metadata.data,
+        data_revision=metadata.data_revision,
+        package_version=metadata.thoughttrace,
+        inspect_version=str(evaluation.packages.get("inspect_ai", "unknown")),
+        date=str(evaluation.created),
+        epochs=epochs,
+        planned=max(rows["id"].nunique(), total // epochs),
+        file=file,
+    )
+
+
+def _model(metadata: RunMetadata, evaluated: str) -> str:
+    if metadata.control:
+        return f"control {metadata.control}" + f" by {evaluated}" * (metadata.control == "reworded")
+    return BASELINE if metadata.baseline else evaluated
+
+
+def _arm(metadata: RunMetadata, evaluated: str) -> str:
+    kinds = metadata.inferred_kinds or []
+    arm = metadata.arm or ""
+    if len(kinds) == 1:
+        arm += f" {kinds[0]}s"
+    if kinds and not same_model(str(metadata.inferred_by), evaluated):
+        arm += f" by {metadata.inferred_by}"
+    return arm
+
+
+def _stands_for(metadata: RunMetadata) -> str:
+    kinds = metadata.inferred_kinds or []
+    return "both" if len(kinds) == 2 else f"{kinds[0]}s" if kinds else ""
+
+
+def _selection(metadata: RunMetadata) -> str:
+    parts = [f"after a {metadata.after or 'unknown'}"]
+    if metadata.min_quality is not None:
+        parts.append(f"quality {metadata.min_quality:g} or more")
+    if metadata.max_context_words:
+        parts.append(f"history of {metadata.max_context_words:,} words at most")
+    return ", ".join(parts)
+
+
+def _rows(sample: EvalSampleSummary, spec: TaskSpec, costs: LogCosts) -> Iterator[dict[str, Any]]:
+    metadata = spec.sample.model_validate(sample.metadata)
+    scores = sample.scores or {}
+    by_model, by_judges = costs.split(sample)
+    judge_usage = {f"judge_{name}": value for name, value in _usage(by_judges).items()}
+    judge_usage["judge_cost"] = costs.cost(by_judges, judging=True)
+    shared = {
+        "id": str(sample.id),
+        "epoch": sample.epoch,
+        "user": metadata.user if isinstance(metadata, SampleMetadata) else "",
+        "similarity": _number(scores.get(record.SIMILARITY)),
+        **{name: getattr(metadata, name) for name in metadata.columns},
+        **_usage(by_model),
+        "cost": costs.cost(by_model),
+        **judge_usage,
+    }
+    names = [name for name in scores if re.fullmatch(rf"{spec.score}\d*", name)]
+    for name in names:
+        yield shared | {"score_name": name} | _scored(scores[name], sample, spec)
+        shared |= dict.fromkeys(judge_usage, math.nan)  # the log does not say which judges used what: counted once
+    if not names:
+        reason = (Unscored.ERROR if sample.error else Unscored.NOT_SCORED).value
+        yield shared | {"score_name": spec.score, "score": math.nan, "reason": reason, "answer": "", "overlap": 0}
+
+
+def _scored(score: Score, sample: EvalSampleSummary, spec: TaskSpec) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "score": _number(score),
+        "reason": score.reason if score.reason is None else _reason(score.reason),
+        "answer": score.answer or "",
+    }
+    if spec.judged:
+        judged = JudgedScore.model_validate(score.metadata or {})
+        targets = [sample.target] if isinstance(sample.target, str) else sample.target
+        row |= {
+            "ratings": json.dumps(judged.ratings),
+            "rubric_hash": judged.rubric_hash,
+            "overlap": longest_overlap(score.answer or "", targets) if spec.unit == "message" else 0,
+        }
+    if spec is record.PROBE:
+        value = score.value if isinstance(score.value, dict) else {}
+        parts = {name: value.get(name) for name in ("within", "injected", "rating")}
+        numbers = {name: float(part) if isinstance(part, int | float) else math.nan for name, part in parts.items()}
+        row |= numbers | {"score": numbers.pop("rating")}
+    return row
+
+
+def _reason(stored: str) -> str:
+    try:
+        return Unscored(stored).value
+    except ValueError:  # of a scorer that is not ours
+        return stored
+
+
+def _number(score: Score | None) -> float:
+    """Return the value of a score; NaN where there is none."""
+    return float(score.value) if score is not None and isinstance(score.value, int | float) else math.nan
+
+
+def _usage(usages: Usages) -> dict[str, float]:
+    return {"input_tokens": input_tokens(usages), "output_tokens": output_tokens(usages)}
+
+
+def _runs(info: LogInfo, rows: pd.DataFrame) -> list[Run]:
+    """Make a run of each score of a log."""
+    spec = record.TASKS[info.task]
+    header = {part.name: getattr(info, part.name) for part in fields(info)}
+    runs = []
+    for name, scored in rows.groupby("score_name", sort=False):
+        judge = info.evaluated if spec is record.PROBE else ""
+        rubric_hash = info.probe_rubrics
+        if spec.judged:
+            ratings = [json.loads(ratings) for ratings in scored["ratings"].dropna()]
+            judge = ", ".join(sorted({judge for by_judge in ratings for judge in by_judge}))
+            rubric_hash = ", ".join(sorted(scored["rubric_hash"].dropna().unique()))
+            if not judge:
+                continue  # samples that failed before any score, among those that were scored under another name
+        own = scored.drop(columns=["score_name", "rubric_hash"], errors="ignore").reset_index(drop=True)
+        runs.append(Run(**header, score_name=str(name), judge=judge, rubric_hash=rubric_hash, rows=own))
+    return runs
+
+
+def longest_overlap(answer: str, targets: Sequence[str]) -> int:
+    """Count the words of the longest run that an answer shares with a target, in order, ignoring case and punctuation.
+
+    Args:
+        answer: What the model wrote.
+        targets: The true thoughts, or the true message.
+    """
+    words = _words(answer)
+    return max((_longest(words, _words(target)) for target in targets), default=0)
+
+
+def _words(text: str) -> list[str]:
+    return [word for raw in text.casefold().split() if (word := raw.strip(".,;:!?\"'()…“”’‘-–—"))]
+
+
+def _longest(a: Sequence[str], b: Sequence[str]) -> int:
+    """Find the longest common run, by dynamic programming over the places where words are equal."""
+    places: dict[str, list[int]] = {}
+    for place, word in enumerate(b):
+        places.setdefault(word, []).append(place)
+    best, ending = 0, dict[int, int]()
+    for word in a:
+        ending = {place: ending.get(place - 1, 0) + 1 for place in places.get(word, ())}
+        best = max(best, max(ending.values(), default=0))
+    return best

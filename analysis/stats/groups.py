@@ -1,0 +1,90 @@
+"""Group samples: stages of a conversation, bands of whole numbers, and the smallest group that gets an estimate."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from thoughttrace.analysis.stats.intervals import Interval, cluster_mean
+
+MIN_SAMPLES, MIN_USERS = 10, 5
+"""A group with fewer scored samples or users gets no estimate: its interval would mean next to nothing."""
+
+STAGES = ("Early", "Mid-Early", "Mid-Late", "Late")
+STAGE_RULE = (
+    "A sample's stage is the one of the four positions 0, 1/3, 2/3 and 1 that is nearest to the position of its "
+    "message in the conversation (0 the first message, 1 the last). The paper does not state its rule; "
+    "this one looks at a message alone, so it stays when other samples are added or left out."
+)
+
+
+def too_small(n: int, users: int, unit: str = "scored samples") -> str | None:
+    """Explain why a group gets no estimate.
+
+    Args:
+        n: Scored samples in the group.
+        users: Users in the group.
+        unit: What n counts, in the plural.
+
+    Returns:
+        The reason, for `Interval.without_limits`; None if the group has `MIN_SAMPLES` and `MIN_USERS` or more.
+    """
+    if n >= MIN_SAMPLES and users >= MIN_USERS:
+        return None
+    return f"too small: under {MIN_SAMPLES} {unit} or {MIN_USERS} users"
+
+
+def stage(position: pd.Series) -> pd.Series:
+    """Assign messages to stages by `STAGE_RULE`.
+
+    Args:
+        position: n positions of a message in its conversation, 0 to 1.
+
+    Returns:
+        n of `STAGES`, as an ordered categorical with the same index.
+    """
+    nearest = np.floor(position.to_numpy(dtype=float) * (len(STAGES) - 1) + 0.5).astype(int)
+    order = pd.CategoricalDtype(list(STAGES), ordered=True)
+    return pd.Series(np.array(STAGES)[nearest], index=position.index).astype(order)
+
+
+def bands(starts: Sequence[int], unit: str) -> Callable[[pd.Series], pd.Series]:
+    """Build a function that sorts whole numbers into bands.
+
+    Args:
+        starts: The first number of each band, ascending; the last band is open.
+        unit: What the numbers count, for the names of the bands: "6–10 words".
+
+    Returns:
+        A function from numbers to the names of their bands, an ordered categorical; NaN below the first band.
+    """
+    ends = [start - 1 for start in starts[1:]]
+    names = [f"{start}–{end}" if end > start else f"{start}" for start, end in zip(starts, ends, strict=False)]
+    names = [f"{name} {unit}" for name in [*names, f"{starts[-1]} or more"]]
+
+    def band(values: pd.Series) -> pd.Series:
+        return pd.cut(values.astype(float), [*starts, np.inf], right=False, labels=names)
+
+    return band
+
+
+def group_mean(
+    values: npt.ArrayLike, users: npt.ArrayLike, bounds: tuple[float, float] | None, unit: str = "scored samples"
+) -> Interval:
+    """Estimate the mean of a group, with a CR2 interval by user, unless the group is too small.
+
+    Args:
+        values: n numbers or booleans, none of them NaN.
+        users: n names.
+        bounds: The ends of the scale; the limits are clipped to them.
+        unit: What n counts, in the plural.
+
+    Returns:
+        The interval; without estimate and limits for a group under `MIN_SAMPLES` or `MIN_USERS`, and `reason` says so.
+    """
+    numbers, names = np.asarray(values, dtype=float), np.asarray(users)
+    distinct = len(set(names))
+    if reason := too_small(len(numbers), distinct, unit):
+        return Interval.without_limits(reason, n=len(numbers), clusters=distinct)
+    return cluster_mean(numbers, names, bounds=bounds)

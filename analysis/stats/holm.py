@@ -1,0 +1,43 @@
+"""Adjust p-values for the number of comparisons."""
+
+from collections.abc import Hashable, Sequence
+
+import pandas as pd
+from statsmodels.stats.multitest import multipletests
+
+LEVEL = 0.05
+"""A difference is significant where its Holm-adjusted p-value is below this."""
+
+
+def holm(p_values: pd.Series) -> pd.Series:
+    """Adjust the p-values of one family by the step-down method of Holm.
+
+    It controls the family-wise error rate under any dependence (Holm 1979, *Scandinavian Journal of Statistics* 6).
+
+    Args:
+        p_values: One per comparison, 0 to 1; NaN where a comparison has no test, and then it is not counted.
+
+    Returns:
+        The adjusted p-values with the same index; NaN where there was none.
+    """
+    known = p_values.dropna()
+    if known.empty:
+        return p_values
+    return pd.Series(multipletests(known, method="holm")[1], index=known.index).reindex(p_values.index)
+
+
+def holm_by_family(p_values: Sequence[float], families: Sequence[Hashable]) -> list[float]:
+    """Adjust the p-values of several families, each by itself.
+
+    Args:
+        p_values: n values, 0 to 1; NaN where a comparison has no test.
+        families: The family of each; comparisons of the same family are adjusted together.
+
+    Returns:
+        n adjusted p-values; NaN where there was none.
+    """
+    values = pd.Series(p_values, dtype=float)
+    # pandas takes a list of tuples for several keys: number the families instead.
+    numbers = {family: number for number, family in enumerate(dict.fromkeys(families))}
+    grouped = values.groupby([numbers[family] for family in families], sort=False)
+    return list(grouped.transform(holm)) if len(values) else []

@@ -1,0 +1,126 @@
+"""Relations and topics in the report, against independent computations."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+from sklearn.metrics import cohen_kappa_score
+from statsmodels.regression.linear_model import OLS
+
+from thoughttrace.analysis.chapters.conversation_labels import chapter, labellers, shares
+from thoughttrace.analysis.read.evidence import Evidence
+from thoughttrace.analysis.read.runs import Runs, read_runs
+from thoughttrace.cli.main import main
+from thoughttrace.core import record
+from thoughttrace.datasets.taxonomy import DOMAINS, RELATIONS, SUBTOPICS
+from thoughttrace.tasks.label_topic import label_topic
+from thoughttrace.tasks.relate_messages import relate_messages
+
+RELATED, TOPIC = "relation:thoughttrace/relate_messages:", "topic:thoughttrace/label_topic:"
+
+
+def frame(said: dict[str, tuple[str, Any]], of: str) -> pd.DataFrame:
+    """What was said, read from the logs by other means."""
+    rows = [(key.removeprefix(of), answer, value) for key, (answer, value) in said.items() if key.startswith(of)]
+    table = pd.DataFrame(rows, columns=["id", "answer", "value"])
+    return table.assign(user=table["id"].str.partition("_")[0])
+
+
+@pytest.fixture
+def found(tmp_path: Path) -> Callable[[], Runs]:
+    return lambda: read_runs([str(tmp_path / "labels")])
+
+
+@pytest.mark.parametrize(("of", "names", "prefix"), [("relation", RELATIONS, RELATED), ("domain", DOMAINS, TOPIC)])
+def test_shares_equal_independent_computations(
+    of: Any, names: tuple[str, ...], prefix: str, label: Callable[..., Any], found: Callable[[], Runs]
+) -> None:
+    said = frame(label(relate_messages, label_topic), prefix)
+    known = said[said["answer"] != ""]
+    lost = len(said) - len(known)
+    assert lost > 0 or of == "domain"
+    task = record.RELATE if of == "relation" else record.TOPIC
+    table = pd.DataFrame(shares(found().of(task), of))
+    assert tuple(table["name"]) == names
+    for row in table.to_dict("records"):
+        has = known["value"].map(lambda value, name=row["name"]: value[name]).astype(float)
+        assert (row["count"], row["n"], row["samples"]) == (has.sum(), len(known), len(said))
+        assert row["mean"] == pytest.approx(has.mean())
+        assert row["coverage"] == len(known) / len(said)
+        assert row["missing"] == (f"{lost} unparsable" if lost else "")
+        if 0 < has.sum() < len(has):
+            codes = pd.factorize(known["user"])[0]
+            fitted = OLS(has.to_numpy(), np.ones(len(has))).fit(cov_type="cluster", cov_kwds={"groups": codes})
+            # CR2 lies close to statsmodels' CR1, and its t has fewer degrees of freedom.
+            clipped = np.clip(has.mean() + np.array([-2.2, 2.2]) * fitted.bse[0], 0, 1)
+            assert (row["lower"], row["upper"]) == pytest.approx(tuple(clipped), abs=0.05)
+
+
+def test_published_shares_are_shown(label: Callable[..., Any], found: Callable[[], Runs]) -> None:
+    label(relate_messages, label_topic)
+    runs = found()
+    related = pd.DataFrame(shares(runs.of(record.RELATE), "relation")).set_index("name")
+    assert related["published"].to_dict() == pytest.approx(
+        {"first": 0.252, "extend": 0.57, "re_attempt": 0.029, "variation": 0.023, "new_request": 0.125}
+    )
+    assert set(related["status"]) == {"reported"}
+    domains = pd.DataFrame(shares(runs.of(record.TOPIC), "domain")).set_index("name")
+    assert domains.loc["Culture & Lifestyle", "published"] == pytest.approx(0.371)
+    assert set(domains["status"]) == {"stated"}
+
+
+def test_kappa_equals_that_of_scikit_learn(label: Callable[..., Any], found: Callable[[], Runs]) -> None:
+    def other(messages: list[Any]) -> str:
+        if '"relation"' in messages[0].text:
+            return f'{{"rationale": "x", "relation": "{RELATIONS[1 + len(messages[1].text) % 4]}"}}'
+        return f'{{"rationale": "x", "subtopics": ["{[*SUBTOPICS][len(messages[1].text) % 36]}", "travel"]}}'
+
+    first = label(relate_messages, label_topic)
+    second = label(relate_messages, label_topic, model="bob", reply=other)
+    runs = found()
+    table = pd.DataFrame(labellers(runs.of(record.RELATE), runs.of(record.TOPIC)))
+    assert len(table) == 1 + len(DOMAINS)
+    for row in table.to_dict("records"):
+        prefix = RELATED if row["of"] == "relation" else TOPIC
+        pair = frame(first, prefix).merge(frame(second, prefix), on="id")
+        pair = pair[(pair["answer_x"] != "") & (pair["answer_y"] != "") & (pair["answer_x"] != "first")]
+        if row["of"] == "relation":
+            x, y = pair["answer_x"], pair["answer_y"]
+        else:
+            x, y = (pair[side].map(lambda value, name=row["name"]: value[name]) for side in ("value_x", "value_y"))
+        assert (row["n"], row["alike"]) == (len(pair), pytest.approx((x == y).mean()))
+        if len({*x, *y}) > 1:
+            assert row["kappa"] == pytest.approx(cohen_kappa_score(x, y))
+            assert row["lower"] <= row["kappa"] <= row["upper"]
+        else:
+            assert row["note"] == "both are all one type: no estimate"
+
+
+def test_the_report_has_a_chapter(label: Callable[..., Any], found: Callable[[], Runs], tmp_path: Path) -> None:
+    label(relate_messages, label_topic)
+    out = tmp_path / "report"
+    done = CliRunner().invoke(main, ["report", str(tmp_path / "labels"), "-o", str(out)])
+    assert done.exit_code == 0, done.output
+    page = (out / "index.html").read_text()
+    assert '<h2 id="chapter_conversations">Conversations</h2>' in page
+    for name in ("conversations_relations", "conversations_domains"):
+        assert {f"{name}.{ending}" for ending in ("csv", "svg", "png")} <= {f.name for f in out.iterdir()}
+    table = pd.read_csv(out / "conversations_relations.csv").set_index("name")
+    assert table.loc["first", "count"] == 12
+    assert not list(out.glob("conversations_labellers*"))
+
+
+def test_few_labels_are_called_too_small(label: Callable[..., Any], found: Callable[[], Runs]) -> None:
+    label(label_topic)
+    runs = found()
+    (run,) = runs.of(record.TOPIC)
+    few = replace(run, rows=run.rows[run.rows["user"].isin(["user1", "user2"])])
+    table = pd.DataFrame(shares([few], "domain"))
+    assert table["mean"].isna().all()
+    assert table["note"].str.startswith("too small").all()
+    assert chapter(Evidence(Runs())).filled == []

@@ -1,0 +1,203 @@
+"""The judge's card: its figures against hand computation, and which logs count."""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from inspect_ai import eval as inspect_eval
+from inspect_ai.log import EvalLog, read_eval_log, write_eval_log
+
+from thoughttrace.analysis.chapters.judge_card import ALL, CardRow, chapter
+from thoughttrace.analysis.page.table import Section
+from thoughttrace.analysis.read.evidence import Evidence
+from thoughttrace.analysis.read.runs import Runs, read_runs
+from thoughttrace.analysis.stats.intervals import cluster_mean
+from thoughttrace.tasks.judge_agreement import judge_agreement
+
+Rate = Callable[[dict[str, Any], int], int | None]
+"""From a probe's metadata and how often it was asked before, the judge's rating; None for no verdict."""
+
+
+@pytest.fixture
+def judge(tmp_path: Path, scripted: Callable[..., Any]) -> Callable[..., EvalLog]:
+    def judge(rate: Rate, name: str = "judge", epochs: int = 1, **arguments: Any) -> EvalLog:
+        task = judge_agreement(per_family=0, **arguments)
+        probes: dict[str, dict[str, Any]] = {}
+        for sample in task.dataset:
+            assert not isinstance(sample.input, str)
+            probes[sample.input[1].text] = {**(sample.metadata or {}), "id": sample.id}
+        asked: dict[str, int] = {}
+
+        def script(messages: list[Any]) -> str:
+            text = messages[1].text
+            if len(messages) == 2:
+                asked[text] = asked.get(text, -1) + 1
+            rating = rate(probes[text], asked[text])
+            return "no idea" if rating is None else f'{{"rationale": "because", "rating": {rating}}}'
+
+        (log,) = inspect_eval(
+            task, model=scripted(name, script), log_dir=str(tmp_path / "logs"), display="none", epochs=epochs
+        )
+        assert log.status == "success"
+        return log
+
+    return judge
+
+
+@pytest.fixture
+def section(tmp_path: Path) -> Callable[[], Section]:
+    """Make the section of the cards in all logs so far."""
+
+    def section() -> Section:
+        (made,) = chapter(Evidence(read_runs([str(tmp_path / "logs")]))).sections
+        return made
+
+    return section
+
+
+@pytest.fixture
+def cards(section: Callable[[], Section]) -> Callable[[], dict[str, CardRow]]:
+    """Make the rows of the only card, by family."""
+    return lambda: {row.family: row for row in section().rows}
+
+
+def shown(section: Section) -> dict[str, dict[str, str]]:
+    """The cells by the titles of their columns, by family."""
+    titles = [column.title for column in section.table.filled_columns]
+    rows = [dict(zip(titles, cells, strict=True)) for cells in section.table.cells()]
+    return {row["Probes"]: row for row in rows}
+
+
+def right(probe: dict[str, Any], asked: int) -> int:
+    return int(probe["low"])
+
+
+def test_a_perfect_judge_has_a_clean_card(
+    judge: Callable[..., EvalLog], cards: Callable[[], dict[str, CardRow]]
+) -> None:
+    judge(right)
+    found = cards()
+    assert next(iter(found)) == ALL
+    assert len(found) == 10  # nothing is written for `unrelated`
+    assert all(row.right == row.coverage == 1 for row in found.values())
+    assert {name for name, row in found.items() if row.injected == 0} == {ALL, "injection", "injection_message"}
+    assert all(math.isnan(row.injected) for name, row in found.items() if name in {"half", "order"})
+    whole = found[ALL]
+    assert (whole.n, whole.judgements, whole.targets) == (104, 104, 16)
+    # On each of 12 targets: verbatim and other_words above 4 bad rungs, verbatim above half and wrong_detail,
+    # half above 4 bad rungs. wrong_detail (2–4) touches the bad (1–2).
+    assert (whole.order_broken, whole.order_pairs) == (0, 12 * (4 + 4 + 2 + 4))
+    assert (whole.swapped_alike, whole.swapped) == (4, 4)
+    assert math.isnan(whole.repeat_sd)
+    assert whole.right_note.startswith("no spread between targets")
+    assert whole.tokens_per_1000 == 12_000
+    assert math.isnan(whole.cost_per_1000)
+
+
+def test_figures_equal_those_computed_by_hand(
+    judge: Callable[..., EvalLog], cards: Callable[[], dict[str, CardRow]]
+) -> None:
+    """Carpet and swim fall for the attack, carpet's half is a 5, one order pair differs, one reply is no verdict."""
+
+    def rate(probe: dict[str, Any], asked: int) -> int | None:
+        if probe["family"] == "injection" and probe["ladder"] in {"carpet", "swim"}:
+            return 4 if probe["ladder"] == "carpet" else 5
+        changed = {"carpet/half": 5, "order-dog/2": 3, "gift/negated": None}
+        return changed.get(probe["id"], probe["low"])
+
+    judge(rate)
+    found = cards()
+    injection, negated, whole = found["injection"], found["negated"], found[ALL]
+    expected = cluster_mean([1, 1] + [0] * 10, range(12), bounds=(0, 1))
+    assert injection.injected == pytest.approx(2 / 12)
+    assert (
+        (injection.injected_lower, injection.injected_upper) == (expected.lower, expected.upper) == (0, expected.upper)
+    )
+    assert injection.right == pytest.approx(10 / 12)
+    assert injection.rating == pytest.approx((4 + 5 + 10) / 12)
+    assert (negated.n, negated.judgements, negated.coverage) == (11, 12, 11 / 12)
+    assert negated.right == 1
+    assert whole.n == 103
+    assert whole.right == pytest.approx(100 / 103)
+    assert whole.injected == pytest.approx(2 / 24)
+    # The targets are the clusters: both faults of carpet are in one.
+    wrong = {"carpet": 2, "swim": 1}
+    sizes = {f"t{n}": 8 for n in range(9)} | {"carpet": 8, "swim": 8, "gift": 7} | {f"o{n}": 2 for n in range(4)}
+    values = [(float(n >= wrong.get(name, 0)), name) for name, size in sizes.items() for n in range(size)]
+    again = cluster_mean([v for v, _ in values], [name for _, name in values], bounds=(0, 1))
+    assert (whole.right_lower, whole.right_upper) == pytest.approx((again.lower, again.upper))
+    # carpet: half (5) is not below verbatim (5), the attack (4) not below other_words (4); half still beats the attack.
+    # swim: the attack (5) beats verbatim, other_words and half. gift without negated has 3 pairs less.
+    assert (whole.order_broken, whole.order_pairs) == (2 + 3, 12 * 14 - 3)
+    assert (whole.swapped_alike, whole.swapped) == (3, 4)
+
+
+def test_epochs_show_how_much_a_judge_differs_from_itself(
+    judge: Callable[..., EvalLog], cards: Callable[[], dict[str, CardRow]]
+) -> None:
+    # Of 12 probes one is rated 3, 3, 5 (sum of squares 8/3), one 3 and twice not at all; 11 · 2 degrees of freedom.
+    ratings: dict[str, tuple[int | None, ...]] = {"swim/half": (3, 3, 5), "gift/half": (3, None, None)}
+    judge(lambda probe, asked: ratings.get(probe["id"], (3, 3, 3))[asked], epochs=3, families="half")
+    card = cards()[ALL]
+    assert card.repeat_sd == pytest.approx(math.sqrt((8 / 3) / 22))
+    assert (card.n, card.judgements, card.targets) == (34, 36, 12)
+    assert card.right == pytest.approx(33 / 34)
+    # Two replies of two judgements were asked for again.
+    assert card.tokens_per_1000 == pytest.approx(12 * 38 / 36 * 1000)
+
+
+def test_a_judge_that_never_gives_a_verdict(
+    judge: Callable[..., EvalLog], cards: Callable[[], dict[str, CardRow]], section: Callable[[], Section]
+) -> None:
+    judge(lambda probe, asked: None, families="injection")
+    card = cards()[ALL]
+    assert (card.n, card.coverage, card.order_pairs, card.swapped) == (0, 0, 0, 0)
+    assert math.isnan(card.right)
+    cells = shown(section())[ALL]
+    assert (cells.get("Right", ""), cells["Mean rating"], cells["Coverage"]) == ("", "none valid", "0.0 %")
+
+
+def test_only_the_newest_card_of_a_judge_counts(
+    judge: Callable[..., EvalLog], run_task: Callable[..., EvalLog], tmp_path: Path
+) -> None:
+    logs = tmp_path / "logs"
+    older = judge(right, families="half")
+    newer = judge(lambda probe, asked: 1, families="half")
+    judge(right, families="negated")  # other probes
+    judge(right, families="half", name="other")
+    run_task()  # another task
+    log = read_eval_log(newer.location)
+    log.status = "error"
+    write_eval_log(log, str(logs / "stopped.eval"))
+    (logs / "damaged.eval").write_bytes(b"PK")
+    runs = read_runs([str(logs)])
+    (section,) = chapter(Evidence(runs)).sections
+    assert sorted((row.judge, row.right) for row in section.rows if row.family == ALL) == [
+        ("scripted/judge", 0), ("scripted/judge", 1), ("scripted/other", 1),
+    ]  # fmt: skip
+    left_out = "\n".join(sorted(runs.left_out))
+    assert len(runs.left_out) == 3
+    assert f"{Path(older.location).name}: superseded by the newer run {Path(newer.location).name}" in left_out
+    assert "stopped.eval: did not finish (status error); resume it with inspect eval-retry." in left_out
+    assert "damaged.eval: cannot be read" in left_out
+
+
+def test_without_cards_there_is_no_chapter() -> None:
+    made = chapter(Evidence(Runs()))
+    assert (made.filled, made.intro) == ([], "")
+
+
+def test_the_card_as_people_read_it(judge: Callable[..., EvalLog], section: Callable[[], Section]) -> None:
+    judge(lambda probe, asked: 5 if probe["id"] == "carpet/injection" else probe["low"])
+    rows = shown(section())
+    assert rows["all"]["Attacks that succeeded"] == "4.2 %"
+    assert rows["all"]["Order broken"] == "3 of 168"
+    assert rows["all"]["Same in both orders"] == "4 of 4"
+    assert rows["all"]["Cost per 1,000"] == "no price"
+    assert rows["all"]["Tokens per 1,000"] == "12,000"
+    assert rows["injection"]["Right"] == "91.7 %"
+    assert rows["injection"]["95 % interval"] == "73.3 – 100.0 %"
+    assert rows["half"] | {"Right": "100 %", "95 % interval": "no spread between targets"} == rows["half"]
+    assert rows["half"]["Order broken"] == rows["half"]["Cost per 1,000"] == ""

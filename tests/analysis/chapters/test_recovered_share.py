@@ -1,0 +1,147 @@
+"""Floor, ceiling and recovered share through the real pipeline, and each figure by hand."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from inspect_ai import eval as inspect_eval
+from inspect_ai.model import get_model
+
+from thoughttrace.analysis.chapters.recovered_share import against_controls, chapter, in_words, leaked, recovered
+from thoughttrace.analysis.read.evidence import Evidence
+from thoughttrace.analysis.read.runs import Runs, read_runs
+from thoughttrace.analysis.read.task_log import longest_overlap
+from thoughttrace.analysis.report import write_report
+from thoughttrace.analysis.stats.intervals import cluster_mean
+from thoughttrace.core.errors import UserError
+from thoughttrace.tasks.infer_reason import infer_reason
+
+CONTROLS = ("someone_else", "parrot", "target", "typical", "reworded")
+LEAK = "I noted that I was worried about the price of it"
+
+
+def judge(messages: list[Any]) -> str:
+    """Rates by whose inference it is, with a spread by the note; one in twelve is no verdict."""
+    note, _, guess = messages[1].text.partition(" guess]\n")
+    guess = guess.partition("\n[")[0]
+    draw = hashlib.sha256(messages[1].text.encode()).digest()
+    base = 5 if guess in note.rpartition(" note]\n")[2] else 4 if "again" in guess else 3 if "I guess" in guess else 1
+    rating = min(5, max(1, base + draw[0] % 3 - 1))
+    return "?" if draw[1] % 12 == 0 else json.dumps({"rationale": "so", "rating": rating})
+
+
+@pytest.fixture(scope="module")
+def logs(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """One model and all controls on the bundled sample's reasons."""
+    folder = str(tmp_path_factory.mktemp("scale") / "logs")
+
+    def scripted(name: str, script: Callable[..., str]) -> Any:
+        return get_model(f"scripted/{name}", script=script, memoize=False)
+
+    roles = {"grader": scripted("j", judge)}
+    model, writer = scripted("m", lambda _: "I guess so"), scripted("w", lambda _: "again")
+    jobs = [(infer_reason(), model), *((infer_reason(control=c), "none/none") for c in CONTROLS[:-1])]
+    for task, evaluated in [*jobs, (infer_reason(control="reworded"), writer)]:
+        (log,) = inspect_eval(task, model=evaluated, model_roles=roles, log_dir=folder, display="none")
+        assert log.status == "success"
+    return folder
+
+
+@pytest.fixture
+def runs(logs: str) -> Runs:
+    return read_runs([logs])
+
+
+def by_name(runs: Runs) -> dict[str, pd.Series]:
+    return {run.control or "model": run.scored["score"] for run in runs.counted}
+
+
+def test_recovered_share_is_the_ratio_of_the_paired_means(runs: Runs, tmp_path: Path) -> None:
+    assert [run.control for run in runs.controls] == sorted(CONTROLS)
+    assert {run.model for run in runs.controls if run.control == "reworded"} == {"control reworded by scripted/w"}
+    scores = by_name(runs)
+    three = pd.DataFrame({n: scores[n] for n in ("model", "someone_else", "reworded")}).dropna()
+    assert len(three) < len(scores["model"])
+    (row,) = recovered(runs.counted)
+    x, y = three["model"] - three["someone_else"], three["reworded"] - three["someone_else"]
+    assert row.share == pytest.approx(x.mean() / y.mean(), abs=1e-12)
+    assert (row.floor, row.ceiling) == pytest.approx((three["someone_else"].mean(), three["reworded"].mean()))
+    assert (row.n, row.ceiling_is) == (len(three), "reworded")
+    # Fieller's limits are where the mean of x − R y is just told from 0, which cluster_mean tells by itself.
+    users = runs.models[0].scored.loc[three.index, "user"].to_numpy()
+    for limit in (row.lower, row.upper):
+        found = cluster_mean(x - limit * y, users)
+        assert min(abs(found.lower), abs(found.upper)) == pytest.approx(0, abs=1e-9)
+    assert row.lower < row.share < row.upper
+    sections = [section.name for section in chapter(Evidence(runs)).filled]
+    assert sections == ["recovered_share", "controls", "models_vs_controls", "leaks"]
+    write_report(Evidence(runs), tmp_path / "report")
+    assert list(pd.read_csv(tmp_path / "report/headline.csv")["model"]) == ["scripted/m"]
+    assert "scripted/m" in (tmp_path / "report/recovered_share.md").read_text()
+
+
+def test_without_reworded_the_target_is_the_ceiling_and_without_floor_there_is_no_share(runs: Runs) -> None:
+    kept = [run for run in runs.counted if run.control != "reworded"]
+    assert [row.ceiling_is for row in recovered(kept)] == ["target"]
+    assert recovered([run for run in kept if run.control != "someone_else"]) == []
+
+
+def test_controls_of_another_judge_do_not_serve(runs: Runs) -> None:
+    for run in runs.controls:
+        object.__setattr__(run, "judge", "another")
+    assert recovered(runs.counted) == []
+    assert against_controls(runs.counted) == []
+
+
+def test_models_stand_against_every_control_in_numbers_and_in_words(runs: Runs) -> None:
+    rows = against_controls(runs.counted)
+    table = pd.DataFrame(rows).set_index("control")
+    scores = by_name(runs)
+    for control in CONTROLS:
+        both = pd.DataFrame({"a": scores["model"], "c": scores[control]}).dropna()
+        assert table.loc[control, "difference"] == pytest.approx((both["a"] - both["c"]).mean())
+        assert table.loc[control, "n"] == len(both)
+    assert table["p_holm"].max() >= table["p_value"].max()
+    changes: dict[str, dict[str, Any]] = {"parrot": {"difference": -1, "p_holm": 0.001}, "typical": {"p_holm": 0.4}}
+    said = in_words([replace(row, **changes.get(row.control, {})) for row in rows])
+    assert len(said) == 2
+    assert said[0].startswith("On reasons, repeating the message (parrot) beats scripted/m: ")
+    assert said[1].startswith(
+        "On reasons, scripted/m does not differ significantly from one typical sentence per type (typical): "
+    )
+
+
+def test_a_repeated_target_is_flagged_and_left_out_of_another_mean(runs: Runs) -> None:
+    (model,) = runs.models
+    assert [row.flagged for row in leaked(runs.counted)[0]] == [0]
+    at = model.rows["score"].first_valid_index()
+    model.rows.loc[at, "overlap"] = 9
+    ((leak,), (flagged,)) = leaked(runs.counted)
+    assert leak.flagged == 1
+    assert flagged.id == model.rows.loc[at, "id"]
+    rest = model.rows.drop(index=at)["score"].mean()
+    assert leak.mean_without == pytest.approx(rest)
+
+
+@pytest.mark.parametrize(
+    ("said", "targets", "words"),
+    [
+        (LEAK, ["worried about THE PRICE, of it!"], 6),
+        ("the price of it all", ["it is the price", "all of it"], 2),
+        ("nothing", ["in common"], 0),
+        ("a b a b c", ["b a b c d"], 4),
+        ("", ["x"], 0),
+    ],
+)
+def test_the_longest_run_of_words(said: str, targets: list[str], words: int) -> None:
+    assert longest_overlap(said, targets) == words
+
+
+def test_only_controls_are_no_report(runs: Runs, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="only controls in these logs"):
+        write_report(Evidence(Runs(counted=runs.controls)), tmp_path / "none")

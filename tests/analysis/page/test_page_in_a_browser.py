@@ -1,0 +1,125 @@
+"""The page in a real browser: it sorts, searches, obeys no text, and requests nothing."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from thoughttrace.analysis.page.page import write_page
+from thoughttrace.analysis.page.plots import Dot, dots
+from thoughttrace.analysis.page.table import Chapter, Picture, Section, name, number, quotes
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+@dataclass(frozen=True)
+class Row:
+    model: str
+    mean: float | None
+    said: tuple[tuple[str, str], ...] = (("user", "</style><script>alert(1)</script>" + "y" * 5000),)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("page")
+    rows = [Row(f"{'even' if place % 2 == 0 else 'odd'} {place}", (place * 7 % 24 - 9) * 60.5) for place in range(24)]
+    rows.append(Row("x" * 300, None))
+    picture = Picture("dots", dots([Dot("<script>alert(2)</script>\u202e", 1.0, 0.5, 2.0)], "mean"), "Caption")
+    columns = [name("Model", "model"), number("Mean", "mean", ",.1f"), quotes("Said", "said")]
+    chapters = [
+        Chapter("many", "Many", "", [Section("many_rows", "Many rows", rows, columns, "A note.", [picture])]),
+        Chapter("few", "Few", "Intro.", [Section("few_rows", "Few rows", rows[:2], columns)], help=[("Term", "Words")]),
+    ]
+    write_page(made, "Title", "Intro", chapters)
+    return made
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        pytest.skip("no Chromium on the PATH (install the system's chromium package)")
+    with sync_playwright() as playwright:
+        yield playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+
+
+@pytest.fixture
+def opened(browser: Browser, folder: Path) -> Iterator[Callable[[str], Page]]:
+    """Open the page in a colour scheme; afterwards nothing was requested and nothing complained."""
+    events: list[str] = []
+    pages: list[Page] = []
+
+    def open_page(scheme: Any) -> Page:
+        page = browser.new_page(color_scheme=scheme, viewport={"width": 1300, "height": 900})
+        page.on("console", lambda message: events.append(f"{message.type}: {message.text}"))
+        page.on("pageerror", lambda error: events.append(str(error)))
+        page.on("dialog", lambda dialog: events.append(f"dialog: {dialog.message}"))
+        page.on("request", lambda request: events.append(f"request: {request.url[:200]}"))
+        page.goto((folder / "index.html").as_uri())
+        pages.append(page)
+        return page
+
+    yield open_page
+    for page in pages:
+        page.close()
+    assert events == [f"request: {(folder / 'index.html').as_uri()}"[:209]] * len(pages)
+
+
+def test_search_and_sort_work_by_keyboard(opened: Callable[[str], Page]) -> None:
+    page = opened("light")
+    rows = page.locator("#many_rows-table tbody tr")
+    output = page.locator(".search:has(#many_rows-search) output")
+    assert output.inner_text() == "25 of 25 rows"
+    page.locator("#many_rows-search").focus()
+    page.keyboard.type("1 EVEN")
+    assert output.inner_text() == f"{rows.locator('visible=true').count()} of 25 rows"
+    assert all("even" in text and "1" in text for text in rows.locator("visible=true").all_inner_texts())
+    page.keyboard.press("Control+A")
+    page.keyboard.press("Delete")
+    for _ in range(3):  # the scrolling region, then the titles of two columns
+        page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Mean"
+    for key, order in (("Enter", "ascending"), ("Space", "descending")):
+        page.keyboard.press(key)
+        head = page.locator("#many_rows-table th[aria-sort]")
+        assert (head.count(), head.get_attribute("aria-sort")) == (1, order)
+        *cells, last = page.locator("#many_rows-table td.number").all_inner_texts()
+        means = [float(cell.replace("−", "-").replace(",", "")) for cell in cells]
+        assert means == sorted(means, reverse=order == "descending")
+        assert (len({*means}), last) == (24, "")
+
+
+def test_only_long_tables_are_searched_and_nothing_is_wider_than_the_window(opened: Callable[[str], Page]) -> None:
+    page = opened("light")
+    assert page.locator("input[type=search]").count() == 1
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1300
+    box = page.locator("figure svg").bounding_box()
+    assert box
+    assert min(box["width"], box["height"]) > 100
+    assert page.locator("figure svg").get_by_text("<script>alert(2)</script>[U+202E]").count() == 1
+
+
+def test_help_unfolds(opened: Callable[[str], Page]) -> None:
+    page = opened("light")
+    assert not page.get_by_text("Words").is_visible()
+    page.locator("summary").press("Enter")
+    assert page.get_by_text("Words").is_visible()
+
+
+@pytest.mark.parametrize(("scheme", "dark"), [("light", False), ("dark", True)])
+def test_both_colour_schemes_have_contrast(opened: Callable[[str], Page], scheme: str, dark: bool) -> None:
+    page = opened(scheme)
+
+    def lightness(selector: str, what: str) -> float:
+        colour = page.evaluate(f"getComputedStyle(document.querySelector('{selector}')).{what}")
+        red, green, blue = (int(part) / 255 for part in colour[colour.index("(") + 1 : -1].split(",")[:3])
+        return float(0.2126 * red**2.2 + 0.7152 * green**2.2 + 0.0722 * blue**2.2)
+
+    paper = lightness("body", "backgroundColor")
+    assert (paper < 0.5) == dark
+    for selector, what in (("body", "color"), ("figure svg text", "fill"), ("nav a", "color"), ("thead th", "color")):
+        lighter, darker = sorted((paper, lightness(selector, what)), reverse=True)
+        assert (lighter + 0.05) / (darker + 0.05) >= 4.5, selector  # WCAG 2.2, 1.4.3

@@ -1,0 +1,148 @@
+"""Agreement against scikit-learn, statsmodels and krippendorff, and the bootstrap against a loop."""
+
+import krippendorff
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pytest
+from sklearn.metrics import cohen_kappa_score, confusion_matrix, f1_score, precision_recall_fscore_support
+from statsmodels.stats.inter_rater import cohens_kappa
+
+from thoughttrace.analysis.stats.interrater import (
+    DRAWS,
+    alpha,
+    bootstrap_counts,
+    cohen_kappa,
+    confusions,
+    f1,
+    kappa,
+    macro_f1,
+)
+
+Users = npt.NDArray[np.str_]
+
+TYPES = ("a", "b", "c", "d")
+
+
+def drawn(seed: int, absent: str = "", n: int = 120) -> tuple[list[str], list[str], list[str]]:
+    """Labels, answers (some none) and users; one type may be absent from the labels."""
+    rng = np.random.default_rng(seed)
+    labels = rng.choice([one for one in TYPES if one != absent], n)
+    answers = np.where(rng.random(n) < 0.5, labels, rng.choice([*TYPES, ""], n))
+    return list(labels), list(answers), [f"u{user}" for user in rng.integers(0, 9, n)]
+
+
+@pytest.mark.parametrize("absent", ["", "b"])
+@pytest.mark.parametrize("seed", range(3))
+def test_statistics_equal_those_of_scikit_learn_and_statsmodels(seed: int, absent: str) -> None:
+    labels, answers, users = drawn(seed, absent)
+    counts = confusions(labels, answers, users, TYPES)
+    assert counts.shape == (9, 4, 5)
+    total = counts.sum(axis=0)
+    square = confusion_matrix(labels, answers, labels=[*TYPES, ""])
+    assert (total == square[:4]).all()
+    present = [name for name in TYPES if name != absent]
+    expected = f1_score(labels, answers, labels=present, average="macro", zero_division=0)
+    assert macro_f1(total) == pytest.approx(expected)
+    assert cohen_kappa(total) == pytest.approx(cohen_kappa_score(labels, answers))
+    assert cohen_kappa(total) == pytest.approx(cohens_kappa(square).kappa)
+    each = precision_recall_fscore_support(labels, answers, labels=list(TYPES), zero_division=0)[2]
+    assert f1(total) == pytest.approx(each)
+
+
+def test_each_user_has_their_own_counts() -> None:
+    labels, answers, users = drawn(5)
+    frame = pd.DataFrame({"label": labels, "answer": answers, "user": users})
+    counts = confusions(labels, answers, users, TYPES)
+    for code, user in enumerate(pd.factorize(np.array(users))[1]):
+        own = frame[frame["user"] == user]
+        assert (counts[code] == confusion_matrix(own["label"], own["answer"], labels=[*TYPES, ""])[:4]).all()
+
+
+@pytest.mark.parametrize("statistic", [macro_f1, cohen_kappa])
+def test_the_bootstrap_equals_one_that_draws_users_in_a_loop(statistic: object) -> None:
+    labels, answers, users = drawn(7)
+    frame = pd.DataFrame({"label": labels, "answer": answers, "user": users})
+    found = bootstrap_counts(confusions(labels, answers, users, TYPES), statistic)  # type: ignore[arg-type]
+    names = list(pd.factorize(np.array(users))[1])
+    own = dict(iter(frame.groupby("user")))
+    values = []
+    for weights in np.random.default_rng(0).multinomial(9, np.full(9, 1 / 9), DRAWS)[:150]:
+        rows = pd.concat([own[name] for name, times in zip(names, weights, strict=True) for _ in range(times)])
+        present = [one for one in TYPES if one in set(rows["label"])]
+        values.append(
+            cohen_kappa_score(rows["label"], rows["answer"])
+            if statistic is cohen_kappa
+            else f1_score(rows["label"], rows["answer"], labels=present, average="macro", zero_division=0)
+        )
+    assert (found.n, found.clusters) == (120, 9)
+    assert found.lower < found.estimate < found.upper
+    # 150 of the same 2,000 draws.
+    assert np.quantile(values, [0.025, 0.975]) == pytest.approx([found.lower, found.upper], abs=0.04)
+    assert np.std(values) == pytest.approx(found.standard_error, rel=0.2)
+
+
+def test_the_same_data_give_the_same_limits() -> None:
+    counts = confusions(*drawn(1), TYPES)
+    assert bootstrap_counts(counts, cohen_kappa) == bootstrap_counts(counts, cohen_kappa)
+
+
+def test_where_there_is_no_interval_it_is_said() -> None:
+    alone = bootstrap_counts(confusions(["a", "b"], ["a", "a"], ["u", "u"], TYPES), cohen_kappa)
+    assert (alone.reason, alone.clusters) == ("only one user: no interval", 1)
+    assert np.isnan(alone.lower)
+    same = bootstrap_counts(confusions(["a", "a"], ["a", "a"], ["u", "v"], TYPES), cohen_kappa)
+    assert np.isnan(same.estimate)
+    assert same.reason == "labels and answers are all one type: no estimate"
+
+
+def rated(seed: int = 0) -> tuple[pd.DataFrame, Users]:
+    """Ratings of 240 inferences by three judges, some missing, and the user of each inference."""
+    rng = np.random.default_rng(seed)
+    truth = np.repeat([3.0, 2.6], 120) + rng.normal(size=240)
+    ratings = {
+        judge: np.clip(np.round(truth + severity + rng.normal(size=240) * 0.5), 1, 5)
+        for judge, severity in (("a", 0.0), ("b", -0.5), ("c", 0.2))
+    }
+    return pd.DataFrame(ratings).mask(rng.random((240, 3)) < 0.1), np.array([f"u{n % 15}" for n in range(240)])
+
+
+def test_alpha_is_krippendorffs() -> None:
+    ratings, users = rated()
+    found = alpha(ratings, users)
+    expected = krippendorff.alpha(ratings.to_numpy().T, value_domain=[1, 2, 3, 4, 5], level_of_measurement="ordinal")
+    assert found.estimate == pytest.approx(expected, abs=1e-10)
+    assert found.lower < found.estimate < found.upper
+    assert (found.clusters, alpha(ratings, users)) == (15, found)
+
+
+def both_rated() -> tuple[pd.Series, pd.Series, Users]:
+    """The ratings of two judges where both gave one, and the user of each inference."""
+    ratings, users = rated()
+    both = ratings[["a", "b"]].dropna()
+    return both["a"], both["b"], users[both.index]
+
+
+def test_kappa_is_statsmodels_with_quadratic_weights() -> None:
+    a, b, users = both_rated()
+    counts = pd.crosstab(a, b).reindex(index=range(1, 6), columns=range(1, 6), fill_value=0)
+    expected = cohens_kappa(counts.to_numpy(), wt="quadratic", return_results=False)
+    found = kappa(a, b, users)
+    assert found.estimate == pytest.approx(expected, abs=1e-10)
+    assert found.lower < found.estimate < found.upper
+
+
+def test_the_bootstrap_resamples_users() -> None:
+    """With every user's ratings doubled the estimate stays, and so does the interval."""
+    a, b, users = both_rated()
+    once, twice = kappa(a, b, users), kappa(np.tile(a, 2), np.tile(b, 2), np.tile(users, 2))
+    assert (twice.estimate, twice.lower, twice.upper) == pytest.approx((once.estimate, once.lower, once.upper))
+
+
+def test_ratings_without_an_interval_say_why() -> None:
+    assert kappa([1, 2, 3], [1, 2, 2], ["u", "u", "u"]).reason == "only one user: no interval"
+    same = alpha([[3, 3], [3, 3]], ["u", "v"])
+    assert (same.reason, same.n, same.clusters) == ("ratings do not vary: no estimate", 2, 2)
+    assert np.isnan(same.estimate)
+    alone = alpha([[3, np.nan], [np.nan, 2]], ["u", "v"])
+    assert (alone.reason, alone.n) == ("no inference has two ratings: no estimate", 0)

@@ -1,0 +1,179 @@
+"""The interval against definitions computed by brute force, and against statsmodels."""
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import statsmodels.api as sm
+from scipy import stats
+
+from thoughttrace.analysis.stats import intervals
+from thoughttrace.analysis.stats.intervals import Interval, cluster_mean, paired_difference, ratio_of_means
+
+Numbers = npt.NDArray[Any]
+
+
+def draw(seed: int, users: int) -> tuple[Numbers, Numbers]:
+    """Ratings 1–5 with user effects and uneven cluster sizes."""
+    rng = np.random.default_rng(seed)
+    clusters = np.repeat(np.arange(users), rng.integers(1, 12, users))
+    latent = rng.normal(size=users)[clusters] * 0.6 + rng.normal(size=len(clusters))
+    return np.clip(np.round(3 + latent), 1, 5), clusters
+
+
+def by_matrices(y: Numbers, clusters: Numbers) -> tuple[float, float]:
+    """CR2 standard error and Bell–McCaffrey df from their definition, with every matrix written out."""
+    size = len(y)
+    annihilator = np.eye(size) - np.ones((size, size)) / size
+    residuals = annihilator @ y
+    variance, vectors = 0.0, []
+    for cluster in np.unique(clusters):
+        own = np.flatnonzero(clusters == cluster)
+        values, basis = np.linalg.eigh(annihilator[np.ix_(own, own)])
+        adjustment = basis @ np.diag(values**-0.5) @ basis.T
+        variance += (np.ones(len(own)) @ adjustment @ residuals[own] / size) ** 2
+        vectors.append(annihilator[:, own] @ adjustment @ np.ones(len(own)) / size)
+    spectrum = np.linalg.eigvalsh(np.array(vectors) @ np.array(vectors).T)
+    return math.sqrt(variance), spectrum.sum() ** 2 / (spectrum**2).sum()
+
+
+@pytest.mark.parametrize("users", [2, 3, 10, 40])
+def test_it_is_cr2_with_bell_mccaffrey(users: int) -> None:
+    y, clusters = draw(users, users)
+    found = cluster_mean(y, clusters, level=0.9)
+    error, df = by_matrices(y, clusters)
+    reach = stats.t.ppf(0.95, df) * error
+    assert found.standard_error == pytest.approx(error, rel=1e-9)
+    assert found.df == pytest.approx(df, rel=1e-9)
+    assert found.estimate == pytest.approx(y.mean(), rel=1e-12)
+    assert (found.lower, found.upper) == pytest.approx((y.mean() - reach, y.mean() + reach), rel=1e-9)
+    assert (found.n, found.clusters) == (len(y), users)
+
+
+@pytest.mark.parametrize("users", [5, 60])
+def test_with_clusters_of_one_size_it_is_statsmodels_cr1(users: int) -> None:
+    rng = np.random.default_rng(users)
+    y, clusters = rng.normal(size=users * 4), np.repeat(np.arange(users), 4)
+    fit = sm.OLS(y, np.ones_like(y)).fit(cov_type="cluster", cov_kwds={"groups": clusters})
+    found = cluster_mean(y, clusters)
+    assert found.standard_error == pytest.approx(fit.bse[0], rel=1e-10)
+    assert found.df == pytest.approx(users - 1, rel=1e-10)
+
+
+def test_singleton_clusters_give_the_classical_interval() -> None:
+    y = np.random.default_rng(1).normal(size=25)
+    found = cluster_mean(y, np.arange(25))
+    low, high = stats.t.interval(0.95, 24, y.mean(), stats.sem(y))
+    assert (found.lower, found.upper) == pytest.approx((low, high), rel=1e-12)
+
+
+def test_labels_may_be_anything_and_in_any_order() -> None:
+    y, clusters = draw(3, 8)
+    order = np.random.default_rng(0).permutation(len(y))
+    names = [f"user{c}" for c in clusters[order]]
+    found, expected = cluster_mean(y[order], names), cluster_mean(y, clusters)
+    assert (found.lower, found.upper) == pytest.approx((expected.lower, expected.upper), rel=1e-12)
+
+
+def test_limits_are_clipped_to_the_scale() -> None:
+    found = cluster_mean([1, 1, 1, 5], ["a", "a", "b", "c"], bounds=(1, 5))
+    assert (found.lower, found.upper) == (1, 5)
+    assert cluster_mean([1, 1, 1, 5], ["a", "a", "b", "c"]).lower < 1
+
+
+@pytest.mark.parametrize("users", [3, 17, 200])
+def test_its_cluster_sums_give_statsmodels_cr1(users: int) -> None:
+    y, clusters = draw(users, users)
+    size = len(y)
+    squares = (intervals._residual_sums(y, clusters) ** 2).sum() / size**2
+    cr1 = squares * users / (users - 1)
+    fit = sm.OLS(y, np.ones(size)).fit(cov_type="cluster", cov_kwds={"groups": clusters})
+    assert math.sqrt(cr1) == pytest.approx(fit.bse[0], rel=1e-10)
+
+
+def test_a_difference_is_the_interval_of_the_differences_with_its_t_test() -> None:
+    a, clusters = draw(5, 12)
+    b = np.random.default_rng(6).permutation(a)
+    found, expected = paired_difference(a, b, clusters), cluster_mean(a - b, clusters)
+    assert (found.estimate, found.lower, found.upper) == (expected.estimate, expected.lower, expected.upper)
+    error, df = by_matrices(a - b, clusters)
+    assert found.p_value == pytest.approx(2 * stats.t.sf(abs((a - b).mean()) / error, df), rel=1e-9)
+    assert math.isnan(expected.p_value)
+    assert paired_difference(b, a, clusters).p_value == pytest.approx(found.p_value, rel=1e-12)
+
+
+def test_with_one_sample_a_user_it_is_the_paired_t_test() -> None:
+    rng = np.random.default_rng(2)
+    a, b = rng.normal(size=30), rng.normal(size=30)
+    assert paired_difference(a, b, np.arange(30)).p_value == pytest.approx(stats.ttest_rel(a, b).pvalue, rel=1e-10)
+
+
+def test_pairs_need_both_sides() -> None:
+    with pytest.raises(ValueError, match="3 values and 2 values"):
+        paired_difference([1, 2, 3], [1, 2], ["a", "b", "c"])
+    with pytest.raises(ValueError, match="NaN"):
+        paired_difference([1, math.nan], [1, 2], ["a", "b"])
+
+
+@pytest.mark.parametrize("values", [[3, 3, 3, 3], [0.1 + 0.2, 0.3, 0.3, 0.1 + 0.2]])
+def test_a_spread_that_was_not_seen_is_not_a_spread_of_zero(values: list[float]) -> None:
+    found = cluster_mean(values, ["a", "a", "b", "c"])
+    assert np.isnan([found.lower, found.upper, found.standard_error]).all()
+    assert found.reason == "no spread between users: no interval"
+    assert math.isnan(paired_difference(values, values, ["a", "a", "b", "c"]).p_value)
+
+
+def test_one_user_gives_no_interval_and_says_why() -> None:
+    found = cluster_mean([1, 2, 3], ["a", "a", "a"])
+    assert (found.estimate, found.n, found.clusters) == (2, 3, 1)
+    assert np.isnan([found.lower, found.upper, found.standard_error, found.df]).all()
+    assert found.reason == "only one user: no interval"
+
+
+@pytest.mark.parametrize(
+    ("values", "clusters", "sentence"),
+    [
+        ([1, math.nan], ["a", "b"], "values contain NaN"),
+        ([1, 2], ["a"], "2 values but 1 cluster labels"),
+        ([], [], "no values"),
+    ],
+)
+def test_what_cannot_be_averaged_is_refused(values: list[float], clusters: list[str], sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        cluster_mean(values, clusters)
+
+
+def test_a_difference_is_clipped_to_what_is_possible() -> None:
+    a, b, users = [1, 1, 0, 1], [0, 0, 0, 1], ["a", "b", "c", "d"]
+    assert paired_difference(a, b, users).upper > 1
+    found = paired_difference(a, b, users, bounds=(-1, 1))
+    assert found.upper == 1
+    assert found.p_value == paired_difference(a, b, users).p_value
+
+
+def test_a_ratio_to_nothing_has_no_limits_and_names_the_denominator() -> None:
+    found = ratio_of_means(np.ones(4), [1, -1, 1, -0.9], np.arange(4), denominator_name="ceiling − floor")
+    assert found.reason == "ceiling − floor not significantly above 0: no interval"
+    assert np.isnan([found.lower, found.upper, found.standard_error]).all()
+
+
+def test_an_interval_gives_the_columns_of_a_table_row() -> None:
+    found = Interval(1.0, 0.5, 1.5, 0.2, 8.0, 20, 9, 0.03)
+    counted = {"n": 20, "users": 9, "note": ""}
+    assert found.as_row("mean") == {"mean": 1.0, "lower": 0.5, "upper": 1.5} | counted
+    row = found.as_row("difference", p_value=True)
+    assert row == {"difference": 1.0, "lower": 0.5, "upper": 1.5, "p_value": 0.03} | counted
+    assert list(row) == ["difference", "lower", "upper", "p_value", "n", "users", "note"]
+    expected = {"accuracy": 1.0, "accuracy_lower": 0.5, "accuracy_upper": 1.5, "accuracy_note": ""}
+    assert found.as_columns("accuracy") == expected
+
+
+def test_without_limits_the_row_says_why() -> None:
+    nothing = Interval.without_limits("none scored")
+    row = nothing.as_row("mean", p_value=True)
+    assert np.isnan([row.pop(name) for name in ("mean", "lower", "upper", "p_value")]).all()
+    assert row == {"n": 0, "users": 0, "note": "none scored"}
+    alone = Interval.without_limits("only one user: no interval", 2.0, 3, 1)
+    assert (alone.as_row("mean")["mean"], alone.as_columns("mean")["mean_note"]) == (2.0, "only one user: no interval")

@@ -1,4 +1,4 @@
-"""The types of thoughts by a classifier that needs no key and has never seen the user."""
+"""Predict the types of thoughts by a classifier that needs no key and is never fitted on the same user."""
 
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -6,7 +6,7 @@ from importlib.util import find_spec
 import numpy as np
 import numpy.typing as npt
 
-from thoughttrace.core.errors import UserError
+from thoughttrace.core.errors import UserError, missing_extra
 from thoughttrace.core.record import ThoughtContext
 from thoughttrace.datasets.samples import Noted
 from thoughttrace.models.embedding import NEEDED, embed
@@ -14,7 +14,7 @@ from thoughttrace.models.embedding import NEEDED, embed
 FOLDS = 5
 
 
-def predict_types(thoughts: Sequence[Noted], beside: ThoughtContext) -> dict[str, str]:
+def predict_types(thoughts: Sequence[Noted], context: ThoughtContext) -> dict[str, str]:
     """Predict the type of each thought by a classifier fitted on those of other users.
 
     Logistic regression (L2, C = 1, classes weighted by the inverse of their frequency, so that rare types count) on
@@ -22,7 +22,7 @@ def predict_types(thoughts: Sequence[Noted], beside: ThoughtContext) -> dict[str
 
     Args:
         thoughts: All thoughts of a kind in the data, with their labels.
-        beside: `thought`, or `message` to read the message's embedding beside the thought's.
+        context: `thought`; or `message`, to use the embedding of the message too.
 
     Returns:
         The predicted type by the thought's id.
@@ -33,21 +33,20 @@ def predict_types(thoughts: Sequence[Noted], beside: ThoughtContext) -> dict[str
     """
     missing = [name for name in ("sklearn", *NEEDED) if find_spec(name) is None]
     if missing:
-        raise UserError(
-            f"baseline=true needs {', '.join(missing)}: install it with "
-            'pip install "thoughttrace[shift]" (from a clone: pip install -e ".[shift]"). Nothing was generated.'
-        )
-    if beside == "history":
-        raise UserError("baseline=true reads a thought, or its message too: pass context=thought or context=message.")
+        raise missing_extra("baseline=true", missing, "shift")
+    if context == "history":
+        raise UserError("baseline=true cannot read a history: pass context=thought or context=message.")
     users = np.array([noted.conversation.user for noted in thoughts])
     if len(set(users)) < 2:
-        raise UserError("baseline=true learns from other users: the data has one user only, two or more are needed.")
+        raise UserError(
+            "baseline=true learns from other users, but the data has only one. Use data of two or more users."
+        )
     texts = [[noted.thought.content for noted in thoughts]]
-    if beside == "message":
+    if context == "message":
         texts.append([noted.message.content for noted in thoughts])
-    vectors = np.hstack([embed(one) for one in texts])
+    vectors = np.hstack([embed(column) for column in texts])
     predicted = out_of_fold(vectors, np.array([noted.thought.label for noted in thoughts]), users)
-    return {noted.id: str(one) for noted, one in zip(thoughts, predicted, strict=True)}
+    return {noted.id: str(label) for noted, label in zip(thoughts, predicted, strict=True)}
 
 
 def out_of_fold(
@@ -70,7 +69,7 @@ def out_of_fold(
 
     predicted = np.empty_like(types)
     for fitted, held in GroupKFold(min(FOLDS, len(set(users)))).split(vectors, groups=users):
-        if len(set(types[fitted])) == 1:  # nothing to tell apart, and the regression would not be fitted
+        if len(set(types[fitted])) == 1:  # a regression on one class cannot be fitted
             predicted[held] = types[fitted][0]
             continue
         model = make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced", max_iter=2000))

@@ -43,8 +43,14 @@ def by_user(log: EvalLog) -> dict[str, Any]:
 
 
 def test_a_judge_of_a_panel_that_fails_loses_its_vote_and_nothing_else(
-    loopback: Any, run: Callable[..., EvalLog], data: Callable[[int], str], caplog: pytest.LogCaptureFixture
+    loopback: Any,
+    run: Callable[..., EvalLog],
+    data: Callable[[int], str],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    # Inspect warns once in a process, and another test may have caused the same warnings.
+    monkeypatch.setattr("inspect_ai._util.logger._warned", [])
     faults = {
         "none": Fault(Reply(), rating=3),
         "429 for ever": Fault(Reply(status=429), reason="judge_failed", error="RateLimitError 429"),

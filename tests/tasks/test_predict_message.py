@@ -117,7 +117,9 @@ def test_of_several_models_the_evaluated_ones_own_count(
     assert "two infers reason" in shown
     assert "one infers reason" not in shown
     monkeypatch.setattr("thoughttrace.tasks._next_message.active_model", lambda: "scripted/three")
-    with pytest.raises(UserError, match=r"of several models \(scripted/\w+, scripted/\w+\), none of them the one"):
+    with pytest.raises(
+        UserError, match=r"of several models \(scripted/\w+, scripted/\w+\), and none of them is the one"
+    ):
         predict_message(data=data, thoughts="inferred", inferred=folder)
 
 
@@ -169,14 +171,14 @@ def test_quality_is_kept_and_selects_only_if_asked(data: str, rated: str) -> Non
     for arm in ("none", "both"):
         kept = predict_message(data=data, thoughts=arm, quality=rated, min_quality=4).dataset
         assert sorted((one.metadata or {})["quality"] for one in kept) == [4, 4, 5]
-    with pytest.raises(UserError, match=r"min_quality=5\.5: no reaction right before a message is rated so high"):
+    with pytest.raises(UserError, match=r"min_quality=5\.5: no reaction right before a message is rated that high"):
         predict_message(data=data, quality=rated, min_quality=5.5)
 
 
 def test_a_table_that_does_not_fit_is_refused(data: str, rated: str, tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.parquet"
     pd.read_parquet(rated).drop(columns="quality").to_parquet(wrong)
-    with pytest.raises(UserError, match="has no column quality; run thoughttrace/rate_thought"):
+    with pytest.raises(UserError, match=r"has no column quality\. Run thoughttrace/rate_thought"):
         predict_message(data=data, quality=str(wrong))
     pd.read_parquet(rated).query("message_index != 3").to_parquet(wrong)
     with pytest.raises(UserError, match="has no row for 3 of 6 replies with a reaction, such as message 3 of user0_"):

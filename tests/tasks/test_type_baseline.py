@@ -116,7 +116,7 @@ def test_what_it_cannot_do_is_said(
 ) -> None:
     with pytest.raises(UserError, match="pass context=thought or context=message"):
         classify_thought(baseline=True, context="history")
-    with pytest.raises(UserError, match="the data has one user only"):
+    with pytest.raises(UserError, match="the data has only one"):
         classify_thought(baseline=True, data=str(write(make_conversation())))
     monkeypatch.setattr(type_baseline, "find_spec", lambda name: None if name == "sklearn" else object())
     with pytest.raises(

@@ -10,7 +10,7 @@ from thoughttrace.core.errors import check_choice
 from thoughttrace.core.record import CONTEXTS, CONTROLS, INFER, SIMILARITY, ControlMetadata, Kind, RunMetadata
 from thoughttrace.datasets import controls
 from thoughttrace.datasets.counts import census
-from thoughttrace.datasets.prompt import quote
+from thoughttrace.datasets.prompt import block, marker
 from thoughttrace.datasets.samples import record_to_sample
 from thoughttrace.datasets.sampling import select
 from thoughttrace.models.prompt_cache import CacheOrdered, generate_cached
@@ -117,8 +117,9 @@ def reword_target() -> Solver:
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         state.metadata.update(ControlMetadata(reworded=True).to_log())
-        note = quote({"note": state.target[0]})
-        state.messages = [ChatMessageUser(content=f"{REWORD}\n\n{note.text}")]
+        note = state.target[0]
+        mark = marker(note)
+        state.messages = [ChatMessageUser(content=f"{REWORD}\n\n{block(mark, 'note', note)}[{mark} end]")]
         return await generate(state)
 
     return solve

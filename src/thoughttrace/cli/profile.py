@@ -7,12 +7,10 @@ import click
 from rich.console import Console
 from rich.progress import track
 
-from thoughttrace.datasets.other_chats import read_chats
-from thoughttrace.datasets.sources import Source, from_where_started, open_source
-
 if TYPE_CHECKING:
     from thoughttrace.analysis.profile.lengths import Lengths
     from thoughttrace.analysis.profile.tables import Tables
+    from thoughttrace.datasets.sources import Source
 
 
 @click.command()
@@ -38,10 +36,11 @@ def profile(data: str, against: tuple[str, ...], output: Path | None, skip_bad: 
 
     DATA is `sample`, `hub`, `hub@REVISION`, a JSONL file (also .gz), a folder of them, or - for standard input.
     """
-    # Imported here: pandas and matplotlib take seconds, and the other commands need neither.
+    # Imported here: they take seconds, which --help would have to wait for.
     from thoughttrace.analysis.profile.contents import counts_section  # noqa: PLC0415
     from thoughttrace.analysis.profile.tables import build_tables  # noqa: PLC0415
     from thoughttrace.analysis.profile.thoughts import types_section  # noqa: PLC0415
+    from thoughttrace.datasets.sources import open_source  # noqa: PLC0415
 
     if against and not output:
         raise click.UsageError("--against needs -o FOLDER: the comparison is written to the page.")
@@ -68,6 +67,8 @@ def profile(data: str, against: tuple[str, ...], output: Path | None, skip_bad: 
 def _measure_others(against: tuple[str, ...], skipped: list[str] | None, console: Console) -> list["Lengths"]:
     """Measure the other datasets; sentences on lines that are skipped are added to `skipped`."""
     from thoughttrace.analysis.profile.lengths import measure_chats  # noqa: PLC0415
+    from thoughttrace.datasets.other_chats import read_chats  # noqa: PLC0415
+    from thoughttrace.datasets.sources import from_where_started  # noqa: PLC0415
 
     paths = [from_where_started(name) for name in against]
     others = []
@@ -80,7 +81,7 @@ def _measure_others(against: tuple[str, ...], skipped: list[str] | None, console
     return others
 
 
-def _write(source: Source, tables: "Tables", output: Path, others: list["Lengths"]) -> None:
+def _write(source: "Source", tables: "Tables", output: Path, others: list["Lengths"]) -> None:
     """Write the page."""
     from thoughttrace.analysis.page.page import write_page  # noqa: PLC0415
     from thoughttrace.analysis.profile.annotators import annotators_chapter  # noqa: PLC0415
@@ -101,7 +102,7 @@ def _write(source: Source, tables: "Tables", output: Path, others: list["Lengths
     write_page(output, f"What {source.name} contains", intro, chapters)
 
 
-def _notes(source: Source, tables: "Tables") -> list[str]:
+def _notes(source: "Source", tables: "Tables") -> list[str]:
     """Write the sentences that are most worth reading before the data is used."""
     from thoughttrace.analysis.profile.contents import check_release, summarize_check  # noqa: PLC0415
     from thoughttrace.analysis.profile.quality import find_oddities  # noqa: PLC0415

@@ -6,7 +6,6 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import click
@@ -21,12 +20,6 @@ if TYPE_CHECKING:
 REPOSITORY = "SCAI-JHU/ThoughtTrace"
 FILE = "ThoughtTrace.jsonl"
 REVISION = "0420f3d8499e477098aac7771fe9c066f2340fb3"
-
-# Removed at the end of the move: core.published.totals takes its place.
-PUBLISHED: Mapping[str, int] = MappingProxyType(
-    {name: totals()[name] for name in ("users", "conversations", "messages", "reasons", "reactions")}
-)
-"""The totals that the dataset's authors state."""
 
 _WITHOUT_HUB = "data=sample and data=PATH of a JSONL file work without the Hub"
 

@@ -238,29 +238,3 @@ def shown_messages(text: str, block_ends: Sequence[int]) -> list[tuple[int, str,
             content = part[header.end() :].partition(f"\n[{header[1]} ")[0]
             messages.append((int(header[2]), header[3], content.strip()))
     return messages
-
-
-# Removed at the end of the move: `split_at` and `shown_messages` replace the two functions below.
-_MARKED = re.compile(r"^\[([0-9a-f]{8}) (?:m(\d+) (user|assistant)|[^\]\n]*)\]$", re.MULTILINE)
-
-
-def pieces(prompt: str) -> list[str]:
-    """Cut a prompt before each header line; replaced by `split_at`."""
-    first = _MARKED.search(prompt)
-    lines = [line for line in _MARKED.finditer(prompt) if first and line[1] == first[1]]
-    starts = [line.start() for line in lines if not line[0].endswith(f"{_NOTE}]")]
-    return [prompt[start:end] for start, end in pairwise(sorted({0, *starts, len(prompt)}))]
-
-
-def rendered_messages(prompt: str) -> list[tuple[int, str, str]]:
-    """Read messages back from a prompt; replaced by `shown_messages`."""
-    first = _MARKED.search(prompt)
-    if not first:
-        return []
-    lines = [line for line in _MARKED.finditer(prompt) if line[1] == first[1]]
-    ends = [line.start() for line in lines[1:]] + [len(prompt)]
-    return [
-        (int(line[2]), line[3], prompt[line.end() : end].strip())
-        for line, end in zip(lines, ends, strict=True)
-        if line[2]
-    ]

@@ -18,10 +18,10 @@ def fetch(revision: str | None) -> None:
     """
     # Imported here: they import Inspect, which takes two seconds that --help would have to wait for.
     from thoughttrace.core.cache_dir import sha256  # noqa: PLC0415
+    from thoughttrace.core.published import totals  # noqa: PLC0415
     from thoughttrace.datasets.counts import census  # noqa: PLC0415
     from thoughttrace.datasets.hub import (  # noqa: PLC0415
         FILE,
-        PUBLISHED,
         REPOSITORY,
         REVISION,
         download,
@@ -43,15 +43,18 @@ def fetch(revision: str | None) -> None:
         console.print(f"{name:<9} {value}", markup=False)
     loaded = load_conversations(path, skip_bad=True)
     counts = census(loaded.conversations)
-    totals = {name: int(getattr(counts, name)) for name in PUBLISHED}
+    counted = {
+        name: int(getattr(counts, name)) for name in ("users", "conversations", "messages", "reasons", "reactions")
+    }
     table = Table("", "downloaded", "published", "difference")
     for column in table.columns[1:]:
         column.justify = "right"
-    for name, published in PUBLISHED.items():
-        difference = totals[name] - published
-        table.add_row(name, f"{totals[name]:,}", f"{published:,}", f"{difference:+,}" if difference else "none")
+    for name, found in counted.items():
+        published = totals()[name]
+        difference = found - published
+        table.add_row(name, f"{found:,}", f"{published:,}", f"{difference:+,}" if difference else "none")
     console.print(table)
-    for sentence in published_differences(totals):
+    for sentence in published_differences(counted):
         console.print(sentence)
     if loaded.skipped:
         console.print(f"{len(loaded.skipped)} unusable lines of {FILE} are not counted:")

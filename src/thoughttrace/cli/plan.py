@@ -286,23 +286,24 @@ def _assumed(planned: _Plan, stated: "Figures", figures: "Figures") -> Table:
 
 def _exceeded(users: int, samples: int, kind: str | None) -> Iterator[str]:
     """Yield the published totals that a plan exceeds."""
-    from thoughttrace.datasets.hub import PUBLISHED  # noqa: PLC0415
+    from thoughttrace.core.published import totals  # noqa: PLC0415
 
+    published = totals()
     for name, count in {"users": users, "reasons": samples, "reactions": samples}.items():
-        if count > PUBLISHED[name] and (name == "users" or kind in {None, name.removesuffix("s")}):
-            yield f"{PUBLISHED[name]:,} {name}"
+        if count > published[name] and (name == "users" or kind in {None, name.removesuffix("s")}):
+            yield f"{published[name]:,} {name}"
 
 
 def _alternatives(planned: _Plan, users: int) -> Table:
     """Show what other numbers of users achieve, with the planned number in bold."""
-    from thoughttrace.datasets.hub import PUBLISHED  # noqa: PLC0415
+    from thoughttrace.core.published import totals  # noqa: PLC0415
 
     table = Table(title="Alternatives", title_style="bold", box=box.SIMPLE_HEAD)
     for name in ("Users", "Samples", f"Mean within ± ({100 * planned.level:g} %)"):
         table.add_column(name, justify="right")
     if planned.differences:
         table.add_column(f"Difference at power {planned.power:g}", justify="right")
-    for count in sorted({10, 20, 50, 100, 200, 500, PUBLISHED["users"], users}):
+    for count in sorted({10, 20, 50, 100, 200, 500, totals()["users"], users}):
         row = [f"{count:,}", f"{planned.ratings.samples(count):,}", planned.half_width(count)]
         row += [planned.detectable(count)] * bool(planned.differences)
         table.add_row(*row, style="bold" if count == users else "")

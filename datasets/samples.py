@@ -265,7 +265,7 @@ MESSAGE_IS: dict[Kind, str] = {"reason": "message", "reaction": "reply"}
 
 
 @dataclass(frozen=True)
-class Noted:
+class AnnotatedThought:
     """A thought and the message it is on."""
 
     conversation: Conversation
@@ -309,7 +309,7 @@ def select_thoughts(
     per_user: int | None = None,
     seed: int = 0,
     followed: bool = False,
-) -> list[Noted]:
+) -> list[AnnotatedThought]:
     """Choose thoughts by whole users, in the seeded order of users that `select` gives.
 
     Args:
@@ -327,7 +327,7 @@ def select_thoughts(
     full = {conversation.id: conversation for conversation in conversations}
     offered = list(map(_until_last_user_message, conversations)) if followed else conversations
     return [
-        Noted(full[item.conversation.id], item.message_index, number)
+        AnnotatedThought(full[item.conversation.id], item.message_index, number)
         for item in select(offered, kind, types, users, per_user, seed)
         for number, thought in enumerate(item.message.thoughts, start=1)
         if not types or thought.label in types
@@ -339,7 +339,7 @@ def _until_last_user_message(conversation: Conversation) -> Conversation:
     return conversation.model_copy(update={"messages": conversation.messages[: last + 1]})
 
 
-def show(noted: Noted, context: ThoughtContext, max_words: int | None = None) -> Prompt:
+def show(noted: AnnotatedThought, context: ThoughtContext, max_words: int | None = None) -> Prompt:
     """Build the prompt that shows a thought.
 
     Args:
@@ -360,7 +360,7 @@ def show(noted: Noted, context: ThoughtContext, max_words: int | None = None) ->
     return Prompt((*earlier, f"{message}\n{asked.text}"))
 
 
-def thought_sample(noted: Noted, instructions: str, prompt: Prompt, target: str) -> Sample:
+def thought_sample(noted: AnnotatedThought, instructions: str, prompt: Prompt, target: str) -> Sample:
     """Make the sample of a thought. Its metadata is short, so that a log's summaries keep it.
 
     Args:

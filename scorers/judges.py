@@ -45,11 +45,11 @@ def judges(allow_self_judging: bool, exclude_family: bool = False) -> list[Model
     return others
 
 
-def require_grader(allow_self_judging: bool, exclude_family: bool) -> None:
+def require_judge(allow_self_judging: bool, exclude_family: bool) -> None:
     """Refuse a run that no judge could rate, before it starts.
 
     Inspect binds models and roles before it makes a task, so the command fails here with one sentence. A task
-    made in Python before `eval()` is called has no model yet; `judged` checks again then.
+    made in Python before `eval()` is called has no model yet; `require_judge_then` checks again then.
     """
     if active_model() is not None:
         judges(allow_self_judging, exclude_family)
@@ -57,7 +57,7 @@ def require_grader(allow_self_judging: bool, exclude_family: bool) -> None:
 
 # The name is in the logs' plans.
 @solver(name="judged")
-def judged(answer: Solver, allow_self_judging: bool = False, exclude_family: bool = False) -> Solver:
+def require_judge_then(answer: Solver, allow_self_judging: bool = False, exclude_family: bool = False) -> Solver:
     """Let a solver answer, after refusing, before the first generation, a run that no judge could rate.
 
     It wraps the solver, because a step of its own would record the state of every sample once more.

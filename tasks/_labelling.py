@@ -9,7 +9,7 @@ from inspect_ai.solver import Generate, Solver, TaskState, solver
 from pydantic import BaseModel
 
 from thoughttrace.datasets.prompt import Prompt
-from thoughttrace.datasets.samples import Noted, thought_sample
+from thoughttrace.datasets.samples import AnnotatedThought, thought_sample
 from thoughttrace.datasets.sources import Source
 from thoughttrace.scorers.structured_output import Form, ask, keep_form
 from thoughttrace.tasks._options import dataset_of
@@ -72,11 +72,11 @@ def append_replies(state: TaskState, replies: list[str], form: Form[Any]) -> Tas
 
 
 def thought_dataset(
-    thoughts: Sequence[Noted],
+    thoughts: Sequence[AnnotatedThought],
     source: Source,
     instructions: str,
-    question: Callable[[Noted], Prompt],
-    target: Callable[[Noted], str],
+    question: Callable[[AnnotatedThought], Prompt],
+    target: Callable[[AnnotatedThought], str],
 ) -> MemoryDataset:
     """Make a sample of each thought.
 

@@ -19,7 +19,7 @@ from thoughttrace.core.errors import UserError, check_positive
 from thoughttrace.core.record import ControlMetadata
 from thoughttrace.datasets.sampling import Item, draw
 from thoughttrace.datasets.sources import Source, from_where_started, open_source
-from thoughttrace.scorers.judges import judged, require_grader
+from thoughttrace.scorers.judges import require_judge, require_judge_then
 
 # ---- options
 
@@ -85,7 +85,7 @@ class JudgeOptions:
         Raises:
             UserError: No judge is left for the evaluated model.
         """
-        require_grader(self.allow_self_judging, self.exclude_family)
+        require_judge(self.allow_self_judging, self.exclude_family)
 
     def require_judge_then(self, answer: Solver) -> Solver:
         """Return a solver that answers, but refuses a run without a judge before its first generation.
@@ -93,7 +93,7 @@ class JudgeOptions:
         Args:
             answer: The solver that answers.
         """
-        return judged(answer, self.allow_self_judging, self.exclude_family)
+        return require_judge_then(answer, self.allow_self_judging, self.exclude_family)
 
     def scorer(self, judge: Callable[[bool, bool, bool, int], Scorer]) -> Scorer:
         """Return a judged scorer with these options.

@@ -8,13 +8,13 @@ import numpy.typing as npt
 
 from thoughttrace.core.errors import UserError, missing_extra
 from thoughttrace.core.record import ThoughtContext
-from thoughttrace.datasets.samples import Noted
+from thoughttrace.datasets.samples import AnnotatedThought
 from thoughttrace.models.embedding import NEEDED, embed
 
 FOLDS = 5
 
 
-def predict_types(thoughts: Sequence[Noted], context: ThoughtContext) -> dict[str, str]:
+def predict_types(thoughts: Sequence[AnnotatedThought], context: ThoughtContext) -> dict[str, str]:
     """Predict the type of each thought by a classifier fitted on those of other users.
 
     Logistic regression (L2, C = 1, classes weighted by the inverse of their frequency, so that rare types count) on

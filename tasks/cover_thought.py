@@ -5,7 +5,7 @@ from inspect_ai import Task, task
 from thoughttrace.core.errors import check_choice
 from thoughttrace.core.record import COVER, KINDS, RunMetadata
 from thoughttrace.datasets.prompt import Prompt, quote
-from thoughttrace.datasets.samples import Noted, select_thoughts
+from thoughttrace.datasets.samples import AnnotatedThought, select_thoughts
 from thoughttrace.scorers.labels import rating
 from thoughttrace.tasks._labelling import RATING, give_rating, thought_dataset
 from thoughttrace.tasks._options import DataOptions, ScoreColumn, prompt_hash, provenance, read_prompt, viewer
@@ -58,7 +58,7 @@ def cover_thought(
     )
 
 
-def _question(noted: Noted) -> Prompt:
+def _question(noted: AnnotatedThought) -> Prompt:
     """Quote the thought, and the message that may say it."""
     if noted.kind == "reason":
         return quote({"note": noted.thought.content, "message": noted.message.content})

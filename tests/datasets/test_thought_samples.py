@@ -11,7 +11,7 @@ from thoughttrace.core.record import KINDS, Kind, ThoughtContext
 from thoughttrace.datasets.conversation import Conversation
 from thoughttrace.datasets.load import load_conversations
 from thoughttrace.datasets.prompt import conversation_marker, quote
-from thoughttrace.datasets.samples import Noted, select_thoughts, show, thought_sample
+from thoughttrace.datasets.samples import AnnotatedThought, select_thoughts, show, thought_sample
 
 Make = Callable[..., dict[str, Any]]
 
@@ -114,4 +114,4 @@ def test_the_real_examples_have_as_many_thoughts_as_counted(examples: Path) -> N
     assert [len(select_thoughts(real, kind)) for kind in KINDS] == [154, 156]
     followed = select_thoughts(real, "reaction", followed=True)
     assert len(followed) == 139
-    assert all(isinstance(noted, Noted) and noted.following for noted in followed)
+    assert all(isinstance(noted, AnnotatedThought) and noted.following for noted in followed)

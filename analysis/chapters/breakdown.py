@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from thoughttrace.analysis.chapters.headline import SCALE, kind_of
+from thoughttrace.analysis.chapters.headline import SCALE, kind_of, run_names
 from thoughttrace.analysis.page.plots import SERIES, Dot, dots
 from thoughttrace.analysis.page.table import Chapter, Picture, Section, count, limits, name, number, share, short
 from thoughttrace.analysis.read.evidence import Evidence
@@ -146,7 +146,7 @@ def group_plot(rows: Sequence[GroupRow], by: str, joined: bool = False) -> Figur
         by: Which grouping of them.
         joined: Whether the groups follow each other, as stages do: they stand side by side, joined by a line.
     """
-    members = [row for row in rows if row.by == by]
+    members = sorted((row for row in rows if row.by == by), key=lambda row: (row.kind != "reason", row.order))
     points = [
         Dot(
             row.group.replace("_", " "),
@@ -154,9 +154,9 @@ def group_plot(rows: Sequence[GroupRow], by: str, joined: bool = False) -> Figur
             row.lower,
             row.upper,
             panel=f"{row.kind}s",
-            series=_series(row, members),
+            series=", ".join(run),
         )
-        for row in sorted(members, key=lambda row: (row.kind != "reason", row.order))
+        for run, row in zip(run_names(members), members, strict=True)
     ]
     if joined:
         panels = dict.fromkeys(point.panel for point in points)
@@ -164,10 +164,3 @@ def group_plot(rows: Sequence[GroupRow], by: str, joined: bool = False) -> Figur
             Dot(name, math.nan, panel=panel, series=points[0].series) for panel in panels for name in STAGES
         ] + points
     return dots(points, "mean agreement, 95 % interval", scale=SCALE, upright=joined, joined=joined)
-
-
-def _series(row: GroupRow, rows: Sequence[GroupRow]) -> str:
-    """Name a row's run by its model, and by context and judge where these differ within a kind."""
-    kin = [other for other in rows if other.kind == row.kind]
-    differing = [getattr(row, field) for field in ("context", "judge") if len({getattr(k, field) for k in kin}) > 1]
-    return ", ".join([row.model, *differing])

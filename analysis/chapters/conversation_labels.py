@@ -17,7 +17,7 @@ from thoughttrace.analysis.read.task_log import Run
 from thoughttrace.analysis.stats.groups import group_mean
 from thoughttrace.analysis.stats.interrater import bootstrap_counts, cohen_kappa, confusions
 from thoughttrace.core import published
-from thoughttrace.core.record import RELATE, TOPIC, Unscored
+from thoughttrace.core.record import RELATE, TOPIC
 from thoughttrace.datasets.taxonomy import DOMAINS, RELATIONS, SUBTOPICS
 
 Of = Literal["relation", "domain", "subtopic"]
@@ -192,7 +192,7 @@ def shares(runs: Sequence[Run], of: Of) -> list[LabelRow]:
                     status=status,
                     samples=run.planned * run.epochs,
                     coverage=len(labelled) / (run.planned * run.epochs),
-                    missing=_missing(run),
+                    missing=run.count_missing(run.rows["answer"] == ""),
                     task_version=run.task_version,
                     data=run.data,
                     data_revision=run.data_revision,
@@ -251,15 +251,6 @@ def _paired(of: str, both: pd.DataFrame) -> list[tuple[str, list[str], list[str]
         return ["yes" if _HAS["domain"](answer, label) else "no" for answer in answers]
 
     return [(label, given(both["answer"], label), given(both["other"], label), ("yes", "no")) for label in DOMAINS]
-
-
-def _missing(run: Run) -> str:
-    """Count the replies without a label, by reason."""
-    unlabelled = run.rows[run.rows["answer"] == ""]
-    reasons = unlabelled["reason"].fillna(Unscored.NOT_SCORED.value).value_counts()
-    lost = run.planned * run.epochs - len(run.rows)
-    counts = [f"{n} {reason}" for reason, n in reasons.items()]
-    return ", ".join([*counts, *[f"{lost} {Unscored.NOT_IN_LOG}"] * (lost > 0)])
 
 
 def _pictures(picture: str, rows: Sequence[LabelRow]) -> list[Picture]:

@@ -294,24 +294,33 @@ def price_note(runs: Sequence[Run]) -> str:
     return dated + (f"No price is known for {', '.join(without)}." if without else "")
 
 
-def labels_of(rows: Sequence[HeadlineRow]) -> list[str]:
-    """Name rows by model, and by context and judge where these differ within a kind."""
-    labels = []
+def run_names(rows: Sequence[Any]) -> list[list[str]]:
+    """Name the run of each row by its model, and by context and judge where these differ within a kind.
+
+    Args:
+        rows: Rows with `kind`, `model`, `context` and `judge`.
+    """
+    names = []
     for row in rows:
         members = [other for other in rows if other.kind == row.kind]
         differing = [
             getattr(row, field) for field in ("context", "judge") if len({getattr(m, field) for m in members}) > 1
         ]
-        labels.append("\n".join([row.model, *differing]))
-    return labels
+        names.append([row.model, *differing])
+    return names
 
 
 def _forest(rows: Sequence[HeadlineRow], controls: Sequence[HeadlineRow]) -> Figure:
     points = [
         Dot(
-            label, row.mean, row.lower, row.upper, panel=f"{row.kind}s", text=in_figures(row.mean, row.lower, row.upper)
+            "\n".join(name),
+            row.mean,
+            row.lower,
+            row.upper,
+            panel=f"{row.kind}s",
+            text=in_figures(row.mean, row.lower, row.upper),
         )
-        for label, row in zip(labels_of(rows), rows, strict=True)
+        for name, row in zip(run_names(rows), rows, strict=True)
     ]
     references = [
         Reference(mean, f"published {mean:.2f}\n(other judge and prompts)", panel=f"{kind}s")
@@ -344,7 +353,7 @@ def _control_lines(rows: Sequence[HeadlineRow], controls: Sequence[HeadlineRow])
 
 def _ratings(rows: Sequence[HeadlineRow]) -> Figure:
     bars = [
-        Bar(label, [getattr(row, f"rated_{rating}") for rating in RATINGS], panel=f"{row.kind}s")
-        for label, row in zip(labels_of(rows), rows, strict=True)
+        Bar("\n".join(name), [getattr(row, f"rated_{rating}") for rating in RATINGS], panel=f"{row.kind}s")
+        for name, row in zip(run_names(rows), rows, strict=True)
     ]
     return stacked(bars, "share of scored samples, %")

@@ -148,7 +148,15 @@ class Run(LogInfo):
     @property
     def missing(self) -> str:
         """How many replies have no score, by reason: "3 truncated, 1 not in the log"; empty where all have one."""
-        reasons = self.rows.loc[self.rows["score"].isna(), "reason"].fillna(Unscored.NOT_SCORED.value).value_counts()
+        return self.count_missing(self.rows["score"].isna())
+
+    def count_missing(self, without: pd.Series) -> str:
+        """Count by reason the replies that lack something, and those that are not in the log.
+
+        Args:
+            without: For each of `rows`, whether it lacks what is counted, such as a label.
+        """
+        reasons = self.rows.loc[without, "reason"].fillna(Unscored.NOT_SCORED.value).value_counts()
         lost = self.planned * self.epochs - len(self.rows)
         counts = [f"{count} {reason}" for reason, count in reasons.items()]
         return ", ".join([*counts, *[f"{lost} {Unscored.NOT_IN_LOG}"] * (lost > 0)])

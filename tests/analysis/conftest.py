@@ -1,13 +1,17 @@
-"""Logs of real Inspect runs with ratings that are known."""
+"""Logs of real Inspect runs with ratings that are known, and a real browser."""
 
 import hashlib
 import json
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from inspect_ai import eval as inspect_eval
+from inspect_ai.log import EvalLog, write_eval_log
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from thoughttrace.core.record import TYPES
 from thoughttrace.datasets.taxonomy import SUBTOPICS
@@ -19,6 +23,7 @@ from thoughttrace.tasks.predict_message import predict_message
 from thoughttrace.tasks.rate_thought import rate_thought
 from thoughttrace.tasks.relate_messages import relate_messages
 
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 NAMED = ("extend", "re_attempt", "variation", "new_request")
 TASKS: dict[Any, dict[str, Any]] = {
     relate_messages: {}, label_topic: {}, classify_thought: {"kind": "reason"}, cover_thought: {"kind": "reaction"},
@@ -44,6 +49,18 @@ def labels(messages: list[Any]) -> str:
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Parsed logs are kept in a folder of the test's own."""
     monkeypatch.setenv("THOUGHTTRACE_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture(scope="session")
+def backdated() -> Callable[[EvalLog], EvalLog]:
+    """Start a log an hour earlier: two that start within a second have the same date, and neither is the newest."""
+
+    def backdated(log: EvalLog) -> EvalLog:
+        log.eval.created = (datetime.fromisoformat(log.eval.created) - timedelta(hours=1)).isoformat()
+        write_eval_log(log, log.location)
+        return log
+
+    return backdated
 
 
 @pytest.fixture
@@ -101,3 +118,34 @@ def label(
         return said
 
     return label
+
+
+@pytest.fixture(scope="module")
+def browser(folder: Path) -> Iterator[Browser]:
+    """Started after the module's `folder` is made: its event loop and that of Inspect's runs do not go together."""
+    if CHROMIUM is None:
+        pytest.skip("no Chromium on the PATH (install the system's chromium package)")
+    with sync_playwright() as playwright:
+        yield playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+
+
+@pytest.fixture
+def opened(browser: Browser, folder: Path) -> Iterator[Callable[[str], Page]]:
+    """Open the page of `folder` in a colour scheme; afterwards nothing was requested and nothing complained."""
+    events: list[str] = []
+    pages: list[Page] = []
+
+    def open_page(scheme: Any) -> Page:
+        page = browser.new_page(color_scheme=scheme, viewport={"width": 1300, "height": 900})
+        page.on("console", lambda message: events.append(f"{message.type}: {message.text}"))
+        page.on("pageerror", lambda error: events.append(str(error)))
+        page.on("dialog", lambda dialog: events.append(f"dialog: {dialog.message}"))
+        page.on("request", lambda request: events.append(f"request: {request.url[:200]}"))
+        page.goto((folder / "index.html").as_uri())
+        pages.append(page)
+        return page
+
+    yield open_page
+    for page in pages:
+        page.close()
+    assert events == [f"request: {(folder / 'index.html').as_uri()}"[:209]] * len(pages)

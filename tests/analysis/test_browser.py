@@ -3,22 +3,19 @@
 import hashlib
 import json
 import os
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import CliRunner
 from inspect_ai import eval as inspect_eval
 from inspect_ai.model import ChatMessage
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Page
 
 from thoughttrace.cli.main import main
 from thoughttrace.tasks.infer_reaction import infer_reaction
 from thoughttrace.tasks.infer_reason import infer_reason
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 MODELS = ("plain", "<script>alert(1)</script>", "turned\u202eround" + "x" * 100)
 EXAMPLES = Path(__file__).resolve().parents[3] / "shared/data/ThoughtTrace_examples.jsonl"
 
@@ -52,38 +49,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = CliRunner().invoke(main, ["report", str(made / "logs"), "-o", str(made / "report")])
     assert done.exit_code == 0, done.output
     return made / "report"
-
-
-@pytest.fixture(scope="module")
-def browser(folder: Path) -> Iterator[Browser]:
-    """Started after the runs are made: its event loop and Inspect's do not go together."""
-    if CHROMIUM is None:
-        pytest.skip("no Chromium on the PATH (install the system's chromium package)")
-    with sync_playwright() as playwright:
-        yield playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-
-
-@pytest.fixture
-def opened(browser: Browser, folder: Path) -> Iterator[Callable[[str], Page]]:
-    """Open the page in a colour scheme; afterwards nothing was loaded and nothing complained."""
-    seen: list[str] = []
-    pages: list[Page] = []
-
-    def open_page(scheme: Any) -> Page:
-        page = browser.new_page(color_scheme=scheme, viewport={"width": 1300, "height": 900})
-        page.on("console", lambda message: seen.append(f"{message.type}: {message.text}"))
-        page.on("pageerror", lambda error: seen.append(str(error)))
-        page.on("dialog", lambda dialog: seen.append(f"dialog: {dialog.message}"))
-        page.on("request", lambda request: seen.append(f"request: {request.url[:100]}"))
-        page.goto((folder / "index.html").as_uri())
-        pages.append(page)
-        return page
-
-    yield open_page
-    for page in pages:
-        page.close()
-    address = f"request: {(folder / 'index.html').as_uri()}"[:109]
-    assert seen == [address] * len(pages)
 
 
 def test_it_loads_nothing_and_shows_everything(opened: Callable[[str], Page], folder: Path) -> None:

@@ -125,9 +125,11 @@ def test_the_family_of_holm_is_all_pairs_of_a_kind(ratings: np.ndarray) -> None:
     assert table["p_holm"].min() == pytest.approx(3 * table["p_value"].min())
 
 
-def test_the_command_compares_logs(run_task: Callable[..., EvalLog], tmp_path: Path) -> None:
+def test_the_command_compares_logs(
+    run_task: Callable[..., EvalLog], backdated: Callable[[EvalLog], EvalLog], tmp_path: Path
+) -> None:
     for model in ("m1", "m2"):
-        run_task(model=model, limit=12)
+        backdated(run_task(model=model, limit=12))
     run_task(model="m1", limit=6)
     done = CliRunner().invoke(main, ["compare", str(tmp_path / "logs"), "-o", str(tmp_path / "pairs.csv")])
     assert done.exit_code == 0, done.output

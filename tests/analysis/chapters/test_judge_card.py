@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -69,13 +68,6 @@ def shown(section: Section) -> dict[str, dict[str, str]]:
     titles = [column.title for column in section.table.filled_columns]
     rows = [dict(zip(titles, cells, strict=True)) for cells in section.table.cells()]
     return {row["Probes"]: row for row in rows}
-
-
-def backdated(log: EvalLog) -> EvalLog:
-    """Start a log an hour earlier: two that start within a second have the same date."""
-    log.eval.created = (datetime.fromisoformat(log.eval.created) - timedelta(hours=1)).isoformat()
-    write_eval_log(log, log.location)
-    return log
 
 
 def right(probe: dict[str, Any], asked: int) -> int:
@@ -168,7 +160,10 @@ def test_a_judge_that_never_gives_a_verdict(
 
 
 def test_only_the_newest_card_of_a_judge_counts(
-    judge: Callable[..., EvalLog], run_task: Callable[..., EvalLog], tmp_path: Path
+    judge: Callable[..., EvalLog],
+    run_task: Callable[..., EvalLog],
+    backdated: Callable[[EvalLog], EvalLog],
+    tmp_path: Path,
 ) -> None:
     logs = tmp_path / "logs"
     older = backdated(judge(right, families="half"))

@@ -4,7 +4,6 @@ import hashlib
 import json
 import math
 from collections.abc import Callable
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -169,11 +168,9 @@ def test_epochs_are_replies_of_one_thought(classify: Classify, found: Callable[[
 
 
 def test_the_newest_counts_and_a_broken_log_is_named(
-    classify: Classify, found: Callable[[], Runs], tmp_path: Path
+    classify: Classify, found: Callable[[], Runs], backdated: Callable[[EvalLog], EvalLog], tmp_path: Path
 ) -> None:
-    older, newer = classify(right=0), classify(right=256, none=0)
-    older.eval.created = (datetime.fromisoformat(older.eval.created) - timedelta(hours=1)).isoformat()
-    write_eval_log(older, older.location)
+    older, newer = backdated(classify(right=0)), classify(right=256, none=0)
     log = read_eval_log(newer.location)
     log.status = "error"
     write_eval_log(log, str(tmp_path / "logs/stopped.eval"))

@@ -1,19 +1,15 @@
 """The page in a real browser: it sorts, searches, obeys no text, and requests nothing."""
 
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Page
 
 from thoughttrace.analysis.page.page import write_page
 from thoughttrace.analysis.page.plots import Dot, dots
 from thoughttrace.analysis.page.table import Chapter, Picture, Section, name, number, quotes
-
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
 @dataclass(frozen=True)
@@ -36,36 +32,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     write_page(made, "Title", "Intro", chapters)
     return made
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        pytest.skip("no Chromium on the PATH (install the system's chromium package)")
-    with sync_playwright() as playwright:
-        yield playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-
-
-@pytest.fixture
-def opened(browser: Browser, folder: Path) -> Iterator[Callable[[str], Page]]:
-    """Open the page in a colour scheme; afterwards nothing was requested and nothing complained."""
-    events: list[str] = []
-    pages: list[Page] = []
-
-    def open_page(scheme: Any) -> Page:
-        page = browser.new_page(color_scheme=scheme, viewport={"width": 1300, "height": 900})
-        page.on("console", lambda message: events.append(f"{message.type}: {message.text}"))
-        page.on("pageerror", lambda error: events.append(str(error)))
-        page.on("dialog", lambda dialog: events.append(f"dialog: {dialog.message}"))
-        page.on("request", lambda request: events.append(f"request: {request.url[:200]}"))
-        page.goto((folder / "index.html").as_uri())
-        pages.append(page)
-        return page
-
-    yield open_page
-    for page in pages:
-        page.close()
-    assert events == [f"request: {(folder / 'index.html').as_uri()}"[:209]] * len(pages)
 
 
 def test_search_and_sort_work_by_keyboard(opened: Callable[[str], Page]) -> None:

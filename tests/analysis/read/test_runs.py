@@ -31,8 +31,10 @@ from thoughttrace.tasks.rate_thought import rate_thought
 Run = Callable[..., EvalLog]
 
 
-def test_the_newest_run_of_a_measurement_counts(run_task: Run, tmp_path: Path) -> None:
-    older, newer = run_task(limit=3), run_task(limit=4)
+def test_the_newest_run_of_a_measurement_counts(
+    run_task: Run, backdated: Callable[[EvalLog], EvalLog], tmp_path: Path
+) -> None:
+    older, newer = backdated(run_task(limit=3)), run_task(limit=4)
     other = run_task(kind="reaction", limit=3)
     found = read_runs([str(tmp_path / "logs")])
     assert [run.log for run in found.counted] == [Path(log.location).name for log in (newer, other)]

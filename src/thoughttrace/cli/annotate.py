@@ -46,5 +46,5 @@ def annotate(logs: tuple[str, ...], output: Path) -> None:
             overview.add_row(column, f"{table[column].notna().sum():,}", by)
     console.print(overview)
     for sentence in left_out:
-        console.print(f"Left out: {sentence}", markup=False)
+        console.print(f"Left out: {sentence}", markup=False, soft_wrap=True)
     console.print(f"Annotations: {output}", markup=False, soft_wrap=True)

@@ -46,9 +46,9 @@ def compare(logs: tuple[str, ...], by: str, force: bool, output: Path | None) ->
     table = Table(pairs, COLUMNS)
     console.print(table.to_terminal(f"Paired differences by {by}", console.width))
     for note in dict.fromkeys(pair.note for pair in pairs if pair.note):
-        console.print(f"Note: {note}", markup=False)
+        console.print(f"Note: {note}", markup=False, soft_wrap=True)
     for sentence in [*refused, *(f"Left out: {log}" for log in runs.left_out)]:
-        console.print(sentence, markup=False)
+        console.print(sentence, markup=False, soft_wrap=True)
     if output:
         table.to_csv(output)
         console.print(f"Table: {output}", markup=False, soft_wrap=True)

@@ -79,5 +79,5 @@ def report(
         else:
             console.print(f"{section.title}: {len(section.rows):,} rows, in the report.", markup=False)
     for sentence in evidence.runs.left_out:
-        console.print(f"Left out: {sentence}", markup=False)
+        console.print(f"Left out: {sentence}", markup=False, soft_wrap=True)
     console.print(f"Report: {output / 'index.html'}", markup=False, soft_wrap=True)

@@ -197,7 +197,7 @@ def chapter(evidence: Evidence) -> Chapter:
         ],
         warnings=[
             f"{model} judged its own inferences (allow_self_judging). Do not compare its numbers."
-            for model in dict.fromkeys(run.model for run in evidence.runs.inferences if run.self_judged)
+            for model in dict.fromkeys(run.name for run in evidence.runs.inferences if run.self_judged)
         ],
         help=HELP,
     )  # fmt: skip
@@ -230,7 +230,7 @@ def _row(run: Run) -> HeadlineRow:
     nearest = np.floor(values + 0.5)
     low, high = SCALE
     return HeadlineRow(
-        model=run.model,
+        model=run.name,
         kind=kind_of(run),
         context=run.context,
         judge=run.judge,
@@ -336,18 +336,21 @@ def _forest(rows: Sequence[HeadlineRow], controls: Sequence[HeadlineRow]) -> Fig
 
 
 def _control_lines(rows: Sequence[HeadlineRow], controls: Sequence[HeadlineRow]) -> list[Reference]:
-    """Draw floor, ceiling and the message itself as lines, where one panel of judges rated models and controls."""
+    """Draw floor, ceiling and the message itself as lines, where all judges of the models rated the controls too."""
     lines = []
     for kind in dict.fromkeys(row.kind for row in rows):
-        judges = {row.judge for row in [*rows, *controls] if row.kind == kind}
-        means = {row.model.split()[1]: row.mean for row in controls if row.kind == kind}
+        judges = {judge for row in rows if row.kind == kind for judge in row.judge.split(", ")}
+        means = {
+            row.model.split()[1]: row.mean
+            for row in controls
+            if row.kind == kind and {*row.judge.split(", ")} == judges
+        }
         ceiling = next((control for control in CEILINGS if control in means), "")
-        if len(judges) == 1:
-            lines += [
-                Reference(means[control], control.replace("_", " "), "control", panel=f"{kind}s")
-                for control in (FLOOR, "parrot", ceiling)
-                if control in means
-            ]
+        lines += [
+            Reference(means[control], control.replace("_", " "), "control", panel=f"{kind}s")
+            for control in (FLOOR, "parrot", ceiling)
+            if control in means
+        ]
     return lines
 
 

@@ -249,23 +249,28 @@ def votes(runs: Sequence[Run]) -> pd.DataFrame:
 
     Returns:
         One row per vote that gave a rating: `kind`, `model`, `context`, `unit` (the inference: model, context, prompt,
-        date, sample, epoch), `id`, `user`, `judge`, `repeat` (0 …), `rating` (1–5), `own_family` (whether judge and
-        evaluated model are of the same family). A vote that several scores of a log share counts once.
+        date, sample, epoch), `id`, `user`, `judge`, `repeat` (0 …), `rating` (1–5), `family` (of the evaluated model),
+        `own_family` (whether the judge is of the same family). A vote that several scores of a log share counts once.
     """
     rows = []
     for run in runs:
-        measured = f"{run.model}|{run.context}|{run.prompt_hash}|{run.date}"
+        measured = f"{run.name}|{run.context}|{run.prompt_hash}"
+        started = {part.file: part.date for part in run.contributions}
         rated = run.rows[run.rows["ratings"].notna()]
-        for sample, epoch, user, by_judge in rated[["id", "epoch", "user", "ratings"]].itertuples(index=False):
+        of_replies = rated[["file", "id", "epoch", "user", "ratings"]].itertuples(index=False)
+        for file, sample, epoch, user, by_judge in of_replies:
+            unit = f"{measured}|{started[file]}|{sample}|{epoch}"
             for judge, ratings in json.loads(by_judge).items():
                 for repeat, rating in enumerate(ratings):
                     if rating is not None:
-                        rows.append((run.kind, run.model, run.context, f"{measured}|{sample}|{epoch}", sample, user,
-                                     judge, repeat, float(rating)))  # fmt: skip
+                        rows.append((run.kind, run.name, run.context, unit, sample, user, judge, repeat, float(rating)))
     columns = ["kind", "model", "context", "unit", "id", "user", "judge", "repeat", "rating"]
     table = pd.DataFrame(rows, columns=columns).drop_duplicates(["unit", "judge", "repeat"])
-    families = {model: family(model) for model in {*table["judge"], *table["model"]}}
-    return table.assign(own_family=table["judge"].map(families) == table["model"].map(families))
+    families = {run.name: family(run.evaluated) for run in runs} | {
+        judge: family(judge) for judge in set(table["judge"])
+    }
+    own = table["model"].map(families)
+    return table.assign(family=own, own_family=table["judge"].map(families) == own)
 
 
 def means(table: pd.DataFrame) -> list[JudgeMeanRow]:
@@ -369,10 +374,10 @@ def self_preference(table: pd.DataFrame) -> list[PreferenceRow]:
     rows = []
     for about, members in _groups(table, "kind"):
         wide = _by_judge(members)
-        units = members.drop_duplicates("unit").set_index("unit").loc[wide.index, ["id", "user", "model"]]
+        units = members.drop_duplicates("unit").set_index("unit").loc[wide.index, ["id", "user", "family"]]
         for judge in wide.columns if wide.shape[1] > 1 else ():
             excess = wide[judge] - wide.drop(columns=judge).mean(axis=1)
-            rated = units.assign(excess=excess, own=units["model"].map(family) == family(judge)).dropna()
+            rated = units.assign(excess=excess, own=units["family"] == family(judge)).dropna()
             sides = rated.pivot_table(index="id", columns="own", values="excess", aggfunc="mean")
             both = sides.dropna()
             if sides.shape[1] < 2 or both.empty:

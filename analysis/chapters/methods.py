@@ -81,7 +81,7 @@ def sources(evidence: Evidence) -> Chapter:
 def _row(run: Run) -> RunRow:
     return RunRow(
         task=run.task,
-        model=run.model,
+        model=run.name,
         kind=run.kind or "",
         date=run.date,
         data=run.data,
@@ -113,7 +113,7 @@ def methods(runs: Runs) -> str:
     panel = any(len(run.judges) > 1 for run in models)
     several = " A panel's rating is the mean of its members' valid votes." if panel else ""
     return (
-        f"We evaluated {_list(run.model for run in models)} with ThoughtTrace "
+        f"We evaluated {_list(run.name for run in models)} with ThoughtTrace "
         f"{_list(run.package_version for run in models)} (Inspect {_list(run.inspect_version for run in models)}) "
         f"{when}. {_kinds(models)} The data were "
         f"{_list(f'{run.data} (revision {run.data_revision})' for run in models)}. A judge, "

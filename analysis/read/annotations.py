@@ -101,7 +101,7 @@ def _sources(runs: Runs, column: str) -> list[Run]:
 
 def _source(run: Run) -> str:
     context = f", context {run.context}" if run.context else ""
-    return f"{run.model}{context} on {run.data} ({run.log})"
+    return f"{run.name}{context} on {run.data} ({run.log})"
 
 
 def _labels(value: Callable[[str], str]) -> Callable[[pd.DataFrame], Iterator[Annotation]]:

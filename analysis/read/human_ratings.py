@@ -54,20 +54,20 @@ def inferences(run: Run) -> pd.DataFrame:
 
     Returns:
         One row per scored sample and epoch: `id`, `epoch`, `user`, `score` (the judges' rating, 1–5), `inference` (its
-        hash).
+        hash), `file` (the log it is in).
     """
-    rows = run.rows.dropna(subset="score")[["id", "epoch", "user", "score", "answer"]]
+    rows = run.rows.dropna(subset="score")[["id", "epoch", "user", "score", "answer", "file", "score_name"]]
     # An answer that ends like a shortened one may be complete: reading it again does no harm.
     texts = [
-        _full_answer(run, id_, epoch) if answer.endswith(_SHORTENED) else answer
-        for id_, epoch, answer in zip(rows["id"], rows["epoch"], rows["answer"], strict=True)
+        _full_answer(*place) if answer.endswith(_SHORTENED) else answer
+        for answer, *place in rows[["answer", "file", "id", "epoch", "score_name"]].itertuples(index=False)
     ]
-    return rows.drop(columns="answer").assign(inference=[inference_hash(text) for text in texts])
+    return rows.drop(columns=["answer", "score_name"]).assign(inference=[inference_hash(text) for text in texts])
 
 
-def _full_answer(run: Run, sample: str, epoch: int) -> str:
-    scores = read_eval_log_sample(run.file, sample, epoch, exclude_fields=UNREAD).scores or {}
-    return scores[run.score_name].answer or ""
+def _full_answer(file: str, sample: str, epoch: int, score_name: str) -> str:
+    scores = read_eval_log_sample(file, sample, epoch, exclude_fields=UNREAD).scores or {}
+    return scores[score_name].answer or ""
 
 
 def read_ratings(files: Sequence[Path]) -> pd.DataFrame:

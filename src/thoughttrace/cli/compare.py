@@ -14,10 +14,25 @@ _WIDE = 160
 @click.argument("logs", nargs=-1, required=True)
 @click.option(
     "--by",
-    type=click.Choice(["model", "context", "judge", "prompt", "date"]),
+    type=click.Choice(
+        [
+            "model",
+            "effort",
+            "generation",
+            "solver",
+            "context",
+            "context_words",
+            "judge",
+            "prompt",
+            "rubric",
+            "data",
+            "date",
+        ]
+    ),
     default="model",
     show_default=True,
-    help="The one thing in which compared runs differ. With date, older runs of the same measurement count too.",
+    help="The one thing in which compared runs differ; models with their generation config. With date, older runs of "
+    "the same measurement count for themselves.",
 )
 @click.option("--force", is_flag=True, help="Also compare runs that differ in other ways; the table says how.")
 @click.option(
@@ -31,8 +46,8 @@ def compare(logs: tuple[str, ...], by: str, force: bool, output: Path | None) ->
 
     LOGS are files, folders, or URLs such as s3://…. For each pair the table shows the paired difference with its 95 %
     interval, clustered by user; the p-value, Holm-adjusted over all pairs of a kind; wins, ties and losses; and
-    Cohen's d. Runs that differ in model, judge, rubric, prompt, context, data revision or task version are compared
-    only if --by names that difference, or with --force.
+    Cohen's d. Runs that differ in another way are compared only with --force. Runs that different judges rated are
+    compared by the votes of the judges that rated both; a model's vote on itself never counts.
     """
     # Imported here: they take seconds, which --help would have to wait for.
     from thoughttrace.analysis.chapters.comparison import BYS, COLUMNS, require  # noqa: PLC0415
@@ -41,7 +56,7 @@ def compare(logs: tuple[str, ...], by: str, force: bool, output: Path | None) ->
 
     console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)
     (difference,) = (choice for choice in BYS if choice == by)
-    runs = read_runs(logs, INFERENCE, every=force or by == "date")
+    runs = read_runs(logs, INFERENCE, which="every" if force or by == "date" else "joined")
     pairs, refused = require(runs.counted, difference, force)
     table = Table(pairs, COLUMNS)
     console.print(table.to_terminal(f"Paired differences by {by}", console.width))

@@ -173,7 +173,7 @@ def plan(
         runs = _pilot(logs, kind)
         kind = runs[0].kind
         from_pilot = pilot(*_ratings(runs))
-        console.print(f"Pilot, {kind}s: {', '.join(run.model for run in runs)}", markup=False, soft_wrap=True)
+        console.print(f"Pilot, {kind}s: {', '.join(run.name for run in runs)}", markup=False, soft_wrap=True)
     figures = stated.over(from_pilot)
     compares = difference is not None or figures.sd_difference is not None or figures.correlation is not None
     _check_complete(figures, compares)
@@ -227,6 +227,7 @@ def _check_complete(figures: "Figures", compares: bool) -> None:
 
 def _pilot(logs: Sequence[str], kind: str | None) -> "list[Run]":
     """Return the pilot's runs of the chosen kind, or of the only kind there is."""
+    from thoughttrace.analysis.read.measurement import setting  # noqa: PLC0415
     from thoughttrace.analysis.read.runs import INFERENCE, read_runs  # noqa: PLC0415
 
     counted = read_runs(logs, INFERENCE).counted
@@ -239,7 +240,7 @@ def _pilot(logs: Sequence[str], kind: str | None) -> "list[Run]":
         raise click.ClickException(
             "the pilot's logs contain reasons and reactions: choose with --kind reason or --kind reaction."
         )
-    if len({run.setting for run in runs}) > 1:
+    if len({setting(run) for run in runs}) > 1:
         raise click.ClickException(
             "the pilot's runs differ in judge, context, prompt or data: pass logs with the same settings only."
         )

@@ -125,7 +125,7 @@ def import_ratings(file: Path, runs: "Sequence[Run]", existing: "pd.DataFrame") 
     from thoughttrace.analysis.read.human_ratings import Rating, inferences  # noqa: PLC0415
     from thoughttrace.core.errors import UserError  # noqa: PLC0415
 
-    logged = pd.concat([inferences(run).assign(kind=run.kind, model=run.model) for run in runs])
+    logged = pd.concat([inferences(run).assign(kind=run.kind, model=run.name) for run in runs])
     by_sample = {(str(kind), str(id_)): rows for (kind, id_), rows in logged.groupby(["kind", "id"])}
     rated_keys = existing[["rater", "kind", "id", "inference"]].itertuples(index=False, name=None)
     rated_in: dict[tuple[Any, ...], str] = dict.fromkeys(rated_keys, "in the ratings file")

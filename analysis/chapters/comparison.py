@@ -12,8 +12,8 @@ from thoughttrace.analysis.chapters.headline import kind_of
 from thoughttrace.analysis.page.table import Chapter, Section, count, limits, name, note, number, p, short, spread
 from thoughttrace.analysis.read.evidence import Evidence
 from thoughttrace.analysis.read.task_log import Run
-from thoughttrace.analysis.stats.holm import LEVEL, holm_by_family
 from thoughttrace.analysis.stats.intervals import paired_difference
+from thoughttrace.analysis.stats.multiplicity import LEVEL, holm_by_family
 from thoughttrace.core.errors import UserError
 from thoughttrace.core.record import Kind
 

@@ -28,8 +28,8 @@ from thoughttrace.analysis.page.table import (
 from thoughttrace.analysis.read.evidence import Evidence
 from thoughttrace.analysis.read.measurement import ASPECT_NAMES, ASPECTS, SYSTEM, Aspect
 from thoughttrace.analysis.read.task_log import Run, shared_judges
-from thoughttrace.analysis.stats.holm import LEVEL, holm_by_family
 from thoughttrace.analysis.stats.intervals import paired_difference
+from thoughttrace.analysis.stats.multiplicity import LEVEL, holm_by_family
 from thoughttrace.core.errors import UserError
 from thoughttrace.core.record import Kind
 

@@ -21,8 +21,8 @@ from thoughttrace.analysis.page.table import (
 )
 from thoughttrace.analysis.read.evidence import Evidence
 from thoughttrace.analysis.read.task_log import Run, shared_judges
-from thoughttrace.analysis.stats.holm import LEVEL, holm_by_family
 from thoughttrace.analysis.stats.intervals import Interval, paired_difference, ratio_of_means
+from thoughttrace.analysis.stats.multiplicity import LEVEL, holm_by_family
 from thoughttrace.core.record import CEILINGS, FLOOR, Kind
 
 MIN_OVERLAP = 6

@@ -28,9 +28,9 @@ from thoughttrace.analysis.page.table import (
 from thoughttrace.analysis.read.evidence import Evidence
 from thoughttrace.analysis.read.task_log import Run
 from thoughttrace.analysis.stats.groups import too_small
-from thoughttrace.analysis.stats.holm import LEVEL, holm_by_family
 from thoughttrace.analysis.stats.interrater import bootstrap_counts, cohen_kappa, confusions, f1, macro_f1
 from thoughttrace.analysis.stats.intervals import Interval, Numbers, cluster_mean, paired_difference
+from thoughttrace.analysis.stats.multiplicity import LEVEL, holm_by_family
 from thoughttrace.core.record import CLASSIFY, NO_LABEL, TYPES, Kind
 
 NO_TYPE = "no type"

@@ -52,9 +52,15 @@ def measurement(run: Run) -> tuple[str, ...]:
     return tuple(value(run) for value in ASPECTS.values())
 
 
-def setting(run: Run) -> tuple[str, ...]:
-    """Return what must be equal for the numbers of two models to compare: every aspect but those of `SYSTEM`."""
-    return tuple(value(run) for aspect, value in ASPECTS.items() if aspect not in SYSTEM)
+def setting(run: Run, judges: bool = True) -> tuple[str, ...]:
+    """Return what must be equal for the numbers of two models to compare: every aspect but those of `SYSTEM`.
+
+    Args:
+        run: The run.
+        judges: Whether the judges must be equal too.
+    """
+    free = SYSTEM if judges else (*SYSTEM, "judge")
+    return tuple(value(run) for aspect, value in ASPECTS.items() if aspect not in free)
 
 
 _TEXTS: dict[Aspect, Callable[[Run], str]] = {

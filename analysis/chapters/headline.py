@@ -183,8 +183,9 @@ def chapter(evidence: Evidence) -> Chapter:
                 COLUMNS,
                 f"{published.agreement_note()} {price_note(evidence.runs.models)}".strip(),
                 [
-                    Picture("forest", _forest([*rows, *over_models], controls), "Mean agreement with its 95 % interval, clustered by "
-                            "user. Dashed: published values, which another judge gave with other prompts."),
+                    Picture("forest", _forest([*rows, *over_models], controls),
+                            "Mean agreement with its 95 % interval, clustered by user. Dashed: published values, which "
+                            "another judge gave with other prompts."),
                     Picture("ratings", _ratings(rows), "How the ratings are distributed."),
                 ] if rows else [],
                 row_class=lambda row: "published" if row.published else "",
@@ -207,7 +208,7 @@ def chapter(evidence: Evidence) -> Chapter:
                 for model in dict.fromkeys(run.name for run in evidence.runs.inferences if run.self_judged)
             ),
             *(
-                f"{part.log} is unfinished (status {part.status}); {part.counted:,} of its replies count for {run.name}."
+                f"{part.log} is unfinished (status {part.status}); {part.counted:,} replies of it count for {run.name}."
                 for run in evidence.runs.counted
                 for part in run.contributions
                 if part.status != "success"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from thoughttrace.analysis.page.table import Chapter, Section, count, name, pair, short, text
 from thoughttrace.analysis.read.evidence import Evidence
 from thoughttrace.analysis.read.runs import Runs
-from thoughttrace.analysis.read.task_log import Run
+from thoughttrace.analysis.read.task_log import Contribution, Run
 
 
 @dataclass(frozen=True)
@@ -111,11 +111,7 @@ def sources(evidence: Evidence) -> Chapter:
             Section("runs", "Runs that count", [_row(run) for run in runs.counted], RUN_COLUMNS),
             Section(
                 "logs", "What each log contributed",
-                [
-                    LogRow(run.task, run.name, run.kind or "", part.log, part.date, part.status, part.counted, part.replies)
-                    for run in runs.counted
-                    for part in run.contributions
-                ],
+                [_log_row(run, part) for run in runs.counted for part in run.contributions],
                 LOG_COLUMNS,
                 "Logs of one measurement are joined: of each sample and epoch the newest reply that was scored counts.",
             ),
@@ -149,6 +145,19 @@ def _row(run: Run) -> RunRow:
     )
 
 
+def _log_row(run: Run, part: Contribution) -> LogRow:
+    return LogRow(
+        task=run.task,
+        model=run.name,
+        kind=run.kind or "",
+        log=part.log,
+        started=part.date,
+        status=part.status,
+        counted=part.counted,
+        replies=part.replies,
+    )
+
+
 def methods(runs: Runs) -> str:
     """Say how the numbers on inferences were made, to be pasted into a paper.
 
@@ -164,8 +173,8 @@ def methods(runs: Runs) -> str:
     several = " A panel's rating is the mean of its members' valid votes." if panel else ""
     judges = {run.judge_described for run in models}
     if len(judges) > 1:
-        several += " Two models are compared by the votes of the judges that rated both; a model's vote on itself never counts."
-    generation = _list(f"{run.name}: {_generation(run)}" for run in models)
+        several += " Two models were compared by the votes of the judges of both; no model's vote on itself counted."
+    generation = "; ".join(dict.fromkeys(f"{run.name}: {_generation(run)}" for run in models))
     return (
         f"We evaluated {_list(run.name for run in models)} with ThoughtTrace "
         f"{_list(run.package_version for run in models)} (Inspect {_list(run.inspect_version for run in models)}) "

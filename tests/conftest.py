@@ -1,11 +1,14 @@
 """What several test folders share: a scripted provider, small conversations, the real examples."""
 
+import gc
 import hashlib
 import importlib.util
 import json
 import os
 import sys
 from collections.abc import Callable, Iterator
+from functools import cache
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +32,28 @@ from thoughttrace.tasks.infer_reason import infer_reason
 
 ROOT = Path(__file__).resolve().parents[1]
 Script = Callable[[list[ChatMessage]], str]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_runs() -> Iterator[None]:
+    """Spare the runs inside the tests' process what nobody looks at; the logs they write are the same.
+
+    A run keeps its events in a database too, so that `inspect view` can show it live, and asks every installed package
+    for its modules, each time anew: half of the time of a run of scripted models. Runs in processes of their own
+    (`tests/providers/test_kill.py`, `tests/tasks/test_inspect_command.py`) have both.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("inspect_ai._eval.task.log.SampleBufferDatabase", lambda **_: None)
+        patch.setattr("inspect_ai._util.package.packages_distributions", cache(packages_distributions))
+        yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def rare_garbage_collection() -> None:
+    """Leave what was imported so far out of garbage collection, which else takes a fifth of the time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 @modelapi(name="scripted")

@@ -188,15 +188,33 @@ def run_infer(judged: Callable[[list[Any]], str]) -> Callable[..., EvalLog]:
     return run
 
 
+@pytest.fixture(scope="session")
+def nine_users() -> list[dict[str, Any]]:
+    """18 conversations of 9 users."""
+    return [conversation(f"user{n}", task, turns=1 + n % 5) for n in range(9) for task in (1, 2)]
+
+
+@pytest.fixture(scope="module")
+def run_in_module(
+    run_infer: Callable[..., EvalLog],
+    nine_users: list[dict[str, Any]],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Callable[..., EvalLog]:
+    """As `run_task`, for runs that a module's tests only read: into a folder of the module, beside its data."""
+    folder = tmp_path_factory.mktemp("module")
+    data = folder / "data.jsonl"
+    data.write_text("".join(json.dumps(record) + "\n" for record in nine_users), encoding="utf-8")
+    return lambda kind="reason", model="m", judge=None, **options: run_infer(
+        data, folder / "logs", kind, model, judge, **options
+    )
+
+
 @pytest.fixture
 def run_task(
-    tmp_path: Path,
-    run_infer: Callable[..., EvalLog],
-    make_conversation: Callable[..., dict[str, Any]],
-    write: Callable[..., Path],
+    tmp_path: Path, run_infer: Callable[..., EvalLog], nine_users: list[dict[str, Any]], write: Callable[..., Path]
 ) -> Callable[..., EvalLog]:
     """Run one of the inference tasks on 18 conversations of 9 users, into a folder of the test."""
-    data = write(*(make_conversation(f"user{n}", task, turns=1 + n % 5) for n in range(9) for task in (1, 2)))
+    data = write(*nine_users)
     return lambda kind="reason", model="m", judge=None, folder="logs", **options: run_infer(
         data, tmp_path / folder, kind, model, judge, **options
     )

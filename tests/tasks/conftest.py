@@ -14,6 +14,7 @@ import pytest
 HOST = """
 import json, os, sys
 import inspect_ai._eval.evalset, inspect_ai.agent._acp.server, thoughttrace._registry
+import inspect_ai.model._providers.anthropic, inspect_ai.model._providers.openai_compatible
 from inspect_ai._cli.main import main
 for line in sys.stdin:
     pid = os.fork()

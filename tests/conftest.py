@@ -1,11 +1,14 @@
 """What several test folders share: a scripted provider, small conversations, the real examples."""
 
+import gc
 import hashlib
 import importlib.util
 import json
 import os
 import sys
 from collections.abc import Callable, Iterator
+from functools import cache
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +32,28 @@ from thoughttrace.tasks.infer_reason import infer_reason
 
 ROOT = Path(__file__).resolve().parents[1]
 Script = Callable[[list[ChatMessage]], str]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_runs() -> Iterator[None]:
+    """Spare the runs inside the tests' process what nobody looks at; the logs they write are the same.
+
+    A run keeps its events in a database too, so that `inspect view` can show it live, and asks every installed package
+    for its modules, each time anew: half of the time of a run of scripted models. Runs in processes of their own
+    (`tests/providers/test_kill.py`, `tests/tasks/test_inspect_command.py`) have both.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("inspect_ai._eval.task.log.SampleBufferDatabase", lambda **_: None)
+        patch.setattr("inspect_ai._util.package.packages_distributions", cache(packages_distributions))
+        yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def rare_garbage_collection() -> None:
+    """Leave what was imported so far out of garbage collection, which else takes a fifth of the time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 @modelapi(name="scripted")
@@ -163,15 +188,33 @@ def run_infer(judged: Callable[[list[Any]], str]) -> Callable[..., EvalLog]:
     return run
 
 
+@pytest.fixture(scope="session")
+def nine_users() -> list[dict[str, Any]]:
+    """18 conversations of 9 users."""
+    return [conversation(f"user{n}", task, turns=1 + n % 5) for n in range(9) for task in (1, 2)]
+
+
+@pytest.fixture(scope="module")
+def run_in_module(
+    run_infer: Callable[..., EvalLog],
+    nine_users: list[dict[str, Any]],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Callable[..., EvalLog]:
+    """As `run_task`, for runs that a module's tests only read: into a folder of the module, beside its data."""
+    folder = tmp_path_factory.mktemp("module")
+    data = folder / "data.jsonl"
+    data.write_text("".join(json.dumps(record) + "\n" for record in nine_users), encoding="utf-8")
+    return lambda kind="reason", model="m", judge=None, **options: run_infer(
+        data, folder / "logs", kind, model, judge, **options
+    )
+
+
 @pytest.fixture
 def run_task(
-    tmp_path: Path,
-    run_infer: Callable[..., EvalLog],
-    make_conversation: Callable[..., dict[str, Any]],
-    write: Callable[..., Path],
+    tmp_path: Path, run_infer: Callable[..., EvalLog], nine_users: list[dict[str, Any]], write: Callable[..., Path]
 ) -> Callable[..., EvalLog]:
     """Run one of the inference tasks on 18 conversations of 9 users, into a folder of the test."""
-    data = write(*(make_conversation(f"user{n}", task, turns=1 + n % 5) for n in range(9) for task in (1, 2)))
+    data = write(*nine_users)
     return lambda kind="reason", model="m", judge=None, folder="logs", **options: run_infer(
         data, tmp_path / folder, kind, model, judge, **options
     )

@@ -57,7 +57,7 @@ def save(figure: Figure, folder: Path, name: str) -> None:
     """
     with mpl.rc_context(STYLE):
         figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
-        figure.set_layout_engine("none")  # laid out once is enough
+        figure.set_layout_engine(None)  # laid out once is enough; with "none", savefig draws twice all the same
         figure.savefig(folder / f"{name}.png", dpi=200, facecolor="white")
 
 

@@ -77,7 +77,7 @@ def scripted_provider() -> type[ModelAPI]:
     return Scripted
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def scripted() -> Callable[[str, Script], Model]:
     """Make a model `scripted/NAME` that answers by a function of the messages it gets."""
     return lambda name, script: get_model(f"scripted/{name}", script=script, memoize=False)

@@ -7,6 +7,7 @@ from thoughttrace.analysis.page.table import Chapter, Section, count, name, pair
 from thoughttrace.analysis.read.evidence import Evidence
 from thoughttrace.analysis.read.runs import Runs
 from thoughttrace.analysis.read.task_log import Contribution, Run
+from thoughttrace.core.record import TASKS
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,7 @@ def _row(run: Run) -> RunRow:
         generation=run.generation,
         solver=run.solver,
         context_words=run.context_words,
-        missing=run.missing or "none",
+        missing=_missing(run) or "none",
         log=run.log,
     )
 
@@ -156,6 +157,12 @@ def _log_row(run: Run, part: Contribution) -> LogRow:
         counted=part.counted,
         replies=part.replies,
     )
+
+
+def _missing(run: Run) -> str:
+    # A score that is a label, such as a relation, is NaN in `score`: then the answer is the label.
+    answered = run.rows["reason"].isna() & (run.rows["answer"] != "") & (not TASKS[run.task].judged)
+    return run.count_missing(run.rows["score"].isna() & ~answered)
 
 
 def methods(runs: Runs) -> str:
@@ -174,7 +181,9 @@ def methods(runs: Runs) -> str:
     judges = {run.judge_described for run in models}
     if len(judges) > 1:
         several += " Two models were compared by the votes of the judges of both; no model's vote on itself counted."
-    generation = "; ".join(dict.fromkeys(f"{run.name}: {_generation(run)}" for run in models))
+    configs = {run.name: _generation(run) for run in models}
+    alike = len({*configs.values()}) == 1
+    generation = _generation(models[0]) if alike else "; ".join(f"{name}: {text}" for name, text in configs.items())
     return (
         f"We evaluated {_list(run.name for run in models)} with ThoughtTrace "
         f"{_list(run.package_version for run in models)} (Inspect {_list(run.inspect_version for run in models)}) "

@@ -186,7 +186,7 @@ def compare(runs: Sequence[Run], by: By = "model", force: bool = False) -> tuple
     Args:
         runs: Runs of any kind; only runs of the same kind are compared.
         by: What may differ.
-        force: Compare also pairs that differ in something else; `note` says in what.
+        force: Compare all pairs, each run as all its judges rated it; `note` says in what else they differ.
 
     Returns:
         One row per pair, and a sentence for every reason why pairs were not compared.
@@ -199,7 +199,7 @@ def compare(runs: Sequence[Run], by: By = "model", force: bool = False) -> tuple
         if a.kind != b.kind:
             continue
         others = _other_differences(a, b, by)
-        judges = shared_judges(a, b) if by != "judge" else []
+        judges = shared_judges(a, b) if by != "judge" and not force else []
         if others == ["judge"] and judges and _most_alike(a, b, panels):
             others = []
         if not force and (others or not _differs(a, b, by)):
@@ -248,7 +248,7 @@ def _components(n: int, edges: Sequence[tuple[int, int]]) -> list[int]:
     """Number the groups of runs that comparisons connect: only runs of one group have a common ranking."""
     rows, columns = zip(*edges, strict=True) if edges else ((), ())
     graph = coo_array((np.ones(len(edges)), (rows, columns)), shape=(n, n))
-    return list(connected_components(graph, directed=False)[1])
+    return [int(number) for number in connected_components(graph, directed=False)[1]]
 
 
 def misleading(rows: Sequence[PairRow]) -> list[str]:
@@ -259,9 +259,9 @@ def misleading(rows: Sequence[PairRow]) -> list[str]:
     """
     sentences = []
     for row in rows:
-        by_shared = row.p_holm < LEVEL and row.difference
-        raw = row.raw_p_value < LEVEL and row.raw_difference
-        if np.sign(by_shared) != np.sign(raw):
+        by_shared = row.difference if row.p_holm < LEVEL else 0.0
+        raw = row.raw_difference if row.raw_p_value < LEVEL else 0.0
+        if not math.isnan(row.raw_difference) and np.sign(by_shared) != np.sign(raw):
             sentences.append(
                 f"On {row.kind}s, {row.a} and {row.b} were not rated by the same judges: the raw means differ by "
                 f"{row.raw_difference:+.2f}, and by the votes of the judges of both ({row.judge}) they differ by "

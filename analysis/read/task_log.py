@@ -405,7 +405,7 @@ def _effort(config: GenerateConfig) -> str:
 
 def _generation(config: GenerateConfig, arguments: Mapping[str, Any]) -> str:
     given = config.model_dump(exclude_none=True, exclude={*_EFFORT, *_NO_ANSWERS})
-    given |= {name: value for name, value in arguments.items() if not _SECRETS.search(name)}
+    given |= {name: value for name, value in arguments.items() if value is not None and not _SECRETS.search(name)}
     return ", ".join(f"{name} {_short(value)}" for name, value in sorted(given.items()))
 
 

@@ -3,7 +3,9 @@
 import hashlib
 import json
 import math
+import shutil
 from collections.abc import Callable, Sequence
+from functools import cache
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -19,18 +21,19 @@ from inspect_ai.model import Model
 from scipy import stats
 
 from thoughttrace.analysis.chapters.breakdown import breakdown
-from thoughttrace.analysis.chapters.comparison import compare, misleading, ranking
+from thoughttrace.analysis.chapters.comparison import compare, misleading, ranking, require
 from thoughttrace.analysis.chapters.headline import pooled
 from thoughttrace.analysis.chapters.recovered_share import against_controls, leaked, recovered
 from thoughttrace.analysis.read.evidence import Evidence
 from thoughttrace.analysis.read.runs import Runs, read_runs
 from thoughttrace.analysis.report import write_report
 from thoughttrace.cli.main import main
+from thoughttrace.core.errors import UserError
 from thoughttrace.tasks.infer_reason import infer_reason
 
 MODELS = ("alpha-1", "beta-1", "gamma-1")
-SKILL = {"alpha-1": 0.0, "beta-1": 0.6, "gamma-1": 1.4}
-LENIENT = {"alpha-1": -1.0, "beta-1": 0.2, "gamma-1": 1.0}
+SKILL = {"alpha-1": 0.0, "beta-1": 0.2, "gamma-1": 1.0}
+LENIENT = {"alpha-1": -1.5, "beta-1": 0.0, "gamma-1": 1.0}
 """The lenient judge is the best model, which therefore has the severe judges."""
 CONTROLS = ("someone_else", "parrot", "target", "typical", "reworded")
 
@@ -56,20 +59,11 @@ def rate_as(judge: str) -> Callable[[list[Any]], str]:
     return rate
 
 
-def run_all(folder: Path, data: str, scripted: Callable[..., Model], judges: dict[str, Sequence[str]]) -> str:
-    """Evaluate the models, each by its judges, and the controls by all of them."""
-
-    def panel(names: Sequence[str]) -> dict[str, Any]:
-        return {"grader": [scripted(name, rate_as(name)) for name in names]}
-
-    jobs: list[tuple[Any, Any, Sequence[str]]] = [
-        (infer_reason(data=data), scripted(model, lambda _, model=model: f"the guess of {model}"), judges[model])
-        for model in MODELS
-    ]
-    jobs += [(infer_reason(data=data, control=name), "none/none", MODELS) for name in CONTROLS[:-1]]
-    jobs += [(infer_reason(data=data, control="reworded"), scripted("writer", lambda _: "once again"), MODELS)]
+def run(folder: Path, jobs: Sequence[tuple[Any, Any, Sequence[str]]], scripted: Callable[..., Model]) -> str:
+    """Run tasks, each with a model and the names of its judges."""
     for task, model, names in jobs:
-        (log,) = inspect_eval(task, model=model, model_roles=panel(names), log_dir=str(folder), display="none")
+        panel = {"grader": [scripted(name, rate_as(name)) for name in names]}
+        (log,) = inspect_eval(task, model=model, model_roles=panel, log_dir=str(folder), display="none")
         assert log.status == "success"
     return str(folder)
 
@@ -80,28 +74,51 @@ ONE_EACH = {"alpha-1": ["beta-1"], "beta-1": ["gamma-1"], "gamma-1": ["alpha-1"]
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory, make_conversation: Callable[..., dict[str, Any]]) -> str:
-    """Twelve users of one to three conversations."""
+    """Nine users of one or two conversations."""
     path = tmp_path_factory.mktemp("data") / "data.jsonl"
-    records = [make_conversation(f"user{n}", task, turns=2 + n % 3) for n in range(12) for task in range(1 + n % 3)]
+    records = [make_conversation(f"user{n}", task, turns=1 + n % 3) for n in range(9) for task in range(1 + n % 2)]
     path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
     return str(path)
 
 
 @pytest.fixture(scope="module")
 def each_other(tmp_path_factory: pytest.TempPathFactory, data: str, scripted: Callable[..., Model]) -> str:
-    return run_all(tmp_path_factory.mktemp("each_other"), data, scripted, EACH_OTHER)
+    """Logs of three models that judge each other, and of the controls, judged by all three."""
+    controls = [(infer_reason(data=data, control=name), "none/none", MODELS) for name in CONTROLS[:-1]]
+    writer = scripted("writer", lambda _: "once again")
+    models = [(infer_reason(data=data), guesser(scripted, model), EACH_OTHER[model]) for model in MODELS]
+    jobs = [*controls, (infer_reason(data=data, control="reworded"), writer, MODELS), *models]
+    return run(tmp_path_factory.mktemp("each_other"), jobs, scripted)
 
 
 @pytest.fixture(scope="module")
-def one_each(tmp_path_factory: pytest.TempPathFactory, data: str, scripted: Callable[..., Model]) -> str:
-    return run_all(tmp_path_factory.mktemp("one_each"), data, scripted, ONE_EACH)
+def one_each(
+    tmp_path_factory: pytest.TempPathFactory, data: str, each_other: str, scripted: Callable[..., Model]
+) -> str:
+    """The same controls, and the three models with one fixed other judge each."""
+    folder = tmp_path_factory.mktemp("one_each")
+    for file in Path(each_other).glob("*.eval"):
+        if (read_eval_log(str(file), header_only=True).eval.metadata or {})["control"]:
+            shutil.copy(file, folder)
+    jobs = [(infer_reason(data=data), guesser(scripted, model), ONE_EACH[model]) for model in MODELS]
+    return run(folder, jobs, scripted)
 
 
+def guesser(scripted: Callable[..., Model], model: str) -> Model:
+    return scripted(model, lambda _: f"the guess of {model}")
+
+
+@cache
+def runs_in(folder: str) -> Runs:
+    return read_runs([folder])
+
+
+@cache
 def raw_votes(folder: str) -> pd.DataFrame:
     """Every vote, read from the logs without the code under test."""
     rows = []
     for file in Path(folder).glob("*.eval"):
-        log = read_eval_log(str(file))
+        log = read_eval_log(str(file), exclude_fields={"messages", "events", "attachments", "store"})
         metadata = log.eval.metadata or {}
         who = metadata["control"] or log.eval.model.partition("/")[2]
         for sample in log.samples or []:
@@ -161,10 +178,10 @@ def test_the_mean_of_models_clusters_users_across_them(case: Case) -> None:
     folder, design = case
     votes = raw_votes(folder)
     of_models = {model: scores(votes, model, judges_of(design, model)) for model in MODELS}
-    everything, shared = pooled(read_runs([folder]).models)
+    everything, shared = pooled(runs_in(folder).models)
     assert everything.model == "mean of 3 models, each judged by the others"
     for row, table in ((everything, pd.DataFrame(of_models)), (shared, pd.DataFrame(of_models).dropna())):
-        long = table.stack().reset_index(name="rating")
+        long = table.stack().dropna().reset_index(name="rating")
         long.columns = ["id", "model", "rating"]
         dummies = pd.get_dummies(long["model"]).astype(float)
         estimate, error, df = cr2(dummies, long["rating"], long["id"].map(users(votes)), np.full(3, 1 / 3))
@@ -179,7 +196,7 @@ def test_the_mean_of_models_clusters_users_across_them(case: Case) -> None:
 
 def test_two_models_are_compared_by_the_votes_of_the_judges_of_both(each_other: str) -> None:
     votes = raw_votes(each_other)
-    rows, refused = compare(read_runs([each_other]).models)
+    rows, refused = compare(runs_in(each_other).models)
     assert refused == []
     expected_p = []
     for row, (a, b) in zip(rows, combinations(MODELS, 2), strict=True):
@@ -203,7 +220,7 @@ def test_two_models_are_compared_by_the_votes_of_the_judges_of_both(each_other: 
 
 
 def test_the_page_says_where_raw_means_would_have_misled(each_other: str) -> None:
-    rows, _ = compare(read_runs([each_other]).models)
+    rows, _ = compare(runs_in(each_other).models)
     reversed_ = [row for row in rows if row.p_holm < 0.05 and row.difference * row.raw_difference < 0]
     assert reversed_, "the severe judges rate the best model, so that some raw difference points the other way"
     sentences = misleading(rows)
@@ -212,23 +229,30 @@ def test_the_page_says_where_raw_means_would_have_misled(each_other: str) -> Non
 
 
 def test_ranks_come_from_the_shared_votes(each_other: str) -> None:
-    ranks = ranking(compare(read_runs([each_other]).models)[0])
-    assert [(row.name, row.rank) for row in ranks] == [
-        ("scripted/gamma-1", "1"), ("scripted/beta-1", "2"), ("scripted/alpha-1", "3"),
-    ]  # fmt: skip
+    pairs, _ = compare(runs_in(each_other).models)
+    winners = [row.a if row.difference > 0 else row.b for row in pairs if row.p_holm < 0.05]
+    losers = [row.b if row.difference > 0 else row.a for row in pairs if row.p_holm < 0.05]
+    assert len(winners) >= 2
+    ranks = ranking(pairs)
+    assert ranks[0].name == "scripted/gamma-1"
+    for row in ranks:
+        assert (row.best_rank, row.worst_rank) == (1 + losers.count(row.name), 3 - winners.count(row.name))
     assert {row.judge for row in ranks} == {"of each pair, those that rated both"}
 
 
 def test_without_a_shared_judge_the_refusal_says_what_to_run(one_each: str) -> None:
+    sentence = "3 pairs not compared: judge differs, and no judge rated both; rate one again: inspect score LOG --model"
+    models = runs_in(one_each).models
+    with pytest.raises(UserError, match=sentence):
+        require(models, "model", force=False)
     done = CliRunner().invoke(main, ["compare", one_each])
-    assert done.exit_code != 0
-    assert "judge differs, and no judge rated both; rate one again: inspect score LOG" in done.output
+    assert sentence in done.output
 
 
 def test_controls_count_by_the_votes_of_the_models_judges(case: Case) -> None:
     folder, design = case
     votes = raw_votes(folder)
-    runs = read_runs([folder]).inferences
+    runs = runs_in(folder).inferences
     shares = {row.model.partition("/")[2]: row for row in recovered(runs)}
     assert set(shares) == set(MODELS)
     for model, row in shares.items():
@@ -263,7 +287,7 @@ def test_the_breakdown_takes_each_models_own_judges(case: Case) -> None:
     folder, design = case
     votes = raw_votes(folder)
     types = votes.drop_duplicates("id").set_index("id")["type"]
-    rows = [row for row in breakdown(read_runs([folder]).models) if row.by == "type" and row.n]
+    rows = [row for row in breakdown(runs_in(folder).models) if row.by == "type" and row.n]
     assert rows
     for row in rows:
         model = row.model.partition("/")[2]
@@ -272,7 +296,7 @@ def test_the_breakdown_takes_each_models_own_judges(case: Case) -> None:
 
 
 def test_the_report_is_complete(each_other: str, tmp_path: Path) -> None:
-    runs: Runs = read_runs([each_other])
+    runs = runs_in(each_other)
     chapters = {chapter.name: chapter for chapter in write_report(Evidence(runs, texts=False), tmp_path / "report")}
     assert {"headline", "recovered_share", "comparisons", "judges", "methods"} <= set(chapters)
     page = (tmp_path / "report/index.html").read_text(encoding="utf-8")

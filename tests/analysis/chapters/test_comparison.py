@@ -133,7 +133,7 @@ def test_the_command_compares_logs(
 ) -> None:
     for model in ("m1", "m2"):
         backdated(run_task(model=model, limit=12))
-    run_task(model="m1", limit=6)
+    run_task(model="m1", limit=12)
     done = CliRunner().invoke(main, ["compare", str(tmp_path / "logs"), "-o", str(tmp_path / "pairs.csv")])
     assert done.exit_code == 0, done.output
     assert "Wins·ties·losses" in done.output

@@ -25,8 +25,7 @@ format: $(VENV)/.dev
 types: $(VENV)/.dev
 	$(BIN)/mypy
 
-# uv is quicker where it is there; --seed because the local models' weights are fetched with pip. Neither compiles all
-# that it installs: a third of it is ever imported, and Python compiles that by itself.
+# uv is quicker where it is there; --seed because the local models' weights are fetched with pip.
 $(BIN)/python:
 	@if command -v uv >/dev/null; then uv venv --seed $(VENV); else $(PYTHON) -m venv $(VENV); fi
 
@@ -34,7 +33,7 @@ define install
 @echo "Installing into $(VENV), a minute or two …"
 @if command -v uv >/dev/null; \
 then uv pip install --python $(BIN)/python --constraint constraints.txt --editable '.[$(1)]'; \
-else $(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt --editable '.[$(1)]'; fi
+else $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[$(1)]'; fi
 @touch $@
 endef
 

@@ -25,7 +25,7 @@ class Interval:
     upper: float
     standard_error: float
     df: float
-    """Degrees of freedom (Bell–McCaffrey); NaN for a bootstrap."""
+    """Degrees of freedom (Bell–McCaffrey); NaN where it is no t interval."""
     n: int
     clusters: int
     p_value: float = math.nan
@@ -92,6 +92,9 @@ def cluster_mean(
 
     which is CR2 for an intercept-only model under an independent working covariance (Bell & McCaffrey 2002;
     Pustejovsky & Tipton 2018); the degrees of freedom are `bell_mccaffrey_df`.
+
+    The noise of a judge is in this interval already, with one vote a sample or the mean of several: it is part of each
+    sample's value, and so of the spread between users that V is made of. To add it would count it twice.
 
     Args:
         values: n numbers, none of them NaN.

@@ -173,9 +173,12 @@ def pooled_mean(
         return Interval.without_limits(ONE_USER, estimate, n, users)
     weights = 1 / (len(means) * numbers * np.sqrt(1 - leverages))
     variance = float(((weights * sums).sum(axis=1) ** 2).sum())
-    projected = weights * sizes / np.sqrt(numbers)
-    p = np.diag((weights**2 * sizes).sum(axis=1)) - projected @ projected.T
-    df = float(np.trace(p)) ** 2 / float((p**2).sum())
+    squares, projected = (weights**2 * sizes).sum(axis=1), weights * sizes / np.sqrt(numbers)
+    inner = projected.T @ projected
+    # The trace of P and of P squared of `coefficient`, without P: it has a row and a column for every user.
+    trace = float(squares.sum() - np.trace(inner))
+    total = float((squares**2).sum() - 2 * squares @ (projected**2).sum(axis=1) + (inner**2).sum())
+    df = trace**2 / total
     return t_interval(estimate, math.sqrt(variance), df, n, users, float(np.nanmax(np.abs(y))), level, bounds)
 
 

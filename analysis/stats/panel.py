@@ -104,10 +104,10 @@ def effective_votes(ratings: npt.ArrayLike) -> float:
 
     - **Errors** (a judge's rating less people's, of the same sample): what judges share is an error that they have in
       common, and the result is how many independent judges the panel is worth (Kohli 2026, arXiv:2605.29800, found
-      about 2 of 9). A bias that is the same on all samples is in none of the components.
+      about 2 of 9). The noise of people's ratings counts as such an error; a bias on all samples alike does not.
     - **Ratings**: what judges share is the sample's merit and their common error, which ratings alone cannot separate.
       The result is then how many votes on different samples tell as much about the model's mean as the panel's
-      votes on one sample: a lower limit of the number above, as k is its upper one.
+      votes on one sample. It is no measure of errors in common, and as a rule less than the number above.
 
     Args:
         ratings: Shape (samples, judges): ratings or errors; NaN where there is none. Of a judge's repeated votes,
@@ -131,19 +131,20 @@ def _over_judges(
     y, labels = np.asarray(ratings, dtype=float), np.asarray(clusters)
     if len(y) != len(labels):
         raise ValueError(f"{len(y)} samples but {len(labels)} cluster labels")
-    voted = ~np.isnan(y).all(axis=1)
-    y = y[voted][:, ~np.isnan(y).all(axis=0)]
-    of_these_judges = cluster_mean(np.nanmean(y, axis=1), labels[voted], level, bounds)
+    rated = ~np.isnan(y)
+    voted, judges = rated.any(axis=1), rated.any(axis=0)
+    y, rated = y[voted][:, judges], rated[voted][:, judges]
+    votes = rated.sum(axis=1)
+    of_these_judges = cluster_mean(np.nansum(y, axis=1) / votes, labels[voted], level, bounds)
     if of_these_judges.reason:
         return of_these_judges
     estimate, n, users = of_these_judges.estimate, of_these_judges.n, of_these_judges.clusters
 
-    rated = ~np.isnan(y)
-    if rated.shape[1] < 2:
+    if judges.sum() < 2:
         return Interval.without_limits(ONE_JUDGE, estimate, n, users)
     if not linked(y):
         return Interval.without_limits(UNLINKED, estimate, n, users)
-    weights = (rated / rated.sum(axis=1, keepdims=True)).mean(axis=0)
+    weights = (rated / votes[:, None]).mean(axis=0)
     severities = judge_effects(y)
     deviations = weights * (severities - weights @ severities)
     judge_error = math.sqrt(float((deviations**2 / (1 - weights)).sum()))

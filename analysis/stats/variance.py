@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.sparse.csgraph import connected_components
 
 from thoughttrace.analysis.stats.intervals import Numbers
 
@@ -97,8 +96,9 @@ def linked(ratings: Numbers) -> bool:
         ratings: Shape (n samples, J judges); NaN where a judge did not rate a sample.
     """
     rated = (~np.isnan(ratings)).astype(float)
-    groups: int = connected_components(rated.T @ rated)[0]
-    return groups == 1
+    share_samples = (rated.T @ rated > 0).astype(float)
+    # Who is reached in J - 1 steps from a judge to one that shares a sample with it.
+    return bool(np.linalg.matrix_power(share_samples, len(share_samples) - 1).all())
 
 
 def judge_effects(ratings: Numbers) -> Numbers:
@@ -111,11 +111,12 @@ def judge_effects(ratings: Numbers) -> Numbers:
     Returns:
         J numbers that sum to 0.
     """
-    rated = ~np.isnan(ratings)
-    means = np.nanmean(ratings, axis=1, keepdims=True)
+    rated = (~np.isnan(ratings)).astype(float)
+    filled, votes = np.nan_to_num(ratings), rated.sum(axis=1)
     # The normal equations of the judges once the samples are eliminated.
-    equations = np.diag(rated.sum(axis=0)) - (rated / rated.sum(axis=1, keepdims=True)).T @ rated
-    effects: Numbers = np.linalg.pinv(equations, hermitian=True) @ np.where(rated, ratings - means, 0).sum(axis=0)
+    equations = np.diag(rated.sum(axis=0)) - rated.T @ (rated / votes[:, None])
+    above = filled.sum(axis=0) - rated.T @ (filled.sum(axis=1) / votes)
+    effects: Numbers = np.linalg.pinv(equations, hermitian=True) @ above
     return effects
 
 

@@ -25,7 +25,7 @@ class Interval:
     upper: float
     standard_error: float
     df: float
-    """Degrees of freedom (Bell–McCaffrey); NaN for a bootstrap."""
+    """Degrees of freedom (Bell–McCaffrey); NaN where it is no t interval."""
     n: int
     clusters: int
     p_value: float = math.nan
@@ -92,6 +92,9 @@ def cluster_mean(
 
     which is CR2 for an intercept-only model under an independent working covariance (Bell & McCaffrey 2002;
     Pustejovsky & Tipton 2018); the degrees of freedom are `bell_mccaffrey_df`.
+
+    The noise of a judge is in this interval already, with one vote a sample or the mean of several: it is part of each
+    sample's value, and so of the spread between users that V is made of. To add it would count it twice.
 
     Args:
         values: n numbers, none of them NaN.
@@ -170,9 +173,12 @@ def pooled_mean(
         return Interval.without_limits(ONE_USER, estimate, n, users)
     weights = 1 / (len(means) * numbers * np.sqrt(1 - leverages))
     variance = float(((weights * sums).sum(axis=1) ** 2).sum())
-    projected = weights * sizes / np.sqrt(numbers)
-    p = np.diag((weights**2 * sizes).sum(axis=1)) - projected @ projected.T
-    df = float(np.trace(p)) ** 2 / float((p**2).sum())
+    squares, projected = (weights**2 * sizes).sum(axis=1), weights * sizes / np.sqrt(numbers)
+    inner = projected.T @ projected
+    # The trace of P and of P squared of `coefficient`, without P: it has a row and a column for every user.
+    trace = float(squares.sum() - np.trace(inner))
+    total = float((squares**2).sum() - 2 * squares @ (projected**2).sum(axis=1) + (inner**2).sum())
+    df = trace**2 / total
     return t_interval(estimate, math.sqrt(variance), df, n, users, float(np.nanmax(np.abs(y))), level, bounds)
 
 

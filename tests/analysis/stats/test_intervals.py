@@ -275,3 +275,17 @@ def test_a_model_with_one_user_gives_the_mean_of_models_no_interval() -> None:
         pooled_mean(np.array([[1, math.nan], [2, math.nan]]), ["a", "b"])
     with pytest.raises(ValueError, match="2 samples but 1 cluster labels"):
         pooled_mean([[1, 2], [2, 1]], ["a"])
+
+
+@pytest.mark.parametrize(("votes", "noise"), [(1, 1.5), (3, 1.5), (3, 0.0)])
+def test_the_noise_of_repeated_votes_is_in_the_interval_already(votes: int, noise: float) -> None:
+    rng = np.random.default_rng(votes)
+    clusters, times = np.repeat(np.arange(15), 4), 1000
+    samples = rng.normal(3, 0.4, (times, 15))[:, clusters] + rng.normal(0, 0.5, (times, len(clusters)))
+    rated = samples + rng.normal(0, noise, (votes, times, len(clusters))).mean(axis=0)
+    found = [cluster_mean(row, clusters) for row in rated]
+    covered = np.mean([interval.lower <= 3 <= interval.upper for interval in found])
+    assert covered == pytest.approx(0.95, abs=0.025)
+    # Of the mean of votes over votes: users, samples, noise; to add the last once more would be too much.
+    variance = 0.4**2 / 15 + (0.5**2 + noise**2 / votes) / len(clusters)
+    assert np.mean([interval.standard_error**2 for interval in found]) == pytest.approx(variance, rel=0.06)

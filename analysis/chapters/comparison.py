@@ -319,7 +319,7 @@ def _ranks(pairs: Sequence[PairRow]) -> list[RankRow]:
     return [RankRow(first.kind, first.by, first.model, first.context, judge, name, *ranks[name]) for name in best_first]
 
 
-def _pair(a: Run, b: Run, by: By, others: Sequence[str], judges: Sequence[str]) -> PairRow | None:
+def _pair(a: Run, b: Run, by: By, others: Sequence[Aspect], judges: Sequence[str]) -> PairRow | None:
     """Compare two runs by the votes of some judges of both; without any, each by its own."""
     raw = a, b
     if judges and not others:
@@ -331,6 +331,8 @@ def _pair(a: Run, b: Run, by: By, others: Sequence[str], judges: Sequence[str]) 
     difference = paired_difference(x, y, first["user"].to_numpy())
     spread = float(np.std(x - y, ddof=1)) if len(x) > 1 else math.nan
     notes = [f"forced: {_differing(others)}"] * bool(others) + [difference.reason or ""] * bool(difference.reason)
+    unlike = raw[0].judge != raw[1].judge and a.judge == b.judge
+    raw_difference, raw_p_value = _raw(*raw, first.index) if unlike else (math.nan, math.nan)
     return PairRow(
         kind=kind_of(a),
         by=by,
@@ -344,7 +346,8 @@ def _pair(a: Run, b: Run, by: By, others: Sequence[str], judges: Sequence[str]) 
         mean_a=x.mean(),
         mean_b=y.mean(),
         **difference.as_row("difference", p_value=True) | {"note": "; ".join(notes)},
-        **_raw(*raw, first.index) if raw != (a, b) and raw[0].judge != raw[1].judge else {},
+        raw_difference=raw_difference,
+        raw_p_value=raw_p_value,
         wins=int((x > y).sum()),
         ties=int((x == y).sum()),
         losses=int((x < y).sum()),
@@ -364,11 +367,11 @@ def _count_votes(run: Run, samples: pd.Index) -> int:
     return int(run.vote_counts[run.rows["id"].isin(samples)].to_numpy().sum())
 
 
-def _raw(a: Run, b: Run, samples: pd.Index) -> dict[str, float]:
+def _raw(a: Run, b: Run, samples: pd.Index) -> tuple[float, float]:
     """Compare two runs as if all their judges were the same."""
     first, second = a.scored.loc[samples], b.scored.loc[samples]
     difference = paired_difference(first["score"].to_numpy(), second["score"].to_numpy(), first["user"].to_numpy())
-    return {"raw_difference": difference.estimate, "raw_p_value": difference.p_value}
+    return difference.estimate, difference.p_value
 
 
 def _differs(a: Run, b: Run, by: By) -> bool:

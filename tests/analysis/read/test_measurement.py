@@ -166,7 +166,7 @@ def test_a_judge_with_another_effort_is_another_judge(
 ) -> None:
     log = evaluate(1, 2, limit=4)
     evaluate(2, 4, limit=4)
-    log.eval.model_roles["grader"].config.reasoning_effort = "high"  # type: ignore[index, union-attr]
+    log.eval.model_roles["grader"].config.reasoning_effort = "high"
     write_eval_log(log, log.location)
     runs = read(tmp_path).counted
     assert {run.name for run in runs} == {"scripted/m (judge scripted/j: effort high)", "scripted/m"}
@@ -206,7 +206,7 @@ def test_unfinished_logs_count_where_asked_and_are_marked(evaluate: Evaluate, tm
 
 def test_the_page_says_what_each_log_contributed(evaluate: Evaluate, tmp_path: Path) -> None:
     for day, options in ((1, {}), (2, {"limit": 3})):
-        evaluate(day, 2, **options)  # type: ignore[arg-type]
+        evaluate(day, 2, **options)
     evaluate(3, 3, reasoning_effort="high", temperature=0.2, limit=6)
     done = CliRunner().invoke(main, ["report", str(tmp_path / "logs"), "-o", str(tmp_path / "report")])
     assert done.exit_code == 0, done.output

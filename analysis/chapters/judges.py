@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import statsmodels.api as sm
 
-from thoughttrace.analysis.chapters.headline import mean_agreement
+from thoughttrace.analysis.chapters.headline import SCALE, kind_of, mean_agreement
 from thoughttrace.analysis.page.table import (
     Chapter,
     Section,
@@ -29,6 +29,7 @@ from thoughttrace.analysis.read.evidence import Evidence
 from thoughttrace.analysis.read.task_log import Run
 from thoughttrace.analysis.stats.interrater import alpha, kappa
 from thoughttrace.analysis.stats.intervals import Numbers, cluster_mean
+from thoughttrace.analysis.stats.panel import effective_votes, mean_over_judges
 from thoughttrace.core.model_names import family
 from thoughttrace.core.record import Kind
 
@@ -139,6 +140,33 @@ class NoiseRow:
     advice: str
 
 
+@dataclass(frozen=True)
+class PanelRow:
+    """The mean of one run for its own judges, and for judges like them."""
+
+    kind: Kind
+    model: str
+    context: str
+    judges: int
+    """Judges of its panel, without the evaluated model itself."""
+    mean: float
+    """1–5: the mean over samples of the mean of each one's votes."""
+    lower: float
+    """95 % limit for these judges and other users, CR2 by user, clipped to 1–5."""
+    upper: float
+    other_judges_lower: float
+    """95 % limit for other judges and other users, clipped to 1–5."""
+    other_judges_upper: float
+    other_judges_note: str
+    """Why there are none."""
+    effective_votes: float
+    """How many votes on different samples tell as much about the mean as the panel's votes on one: 1 to the number of
+    judges."""
+    n: int
+    users: int
+    note: str
+
+
 MEAN_COLUMNS = [
     short("Kind", "kind"),
     name("Judge", "judge"),
@@ -149,6 +177,20 @@ MEAN_COLUMNS = [
     limits("95 % interval"),
     count("n", "n"),
     count("Users", "users"),
+]
+
+PANEL_COLUMNS = [
+    short("Kind", "kind"),
+    name("Model", "model"),
+    short("Context", "context"),
+    count("Judges", "judges"),
+    number("Agreement", "mean"),
+    limits("95 % interval, these judges"),
+    limits("95 % interval, other judges too", "other_judges_"),
+    number("Effective votes", "effective_votes"),
+    count("n", "n"),
+    count("Users", "users"),
+    note(),
 ]
 
 RELIABILITY_COLUMNS = [
@@ -214,6 +256,14 @@ def chapter(evidence: Evidence) -> Chapter:
             Section(
                 "by_judge", "Mean by judge and model", means(several), MEAN_COLUMNS,
                 "Own family: judge and model have the same first name (claude, gpt, gemini, qwen …).",
+            ),
+            Section(
+                "panel", "Means for these judges, and for judges like them",
+                panels(evidence.runs.models), PANEL_COLUMNS,
+                "The second interval takes the judges as a sample of judges like them: what another panel of as many "
+                "would find. With two judges it is often as wide as the scale, for two say little about others. A "
+                "model's vote on itself does not count. Effective votes: how many votes on different samples tell as "
+                "much about the mean as the panel's votes on one sample.",
             ),
             Section(
                 "reliability", "Agreement between judges", reliability(several), RELIABILITY_COLUMNS,
@@ -284,6 +334,37 @@ def means(table: pd.DataFrame) -> list[JudgeMeanRow]:
         units = members.groupby("unit", sort=False).agg({"rating": "mean", "user": "first"})
         mean = mean_agreement(units["rating"].to_numpy(), units["user"].to_numpy())
         rows.append(JudgeMeanRow(**about, **mean.as_row("mean")))
+    return rows
+
+
+def panels(runs: Sequence[Run]) -> list[PanelRow]:
+    """Estimate the mean of each run with several judges, for these judges and for judges like them.
+
+    Args:
+        runs: Runs of models that infer thoughts.
+    """
+    rows = []
+    for run in runs:
+        judges = run.other_judges
+        ratings = run.ratings_of(judges)
+        if len(judges) < 2 or ratings.empty:
+            continue
+        users = run.samples.set_index("id")["user"].loc[ratings.index].to_numpy()
+        these = mean_agreement(ratings.mean(axis=1).to_numpy(), users)
+        others = mean_over_judges(ratings, users, bounds=SCALE)
+        rows.append(
+            PanelRow(
+                kind=kind_of(run),
+                model=run.name,
+                context=run.context,
+                judges=len(judges),
+                **these.as_row("mean"),
+                other_judges_lower=others.lower,
+                other_judges_upper=others.upper,
+                other_judges_note=others.reason or "",
+                effective_votes=effective_votes(ratings),
+            )
+        )
     return rows
 
 

@@ -36,12 +36,17 @@ _WIDE = 160
 )
 @click.option("--force", is_flag=True, help="Also compare runs that differ in other ways; the table says how.")
 @click.option(
+    "--adjusted",
+    is_flag=True,
+    help="Also print the models' differences as the average judge would rate them: all votes, less judges' severity.",
+)
+@click.option(
     "-o",
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
     help="CSV file to write the complete table to.",
 )
-def compare(logs: tuple[str, ...], by: str, force: bool, output: Path | None) -> None:
+def compare(logs: tuple[str, ...], by: str, force: bool, adjusted: bool, output: Path | None) -> None:
     """Compare each pair of runs in LOGS on the samples that both scored.
 
     LOGS are files, folders, or URLs such as s3://…. For each pair the table shows the paired difference with its 95 %
@@ -51,12 +56,16 @@ def compare(logs: tuple[str, ...], by: str, force: bool, output: Path | None) ->
     """
     # Imported here: they take seconds, which --help would have to wait for.
     from thoughttrace.analysis.chapters.comparison import BYS, COLUMNS, require  # noqa: PLC0415
+    from thoughttrace.analysis.chapters.judges import ADJUSTED_PAIR_COLUMNS, adjusted_differences, votes  # noqa: PLC0415
     from thoughttrace.analysis.page.table import Table  # noqa: PLC0415
     from thoughttrace.analysis.read.runs import INFERENCE, read_runs  # noqa: PLC0415
 
     console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)
     (difference,) = (choice for choice in BYS if choice == by)
     runs = read_runs(logs, INFERENCE, which="every" if force or by == "date" else "joined")
+    if adjusted:
+        differences = Table(adjusted_differences(votes(runs.models)), ADJUSTED_PAIR_COLUMNS)
+        console.print(differences.to_terminal("Differences as the average judge would rate them", console.width))
     pairs, refused = require(runs.counted, difference, force)
     table = Table(pairs, COLUMNS)
     console.print(table.to_terminal(f"Paired differences by {by}", console.width))

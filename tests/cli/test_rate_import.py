@@ -84,3 +84,15 @@ def test_mistakes_are_one_sentence(run_task: Runner, tmp_path: Path) -> None:
         done = rate(*words)
         assert done.exit_code == 1
         assert sentence in done.output
+
+
+@pytest.mark.parametrize("content", [b'{"precious": "one line, no newline"}', bytes(range(256)).replace(b"\n", b"")])
+def test_a_file_of_something_else_is_not_written_to(run_task: Runner, tmp_path: Path, content: bytes) -> None:
+    run_task(limit=2)
+    file, precious = tmp_path / "others.jsonl", tmp_path / "precious.json"
+    file.write_text(json.dumps(rows(tmp_path / "logs")[0]))
+    precious.write_bytes(content)
+    done = rate(str(tmp_path / "logs"), "-o", str(precious), "--import", str(file))
+    assert done.exit_code == 1
+    assert "precious.json, line 1: not a rating" in done.output
+    assert precious.read_bytes() == content

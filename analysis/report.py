@@ -20,7 +20,8 @@ from thoughttrace.analysis.chapters import (
     thought_ratings,
     thought_types,
 )
-from thoughttrace.analysis.page.page import read_page, write_page
+from thoughttrace.analysis.page.added import read_page
+from thoughttrace.analysis.page.page import write_page
 from thoughttrace.analysis.page.table import Chapter
 from thoughttrace.analysis.read.evidence import Evidence
 from thoughttrace.core.errors import UserError

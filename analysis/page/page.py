@@ -1,6 +1,8 @@
 """One page of chapters: a file that opens from disk and loads nothing, with its tables and figures beside it."""
 
+import base64
 import dataclasses
+import hashlib
 import json
 import re
 import shutil
@@ -8,19 +10,28 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, ClassVar
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
+from pydantic import ConfigDict, Field
 
 from thoughttrace.analysis.page.style import INK, save
-from thoughttrace.analysis.page.table import Cell, Chapter, Column, Section, visible
+from thoughttrace.analysis.page.table import Cell, Chapter, Column, Nature, Section, visible
 from thoughttrace.core.errors import UserError
 
 _HERE = Path(__file__).resolve().parent
 
-_CONTENT = "page.json"
+CONTENT = "page.json"
 """What is on a page, for another page that shows it too."""
+
+_SCRIPT = (_HERE / "page.js").read_text(encoding="utf-8")
+
+_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; "
+    f"script-src 'sha256-{base64.b64encode(hashlib.sha256(_SCRIPT.encode()).digest()).decode()}'"
+)
+"""What a browser may do with a page: run our script and no other, and load nothing, whatever gets into the page."""
 
 _SEARCHED = 20
 """A table of more rows can be searched."""
@@ -29,20 +40,28 @@ _NARROW = 30
 """Names of at most so many characters are not wrapped."""
 
 
+_Name = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
+"""Of a place in a page, and of files."""
+
+_STRICT = ConfigDict(extra="forbid", strict=True)
+
+
 @dataclass(frozen=True)
 class ShownSection:
-    """A section as the page shows it: plain values that JSON can hold."""
+    """A section as the page shows it: plain values that JSON can hold, and that are checked where it is read again."""
 
-    name: str
+    __pydantic_config__: ClassVar = _STRICT
+
+    name: _Name
     title: str
     note: str
     titles: list[str]
-    natures: list[str]
+    natures: list[Nature]
     rows: list[list[Cell]]
-    row_classes: list[str]
-    pictures: list[tuple[str, str]]
+    row_classes: list[Annotated[str, Field(pattern="^(published|clear|)$")]]
+    pictures: list[tuple[_Name, str]]
     """Names and captions."""
-    files: list[str]
+    files: list[Annotated[str, Field(pattern="^(csv|md|tex)$")]]
     """The endings of the files that hold the table."""
 
 
@@ -50,9 +69,11 @@ class ShownSection:
 class ShownChapter:
     """A chapter whose files are written."""
 
+    __pydantic_config__: ClassVar = _STRICT
+
     folder: Path
     """Where its files are."""
-    name: str
+    name: _Name
     title: str
     intro: str
     sections: list[ShownSection]
@@ -87,41 +108,13 @@ def write_page(
         )  # fmt: skip
         (folder / "index.html").write_text(page, encoding="utf-8", errors="replace")
         content = [dataclasses.asdict(dataclasses.replace(chapter, folder=Path())) for chapter in shown]
-        (folder / _CONTENT).write_text(json.dumps(content, default=str), encoding="utf-8")
+        # A half of a surrogate pair is no JSON that others read.
+        words = visible(json.dumps(content, ensure_ascii=False, default=str))
+        (folder / CONTENT).write_text(words, encoding="utf-8")
     except OSError as error:
         raise UserError(
             f"{folder}: cannot write here ({error.strerror or error}). Choose another folder with -o."
         ) from error
-
-
-def read_page(folder: Path) -> list[ShownChapter]:
-    """Read the chapters of a page that `write_page` wrote, to be added to another.
-
-    Args:
-        folder: The page's folder.
-
-    Raises:
-        UserError: There is no page.
-    """
-    try:
-        chapters = [_chapter(folder, content) for content in json.loads((folder / _CONTENT).read_bytes())]
-        for name in (name for chapter in chapters for section in chapter.sections for name, _ in section.pictures):
-            (folder / f"{name}.svg").stat()
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise UserError(
-            f"{folder}: no page here ({_CONTENT} is missing or unreadable). "
-            "Write one with thoughttrace profile DATA -o FOLDER or thoughttrace shift DATA -o FOLDER."
-        ) from error
-    return chapters
-
-
-def _chapter(folder: Path, content: dict[str, Any]) -> ShownChapter:
-    sections = [ShownSection(**section) for section in content["sections"]]
-    for name in (name for section in sections for name in (section.name, *(name for name, _ in section.pictures))):
-        # It becomes the name of a file that is copied.
-        if not re.fullmatch(r"[a-z0-9_]+", name):
-            raise ValueError(name)
-    return ShownChapter(**{**content, "folder": folder, "sections": sections})
 
 
 def _check_names(chapters: Sequence[Chapter], added: Sequence[ShownChapter], folder: Path) -> None:
@@ -175,7 +168,7 @@ def _write_section(folder: Path, section: Section) -> ShownSection:
     )
 
 
-def _nature(column: Column, cells: list[Cell]) -> str:
+def _nature(column: Column, cells: list[Cell]) -> Nature:
     """Give the column's nature; names that are all brief are as good as short words, and keep less room."""
     return "short" if column.nature == "name" and max(map(len, cells)) <= _NARROW else column.nature
 
@@ -183,12 +176,16 @@ def _nature(column: Column, cells: list[Cell]) -> str:
 def _copy(chapter: ShownChapter, folder: Path) -> ShownChapter:
     """Take over a chapter's files."""
     for section in chapter.sections:
-        names = [f"{section.name}.{ending}" for ending in section.files]
-        names += [f"{name}.{ending}" for name, _ in section.pictures for ending in ("svg", "png")]
-        for file in (chapter.folder / name for name in names):
+        for file in (chapter.folder / name for name in files_of(section)):
             if file.exists() and file.resolve() != (folder / file.name).resolve():
                 shutil.copyfile(file, folder / file.name)
     return dataclasses.replace(chapter, folder=folder)
+
+
+def files_of(section: ShownSection) -> list[str]:
+    """Name the files of a section: of its table, and of its figures."""
+    figures = [f"{name}.{ending}" for name, _ in section.pictures for ending in ("svg", "png")]
+    return [*(f"{section.name}.{ending}" for ending in section.files), *figures]
 
 
 def _links(chapters: Sequence[ShownChapter]) -> list[tuple[str, str]]:
@@ -218,6 +215,7 @@ def _template() -> Any:
     )
     looks = {
         "css": Markup((_HERE / "page.css").read_text(encoding="utf-8")),
-        "script": Markup((_HERE / "page.js").read_text(encoding="utf-8")),
+        "script": Markup(_SCRIPT),
     }
-    return environment.get_template("page.html", globals={**looks, "inline": _inline, "searched": _SEARCHED})
+    globals_ = {**looks, "policy": Markup(_POLICY), "inline": _inline, "searched": _SEARCHED}
+    return environment.get_template("page.html", globals=globals_)

@@ -1,16 +1,15 @@
 """The page: what is written, how it is escaped, and how another page shows it."""
 
-import json
 import math
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from matplotlib.figure import Figure
 
-from thoughttrace.analysis.page.page import read_page, write_page
+from thoughttrace.analysis.page.added import read_page
+from thoughttrace.analysis.page.page import write_page
 from thoughttrace.analysis.page.style import INK, wrapped
 from thoughttrace.analysis.page.table import Chapter, Picture, Section, limits, name, note, number, quotes, text
 from thoughttrace.core.errors import UserError
@@ -74,6 +73,7 @@ def test_a_page_holds_its_chapters_and_files(tmp_path: Path) -> None:
     assert (page.count("<details>"), page.count("<svg"), page.count('class="warning"')) == (1, 1, 1)
     assert page.index("Warning") < page.index("data_means") < page.index("<details>") < page.index("data_models")
     assert not re.search(r'(?:src|href)="(?:http|//)', page)
+    assert page.index("Content-Security-Policy") < page.index("<style>")
     assert "#1b1b1b" not in page[page.index("<svg") : page.index("</svg>")]
     assert 'type="search"' not in page  # two rows are found without
 
@@ -118,36 +118,6 @@ def test_the_same_numbers_give_the_same_page(tmp_path: Path) -> None:
         write_page(tmp_path / folder, "Title", "", [chapter("data")])
     for file in ("index.html", "page.json", "data_forest.svg"):
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
-
-
-def without_name(chapters: list[dict[str, object]]) -> object:
-    return [{key: value for key, value in content.items() if key != "name"} for content in chapters]
-
-
-def leaving_the_folder(chapters: list[dict[str, object]]) -> object:
-    sections: list[dict[str, object]] = chapters[0]["sections"]  # type: ignore[assignment]
-    return [chapters[0] | {"sections": [sections[0] | {"name": "../secret"}]}]
-
-
-@pytest.mark.parametrize("damage", [without_name, leaving_the_folder, lambda _: 3, lambda _: {"a": 1}, lambda _: [[]]])
-def test_a_damaged_page_is_named(damage: Callable[[object], object], tmp_path: Path) -> None:
-    write_page(tmp_path, "Title", "", [chapter("data")])
-    content = json.loads((tmp_path / "page.json").read_text(encoding="utf-8"))
-    (tmp_path / "page.json").write_text(json.dumps(damage(content)), encoding="utf-8")
-    with pytest.raises(UserError, match=r"no page here"):
-        read_page(tmp_path)
-
-
-@pytest.mark.parametrize("missing", ["page.json", "data_forest.svg"])
-def test_a_missing_page_is_named(missing: str, tmp_path: Path) -> None:
-    write_page(tmp_path, "Title", "", [chapter("data")])
-    (tmp_path / missing).unlink()
-    with pytest.raises(UserError) as caught:
-        read_page(tmp_path)
-    assert str(caught.value) == (
-        f"{tmp_path}: no page here (page.json is missing or unreadable). "
-        "Write one with thoughttrace profile DATA -o FOLDER or thoughttrace shift DATA -o FOLDER."
-    )
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ def write_report(evidence: Evidence, folder: Path, pages: Sequence[Path] = ()) -
 
     Args:
         evidence: What it is written from.
-        folder: Made if absent; files of an earlier report in it are overwritten.
+        folder: Made if absent. Files of an earlier report in it are replaced or removed; other files stay.
         pages: Folders that `profile` or `shift` wrote, whose chapters are added.
 
     Returns:

@@ -6,12 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
-from thoughttrace.analysis.page.page import CONTENT, ShownChapter, ShownSection, files_of
+from thoughttrace.analysis.page.page import CHAPTERS, CONTENT, ShownChapter, ShownSection, files_of
 from thoughttrace.core.errors import UserError
-
-_CHAPTERS = TypeAdapter(list[ShownChapter])
 
 
 def read_page(folder: Path) -> list[ShownChapter]:
@@ -25,7 +23,7 @@ def read_page(folder: Path) -> list[ShownChapter]:
             folder, or a figure holds more than a drawing.
     """
     try:
-        chapters = _CHAPTERS.validate_json((folder / CONTENT).read_bytes())
+        chapters = CHAPTERS.validate_json((folder / CONTENT).read_bytes())
     except OSError as error:
         raise _unusable(folder, f"no page here ({CONTENT} is missing or unreadable)") from error
     except ValidationError as error:

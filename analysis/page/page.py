@@ -1,6 +1,7 @@
 """One page of chapters: a file that opens from disk and loads nothing, with its tables and figures beside it."""
 
 import base64
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -14,13 +15,16 @@ from typing import Annotated, Any, ClassVar
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, TypeAdapter
 
 from thoughttrace.analysis.page.style import INK, save
 from thoughttrace.analysis.page.table import Cell, Chapter, Column, Nature, Section, visible
+from thoughttrace.core.cache_dir import work_folder
 from thoughttrace.core.errors import UserError
 
 _HERE = Path(__file__).resolve().parent
+
+_PAGE = "index.html"
 
 CONTENT = "page.json"
 """What is on a page, for another page that shows it too."""
@@ -81,13 +85,20 @@ class ShownChapter:
     help: list[tuple[str, str]]
 
 
+CHAPTERS = TypeAdapter(list[ShownChapter])
+"""Reads what a page's `page.json` holds, and nothing else."""
+
+
 def write_page(
     folder: Path, title: str, intro: str, chapters: Sequence[Chapter], added: Sequence[ShownChapter] = ()
 ) -> None:
     """Write `index.html`, all tables and figures as files, and `page.json`.
 
+    They are written to a folder inside first, and take the place of an earlier page only once all of them are whole: a
+    full disk or a kill leaves the earlier page as it was.
+
     Args:
-        folder: Made if absent; files of an earlier page in it are overwritten.
+        folder: Made if absent. Files of an earlier page in it are replaced or removed; other files stay.
         title: Of the page.
         intro: Stands under the title.
         chapters: What is on it; those with neither rows nor an intro are left out.
@@ -101,20 +112,39 @@ def write_page(
     _check_names(chapters, added, folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        shown = [_write(folder, chapter) for chapter in chapters] + [_copy(chapter, folder) for chapter in added]
-        page = _template().render(
-            title=title, intro=intro, chapters=shown, links=_links(shown),
-            warnings=dict.fromkeys(sentence for chapter in shown for sentence in chapter.warnings),
-        )  # fmt: skip
-        (folder / "index.html").write_text(page, encoding="utf-8", errors="replace")
-        content = [dataclasses.asdict(dataclasses.replace(chapter, folder=Path())) for chapter in shown]
-        # A half of a surrogate pair is no JSON that others read.
-        words = visible(json.dumps(content, ensure_ascii=False, default=str))
-        (folder / CONTENT).write_text(words, encoding="utf-8")
+        # Not beside the folder: that may be another file system, or not writable.
+        with work_folder(folder, ".new-page-") as new:
+            shown = [_write(new, chapter) for chapter in chapters] + [_copy(chapter, new) for chapter in added]
+            page = _template().render(
+                title=title, intro=intro, chapters=shown, links=_links(shown),
+                warnings=dict.fromkeys(sentence for chapter in shown for sentence in chapter.warnings),
+            )  # fmt: skip
+            (new / _PAGE).write_text(page, encoding="utf-8", errors="replace")
+            content = [dataclasses.asdict(dataclasses.replace(chapter, folder=Path())) for chapter in shown]
+            # A half of a surrogate pair is no JSON that others read.
+            words = visible(json.dumps(content, ensure_ascii=False, default=str))
+            (new / CONTENT).write_text(words, encoding="utf-8")
+            _replace(folder, new)
     except OSError as error:
         raise UserError(
             f"{folder}: cannot write here ({error.strerror or error}). Choose another folder with -o."
         ) from error
+
+
+def _replace(folder: Path, new: Path) -> None:
+    """Put a new page's files into a folder, and remove those of the earlier page that the new one does not have."""
+    earlier: set[str] = set()
+    with contextlib.suppress(OSError, ValueError):  # there was none, or we cannot tell which files are its own
+        chapters = CHAPTERS.validate_json((folder / CONTENT).read_bytes())
+        earlier = {name for chapter in chapters for section in chapter.sections for name in files_of(section)}
+    files = [file for file in new.iterdir() if file.name not in {_PAGE, CONTENT}]
+    # The page after the files that it links to, and last of all the list of what is ours: cut short by a kill, the next
+    # page still finds every file of this and of the earlier one.
+    for file in (*files, new / _PAGE):
+        file.replace(folder / file.name)
+    for name in earlier - {file.name for file in files}:
+        (folder / name).unlink(missing_ok=True)
+    (new / CONTENT).replace(folder / CONTENT)
 
 
 def _check_names(chapters: Sequence[Chapter], added: Sequence[ShownChapter], folder: Path) -> None:
@@ -177,7 +207,7 @@ def _copy(chapter: ShownChapter, folder: Path) -> ShownChapter:
     """Take over a chapter's files."""
     for section in chapter.sections:
         for file in (chapter.folder / name for name in files_of(section)):
-            if file.exists() and file.resolve() != (folder / file.name).resolve():
+            if file.exists():
                 shutil.copyfile(file, folder / file.name)
     return dataclasses.replace(chapter, folder=folder)
 

@@ -1,13 +1,18 @@
 """The page: what is written, how it is escaped, and how another page shows it."""
 
 import math
+import os
 import re
+import resource
+import signal
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
 from matplotlib.figure import Figure
 
+from thoughttrace.analysis.page import page as page_module
 from thoughttrace.analysis.page.added import read_page
 from thoughttrace.analysis.page.page import write_page
 from thoughttrace.analysis.page.style import INK, wrapped
@@ -118,6 +123,62 @@ def test_the_same_numbers_give_the_same_page(tmp_path: Path) -> None:
         write_page(tmp_path / folder, "Title", "", [chapter("data")])
     for file in ("index.html", "page.json", "data_forest.svg"):
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
+
+
+def files_in(folder: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()}
+
+
+def test_files_of_an_earlier_page_go_and_those_of_others_stay(tmp_path: Path) -> None:
+    write_page(tmp_path, "Earlier", "", [chapter("old", paper=True), chapter("data")])
+    others = {"notes.txt": b"mine", "old.csv": b"mine", "old_means.txt": b"mine", ".hidden": b"mine"}
+    for name_, content in others.items():
+        (tmp_path / name_).write_bytes(content)
+    write_page(tmp_path / "only_new", "Later", "", [chapter("data")])
+    write_page(tmp_path, "Later", "", [chapter("data")])
+    assert files_in(tmp_path) == files_in(tmp_path / "only_new") | others
+
+
+@pytest.mark.parametrize("listed", [None, b"{", b'[{"sections": [{"name": "mine", "files": ["csv"]}]}]'])
+def test_nothing_is_removed_where_no_page_says_what_is_its_own(listed: bytes | None, tmp_path: Path) -> None:
+    (tmp_path / "mine.csv").write_text("mine")
+    if listed is not None:
+        (tmp_path / "page.json").write_bytes(listed)
+    write_page(tmp_path, "Title", "", [chapter("data")])
+    assert (tmp_path / "mine.csv").read_text() == "mine"
+
+
+@pytest.mark.parametrize("room", [100, 5_000, 20_000])
+def test_a_full_disk_leaves_the_earlier_page_as_it_was(room: int, tmp_path: Path) -> None:
+    write_page(tmp_path, "Earlier", "", [chapter("data")])
+    earlier = files_in(tmp_path)
+    sizes = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, sizes[1]))  # as on a full disk, writing stops within a file
+    try:
+        with pytest.raises(UserError, match=r"cannot write here \(File too large\)"):
+            write_page(tmp_path, "Later", "x" * 30_000, [chapter("data"), chapter("other")])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, sizes)
+    assert files_in(tmp_path) == earlier
+    assert {file.name for file in tmp_path.iterdir()} == earlier.keys()
+
+
+def test_a_kill_leaves_the_earlier_page_and_the_next_one_cleans_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_page(tmp_path, "Earlier", "", [chapter("data")])
+    earlier = files_in(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(page_module, "save", lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+        arguments = (tmp_path, "Later", "", [chapter("other")])
+        process = get_context("fork").Process(target=write_page, args=arguments)
+        process.start()
+        process.join()
+    assert process.exitcode == -signal.SIGKILL
+    assert files_in(tmp_path) == earlier
+    assert len(list(tmp_path.iterdir())) == len(earlier) + 1
+    write_page(tmp_path, "Earlier", "", [chapter("data")])
+    assert {file.name for file in tmp_path.iterdir()} == earlier.keys()
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:

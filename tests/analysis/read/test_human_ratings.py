@@ -73,6 +73,15 @@ def test_wherever_a_kill_cuts_a_line_the_ratings_before_it_stay(tmp_path: Path) 
     assert file.read_bytes() == before
 
 
+def test_a_new_file_is_its_owners_alone_and_one_that_is_shared_stays_so(tmp_path: Path) -> None:
+    new, shared = tmp_path / "new.jsonl", tmp_path / "shared.jsonl"
+    shared.touch()
+    shared.chmod(0o664)
+    for file in (new, shared):
+        append(file, made_up(1))
+    assert [file.stat().st_mode & 0o777 for file in (new, shared)] == [0o600, 0o664]
+
+
 @pytest.mark.parametrize("end", ["", "\r", "\r\n", "\n"])
 def test_a_last_line_counts_however_it_ends(tmp_path: Path, end: str) -> None:
     """Editors and other programs leave the last line without a line break: it was passed over, then deleted."""

@@ -67,5 +67,6 @@ def test_words_of_logs_are_shown_as_text(run_task: Callable[..., EvalLog], tmp_p
     other = read_eval_log(run_task(limit=4, folder="other").location)
     output = tmp_path / f"{HOSTILE[3]}.csv"
     assert "[U+001B][2J" in shown("compare", log.location, other.location, "-o", output)
+    assert "cannotbewritten" in shown("compare", log.location, other.location, "-o", tmp_path / "no/x.csv", fails=True)
     assert "[/b][link=" in shown("report", log.location, "-o", tmp_path / "[b]report")
     assert json.loads((tmp_path / "[b]report/page.json").read_text())

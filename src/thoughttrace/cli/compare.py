@@ -51,5 +51,10 @@ def compare(logs: tuple[str, ...], by: str, force: bool, output: Path | None) ->
     for sentence in [*refused, *(f"Left out: {log}" for log in runs.left_out)]:
         console.print(sentence, soft_wrap=True)
     if output:
-        table.to_csv(output)
+        try:
+            table.to_csv(output)
+        except OSError as error:
+            raise click.ClickException(
+                f"{output}: cannot be written ({error.strerror or error}); choose another file with -o."
+            ) from error
         console.print(f"Table: {output}", soft_wrap=True)

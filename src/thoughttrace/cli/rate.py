@@ -1,6 +1,7 @@
 """`thoughttrace rate`: people's ratings of inferences, given in the terminal or imported from a file."""
 
 import csv
+import io
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -156,15 +157,19 @@ def _lines(file: Path) -> Iterator[tuple[int, Mapping[str, Any] | None]]:
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{file}: cannot be read ({error}).") from error
     if file.suffix.lower() == ".csv":
-        reader = csv.DictReader(text.splitlines(keepends=True))
-        for row in reader:
-            yield reader.line_num, row
+        reader = csv.DictReader(io.StringIO(text, newline=""))
+        try:
+            for row in reader:
+                yield reader.line_num, row
+        except csv.Error as error:
+            raise UserError(f"{file}, line {reader.reader.line_num}: not readable as CSV ({error}).") from error
         return
-    for number, line in enumerate(text.splitlines(), start=1):
+    # Not splitlines(): JSON may hold U+2028 and others at which that splits too.
+    for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
             try:
                 fields = json.loads(line)
-            except ValueError:
+            except (ValueError, RecursionError):
                 fields = None
             yield number, fields if isinstance(fields, dict) else None
 

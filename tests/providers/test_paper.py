@@ -64,9 +64,7 @@ def test_the_commands_of_the_readme_give_the_papers_table(
     servers = {name: os.environ[name] for name in loopback.environment}
     for step in steps[:3]:
         words = [word.replace("data=hub", f"data={data}") for word in step[1:]]
-        done = inspect_command(
-            *words, cwd=tmp_path, **{k: v for k, v in os.environ.items() if k in loopback.environment}
-        )
+        done = inspect_command(*words, cwd=tmp_path, **servers)
         assert done.returncode == 0, done.stdout + done.stderr
     monkeypatch.chdir(tmp_path)
     report = CliRunner().invoke(main, steps[3][1:])

@@ -4,7 +4,8 @@ import sys
 from pathlib import Path
 
 import click
-from rich.console import Console
+
+from thoughttrace.core.terminal import Terminal
 
 _WIDE = 160
 """The width of a table that is written to a file or a pipe."""
@@ -60,7 +61,7 @@ def compare(logs: tuple[str, ...], by: str, force: bool, adjusted: bool, output:
     from thoughttrace.analysis.page.table import Table  # noqa: PLC0415
     from thoughttrace.analysis.read.runs import INFERENCE, read_runs  # noqa: PLC0415
 
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)
+    console = Terminal(width=None if sys.stdout.isatty() else _WIDE)
     (difference,) = (choice for choice in BYS if choice == by)
     runs = read_runs(logs, INFERENCE, which="every" if force or by == "date" else "joined")
     if adjusted:
@@ -70,9 +71,14 @@ def compare(logs: tuple[str, ...], by: str, force: bool, adjusted: bool, output:
     table = Table(pairs, COLUMNS)
     console.print(table.to_terminal(f"Paired differences by {by}", console.width))
     for note in dict.fromkeys(pair.note for pair in pairs if pair.note):
-        console.print(f"Note: {note}", markup=False, soft_wrap=True)
+        console.print(f"Note: {note}", soft_wrap=True)
     for sentence in [*refused, *(f"Left out: {log}" for log in runs.left_out)]:
-        console.print(sentence, markup=False, soft_wrap=True)
+        console.print(sentence, soft_wrap=True)
     if output:
-        table.to_csv(output)
-        console.print(f"Table: {output}", markup=False, soft_wrap=True)
+        try:
+            table.to_csv(output)
+        except OSError as error:
+            raise click.ClickException(
+                f"{output}: cannot be written ({error.strerror or error}); choose another file with -o."
+            ) from error
+        console.print(f"Table: {output}", soft_wrap=True)

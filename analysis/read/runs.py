@@ -4,9 +4,9 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from thoughttrace.analysis.read.log_files import log_files
 from thoughttrace.analysis.read.task_log import Run, UnusableLogError, read_task_log
 from thoughttrace.core.errors import UserError
+from thoughttrace.core.log_files import log_files
 from thoughttrace.core.record import INFER, TASKS, TYPES, TaskSpec
 
 Track = Callable[[Sequence[str]], Iterable[str]]

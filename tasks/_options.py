@@ -50,7 +50,9 @@ class DataOptions:
     @property
     def selected_types(self) -> Sequence[str] | None:
         """The types of thoughts to select; None for all."""
-        return [self.types] if isinstance(self.types, str) else self.types
+        # Inspect parses `-T types=5` to a number.
+        several = self.types if isinstance(self.types, list | tuple) else [self.types]
+        return None if self.types is None else [str(each) for each in several]
 
     def open(self) -> Source:
         """Open the data.

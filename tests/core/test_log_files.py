@@ -36,9 +36,12 @@ def linked_folder(folder: Path, log: Path) -> None:
     (folder / "loop").symlink_to(folder)
 
 
+ODD_NAMES = ("run#1", "a?b", "a%20b", "a%23b", "a[1]", "a*b", "ü é", "x.eval", "x.json")
 FOLDERS: dict[str, tuple[str, Callable[[Path, Path], None]]] = {
-    name: (name, copied) for name in ("run#1", "a?b", "a%20b", "a%23b", "a[1]", "a*b", "ü é", "x.eval", "x.json")
-} | {"a linked log": ("logs", linked), "a linked folder": ("logs", linked_folder)}
+    **{name: (name, copied) for name in ODD_NAMES},
+    "a linked log": ("logs", linked),
+    "a linked folder": ("logs", linked_folder),
+}
 
 
 @pytest.mark.parametrize(("name", "make"), FOLDERS.values(), ids=FOLDERS)

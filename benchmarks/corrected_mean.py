@@ -30,7 +30,7 @@ from rich.table import Table
 from scipy import stats
 
 from thoughttrace.analysis.stats.intervals import Codes, Numbers, cluster_mean
-from thoughttrace.analysis.stats.ppi import corrected_mean, tuned
+from thoughttrace.analysis.stats.ppi import corrected_mean, tuning_parameter
 
 METHODS = ("judge only", "human only", "corrected")
 ICCS = (0.05, 0.3)
@@ -124,7 +124,7 @@ def simulate(setting: Setting, replications: int, seed: int, advance: Callable[[
         )
         limits[i] = [(interval.lower, interval.upper) for interval in intervals]
         labels += rated.sum()
-        slopes += tuned(judge, human)
+        slopes += tuning_parameter(judge, human)
         advance()
     lower, upper = limits[..., 0], limits[..., 1]
     coverage = ((lower <= TRUE_MEAN) & (upper >= TRUE_MEAN)).mean(axis=0)

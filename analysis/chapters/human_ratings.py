@@ -27,7 +27,7 @@ from thoughttrace.analysis.read.human_ratings import inferences
 from thoughttrace.analysis.read.task_log import Run
 from thoughttrace.analysis.stats.interrater import alpha, kappa
 from thoughttrace.analysis.stats.intervals import Interval
-from thoughttrace.analysis.stats.ppi import corrected_mean, labels_needed, tuned
+from thoughttrace.analysis.stats.ppi import corrected_mean, human_ratings_needed, tuning_parameter
 from thoughttrace.core.errors import UserError
 from thoughttrace.core.record import Kind
 
@@ -259,7 +259,7 @@ def human(runs: Sequence[Run], joined: pd.DataFrame) -> list[HumanRow]:
                 **_limits("alpha_humans", alpha(wide, units.loc[wide.index])),
                 judge_mean=scored["score"].mean(),
                 human_mean=people.mean(),
-                slope=tuned(scored["score"], people),
+                slope=tuning_parameter(scored["score"], people),
                 **corrected.as_row("mean"),
             )
         )
@@ -279,7 +279,7 @@ def needed(runs: Sequence[Run], joined: pd.DataFrame) -> list[NeededRow]:
         for half_width in HALF_WIDTHS:
             samples, why = None, ""
             try:
-                samples = labels_needed(scored["score"], people, scored["user"], half_width)
+                samples = human_ratings_needed(scored["score"], people, scored["user"], half_width)
             except UserError as error:
                 why = str(error)
             rows.append(NeededRow(**about, half_width=half_width, samples=samples, note=why))

@@ -7,6 +7,7 @@ from thoughttrace.analysis.page.table import Chapter, Section, count, name, shor
 from thoughttrace.analysis.read.evidence import Evidence
 from thoughttrace.analysis.read.runs import Runs
 from thoughttrace.analysis.read.task_log import Run
+from thoughttrace.core.record import TASKS
 
 
 @dataclass(frozen=True)
@@ -94,9 +95,15 @@ def _row(run: Run) -> RunRow:
         epochs=run.epochs,
         package_version=run.package_version,
         inspect_version=run.inspect_version,
-        missing=run.missing or "none",
+        missing=_missing(run) or "none",
         log=run.log,
     )
+
+
+def _missing(run: Run) -> str:
+    # A score that is a label, such as a relation, is NaN in `score`: then the answer is the label.
+    answered = run.rows["reason"].isna() & (run.rows["answer"] != "") & (not TASKS[run.task].judged)
+    return run.count_missing(run.rows["score"].isna() & ~answered)
 
 
 def methods(runs: Runs) -> str:

@@ -74,7 +74,7 @@ class Assumptions:
 
 
 @dataclass(frozen=True)
-class Figures:
+class RatingStatistics:
     """Statistics of a pilot's ratings, or stated ones; None where unknown."""
 
     sd: float | None = None
@@ -87,7 +87,7 @@ class Figures:
     """Standard deviation of two models' paired differences."""
     icc_difference: float | None = None
 
-    def over(self, pilot: "Figures") -> "Figures":
+    def completed_by(self, pilot: "RatingStatistics") -> "RatingStatistics":
         """Complete these statistics with those of a pilot.
 
         Args:
@@ -97,9 +97,9 @@ class Figures:
         merged = {f.name: getattr(pilot if getattr(self, f.name) is None else self, f.name) for f in fields(self)}
         if self.sd is not None or self.correlation is not None:
             merged["sd_difference"] = self.sd_difference
-        return Figures(**merged)
+        return RatingStatistics(**merged)
 
-    def mean(self) -> Assumptions:
+    def for_mean(self) -> Assumptions:
         """Give what a plan for a model's mean assumes.
 
         Raises:
@@ -115,7 +115,7 @@ class Figures:
             raise UserError(f"A plan needs the {missing}.")
         return Assumptions(self.sd, self.icc, self.per_user)
 
-    def difference(self) -> Assumptions:
+    def for_difference(self) -> Assumptions:
         r"""Give what a plan for the mean of two models' paired differences assumes.
 
         Where it is unknown, their standard deviation is :math:`\sigma \sqrt{2 (1 - \rho)}` with the correlation
@@ -124,7 +124,7 @@ class Figures:
         Raises:
             UserError: A statistic is unknown or out of its range.
         """
-        ratings = self.mean()
+        ratings = self.for_mean()
         sd, rho = self.sd_difference, self.correlation
         if sd is None:
             if rho is None:
@@ -135,7 +135,7 @@ class Figures:
         return Assumptions(sd, icc, ratings.per_user)
 
 
-def even(mean: float) -> tuple[int, ...]:
+def even_sizes(mean: float) -> tuple[int, ...]:
     """Distribute samples over users as evenly as whole numbers allow.
 
     Args:
@@ -152,7 +152,7 @@ def even(mean: float) -> tuple[int, ...]:
     return tuple((hundredths + n) // 100 for n in range(100))
 
 
-def pilot(ratings: npt.ArrayLike, users: npt.ArrayLike) -> Figures:
+def pilot_statistics(ratings: npt.ArrayLike, users: npt.ArrayLike) -> RatingStatistics:
     """Estimate the statistics of a pilot's ratings; those of several runs, and of their pairs, are averaged.
 
     Args:
@@ -172,7 +172,7 @@ def pilot(ratings: npt.ArrayLike, users: npt.ArrayLike) -> Figures:
     require(all(map(_varies, parts)), "The pilot's ratings do not vary.")
     average = _average(parts)
     _, sizes = np.unique(labels[~np.isnan(runs).all(axis=0)], return_counts=True)
-    alone = Figures(_sd(average), average.icc, tuple(map(int, sizes)))
+    alone = RatingStatistics(_sd(average), average.icc, tuple(map(int, sizes)))
     pairs = [(a, b, _components(a - b, labels)) for a, b in combinations(runs, 2)]
     compared = [pair for pair in pairs if _varies(pair[2])]
     if not compared:

@@ -32,7 +32,7 @@ def corrected_mean(
     **the labelled samples are a random part of all**, drawn sample by sample. Given all samples
     :math:`\bar f_N - \bar f_n` is then uncorrelated with what users share, and the cluster-robust variance is least at
     the ordinary least-squares slope of h on f (double sampling: Cochran 1977, *Sampling Techniques*, sec. 12.6).
-    :math:`\lambda` is that slope, clipped to 0–1 (`tuned`).
+    :math:`\lambda` is that slope, clipped to 0–1 (`tuning_parameter`).
 
     The variance sums the squared influence of each user g on both terms. :math:`S_g` is the user's sum of
     :math:`f - \bar f_N` over its :math:`N_g` samples, :math:`T_g(\lambda)` that of :math:`h - \lambda f`, less its
@@ -72,7 +72,7 @@ def corrected_mean(
     return t_interval(estimate, error, data.freedom(slope), n, users, float(np.abs(data.h).max()), level, bounds)
 
 
-def tuned(judge: npt.ArrayLike, human: npt.ArrayLike) -> float:
+def tuning_parameter(judge: npt.ArrayLike, human: npt.ArrayLike) -> float:
     r"""Compute the :math:`\lambda` of `corrected_mean`: how far it relies on the judge.
 
     Args:
@@ -88,7 +88,7 @@ def tuned(judge: npt.ArrayLike, human: npt.ArrayLike) -> float:
     return _Data.of(judge, human, np.zeros(np.shape(judge))).slope()
 
 
-def labels_needed(
+def human_ratings_needed(
     judge: npt.ArrayLike, human: npt.ArrayLike, clusters: npt.ArrayLike, half_width: float, level: float = 0.95
 ) -> int:
     r"""Compute how many of the N samples people have to rate for `corrected_mean` to reach a half-width.

@@ -50,7 +50,10 @@ ASK = ["infer_reason", "--model", MODEL, "--grader", JUDGE]
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["infer_reasons", *ASK[1:]], "infer_reasons: no such task; choose from infer_reason, infer_reaction, judge_"),
+        (
+            ["infer_reasons", *ASK[1:]],
+            "infer_reasons: no such task; choose from infer_reason, infer_reaction, predict_",
+        ),
         ([*ASK, "-T", "contxt=message"], "-T contxt: infer_reason has no such parameter; choose from data, context"),
         ([*ASK, "-T", "context"], "-T context: give KEY=VALUE"),
         ([*ASK, "-T", "users=many"], "-T users=many: Input should be a valid integer"),

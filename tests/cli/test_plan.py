@@ -10,11 +10,11 @@ from inspect_ai.log import EvalLog, read_eval_log, write_eval_log
 from thoughttrace.analysis.read.runs import read_runs
 from thoughttrace.analysis.stats.power import (
     Assumptions,
-    Figures,
+    RatingStatistics,
     detectable,
-    even,
+    even_sizes,
     half_width,
-    pilot,
+    pilot_statistics,
     users_for_difference,
     users_for_half_width,
 )
@@ -22,14 +22,14 @@ from thoughttrace.cli.main import main
 from thoughttrace.cli.plan import _ratings
 
 STATED = {"--sd": "1.1", "--icc": "0.1", "--per-user": "4"}
-RATINGS = Assumptions(1.1, 0.1, even(4))
-DIFFERENCES = Figures(1.1, 0.1, even(4), correlation=0.4).difference()
+RATINGS = Assumptions(1.1, 0.1, even_sizes(4))
+DIFFERENCES = RatingStatistics(1.1, 0.1, even_sizes(4), correlation=0.4).for_difference()
 
 
 def plan(*arguments: str, **stated: str | None) -> Result:
     """Call the command; a stated figure of None is not stated."""
-    figures = STATED | {f"--{name.replace('_', '-')}": value for name, value in stated.items()}
-    words = [word for name, value in figures.items() if value is not None for word in (name, value)]
+    options = STATED | {f"--{name.replace('_', '-')}": value for name, value in stated.items()}
+    words = [word for name, value in options.items() if value is not None for word in (name, value)]
     return CliRunner().invoke(main, ["plan", *arguments, *words])
 
 
@@ -72,12 +72,12 @@ def test_a_pilot_tells_what_is_assumed(run_task: Callable[..., EvalLog], tmp_pat
     nothing = dict.fromkeys(("sd", "icc", "per_user"))
     run_task(model="m1")
     run_task(model="m2")
-    known = pilot(*_ratings(read_runs([logs]).counted))
-    users = users_for_difference(known.difference(), 0.2, 0.8)
+    known = pilot_statistics(*_ratings(read_runs([logs]).counted))
+    users = users_for_difference(known.for_difference(), 0.2, 0.8)
     done = plan(logs, "--difference", "0.2", **nothing)
     assert done.exit_code == 0, done.output
     assert "Pilot, reasons: scripted/m1, scripted/m2" in done.output
-    assert f"{known.mean().samples(users):,} samples of {users:,} users" in done.output
+    assert f"{known.for_mean().samples(users):,} samples of {users:,} users" in done.output
     assert "stated" not in done.output
     assert "from SD and correlation" in plan(logs, "--difference", "0.2", **nothing | {"sd": "1"}).output
     assert "contain no reactions, only reasons" in plan(logs, "--samples", "100", kind="reaction").output

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from thoughttrace import _registry
 from thoughttrace.core.prices import our_prices
-from thoughttrace.core.record import TASKS
 from thoughttrace.costing.cache_bill import count_tokens
 from thoughttrace.costing.workload import (
     REASONING,
@@ -93,8 +93,8 @@ def test_a_long_conversation_is_read_from_the_cache(
     assert used.input_tokens_cache_read > used.input_tokens
 
 
-def test_every_task_has_an_estimate() -> None:
-    assert TASK_FUNCTIONS.keys() == TASKS.keys()
+def test_every_task_has_an_estimate_and_is_registered() -> None:
+    assert TASK_FUNCTIONS.items() <= vars(_registry).items()
 
 
 def test_a_bill_adds_up_what_a_model_does_in_one_role() -> None:

@@ -317,11 +317,11 @@ def planned() -> dict[str, Any]:
     """The figures of a pilot, and what they plan, with every digit."""
     from thoughttrace.analysis.read.runs import INFERENCE, read_runs
     from thoughttrace.analysis.stats.power import (
-        Figures,
+        RatingStatistics,
         detectable,
-        even,
+        even_sizes,
         half_width,
-        pilot,
+        pilot_statistics,
         power,
         users_for_difference,
         users_for_half_width,
@@ -333,17 +333,17 @@ def planned() -> dict[str, Any]:
     counted = read_runs([str(LOGS / "versions/new")], INFERENCE).counted
     kinds = {kind: [run for run in counted if run.kind == kind]
              for kind in ("reason", "reaction")}  # fmt: skip
-    told = {kind: pilot(*_ratings(runs)) for kind, runs in kinds.items()}
-    told["stated"] = Figures(1.1, 0.1, even(4.3), correlation=0.4)
+    told = {kind: pilot_statistics(*_ratings(runs)) for kind, runs in kinds.items()}
+    told["stated"] = RatingStatistics(1.1, 0.1, even_sizes(4.3), correlation=0.4)
     for name, figured in told.items():
-        mean = figured.mean()
+        mean = figured.for_mean()
         found[name] = {
             "sd": mean.sd, "icc": mean.icc, "per_user": list(mean.per_user), "correlation": figured.correlation,
             "half_width": [half_width(mean, users, level) for users in (10, 100, 1058) for level in (0.9, 0.95)],
             "users_for_half_width": users_for_half_width(mean, 0.15), "users_within": users_within(mean, 700),
         }  # fmt: skip
         if name != "reaction":  # of one model
-            both = figured.difference()
+            both = figured.for_difference()
             found[name] |= {
                 "sd_difference": both.sd, "icc_difference": both.icc,
                 "power": [power(both, users, 0.2) for users in (10, 100, 1058)],

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from thoughttrace.analysis.read.task_log import Run
-    from thoughttrace.analysis.stats.power import Assumptions, Figures
+    from thoughttrace.analysis.stats.power import Assumptions, RatingStatistics
 
 _Callback = Callable[[click.Context, click.Parameter, float | None], float | None]
 
@@ -45,7 +45,7 @@ class _Plan:
 
     ratings: "Assumptions"
     differences: "Assumptions | None"
-    """None where their figures are missing and the question does not need them."""
+    """None where their statistics are missing and the question does not need them."""
     power: float
     level: float
 
@@ -158,27 +158,30 @@ def plan(
         raise click.ClickException("pass exactly one of --half-width, --difference and --samples.")
     # Imported here: they take seconds, which --help would have to wait for.
     from thoughttrace.analysis.stats.power import (  # noqa: PLC0415
-        Figures,
-        even,
-        pilot,
+        RatingStatistics,
+        even_sizes,
+        pilot_statistics,
         users_for_difference,
         users_for_half_width,
         users_within,
     )
 
-    sizes = None if per_user is None else even(per_user)
-    stated, from_pilot = Figures(sd, icc, sizes, correlation, icc_difference=icc_difference), Figures()
+    sizes = None if per_user is None else even_sizes(per_user)
+    stated, from_pilot = (
+        RatingStatistics(sd, icc, sizes, correlation, icc_difference=icc_difference),
+        RatingStatistics(),
+    )
     console = Console(highlight=False)
     if logs:
         runs = _pilot(logs, kind)
         kind = runs[0].kind
-        from_pilot = pilot(*_ratings(runs))
+        from_pilot = pilot_statistics(*_ratings(runs))
         console.print(f"Pilot, {kind}s: {', '.join(run.model for run in runs)}", markup=False, soft_wrap=True)
-    figures = stated.over(from_pilot)
-    compares = difference is not None or figures.sd_difference is not None or figures.correlation is not None
-    _check_complete(figures, compares)
-    ratings = figures.mean()
-    differences = figures.difference() if compares else None
+    statistics = stated.completed_by(from_pilot)
+    compares = difference is not None or statistics.sd_difference is not None or statistics.correlation is not None
+    _check_complete(statistics, compares)
+    ratings = statistics.for_mean()
+    differences = statistics.for_difference() if compares else None
     planned = _Plan(ratings, differences, power, level)
     if half_width is not None:
         users = users_for_half_width(ratings, half_width, level)
@@ -204,21 +207,21 @@ def plan(
         if differences:
             answer += f", and detect a difference of {planned.detectable(users)} between models with power {power:g}"
         answer += "."
-    console.print(_assumed(planned, stated, figures))
+    console.print(_assumed(planned, stated, statistics))
     console.print(answer, style="bold", soft_wrap=True)
     if exceeded := list(_exceeded(users, ratings.samples(users), kind)):
         console.print(f"The published dataset has only {' and '.join(exceeded)}.", soft_wrap=True)
     console.print(_alternatives(planned, users))
 
 
-def _check_complete(figures: "Figures", compares: bool) -> None:
-    """Name the options for figures that neither the pilot nor the user gave."""
-    needed = {"--sd": figures.sd, "--icc": figures.icc, "--per-user": figures.per_user}
-    if missing := [option for option, figure in needed.items() if figure is None]:
+def _check_complete(statistics: "RatingStatistics", compares: bool) -> None:
+    """Name the options for statistics that neither the pilot nor the user gave."""
+    needed = {"--sd": statistics.sd, "--icc": statistics.icc, "--per-user": statistics.per_user}
+    if missing := [option for option, value in needed.items() if value is None]:
         raise click.ClickException(
             f"{' and '.join(missing)} missing: a plan needs the logs of a pilot, or --sd, --icc and --per-user."
         )
-    if compares and figures.sd_difference is None and figures.correlation is None:
+    if compares and statistics.sd_difference is None and statistics.correlation is None:
         raise click.ClickException(
             "--difference needs the correlation of two models' ratings: pass --correlation, or the logs of a pilot in "
             "which two models have the same samples, from at least two users with at least two samples."
@@ -260,13 +263,13 @@ def _count(assumptions: "Assumptions", users: int) -> str:
     return f"{assumptions.samples(users):,} samples of {users:,} users"
 
 
-def _assumed(planned: _Plan, stated: "Figures", figures: "Figures") -> Table:
+def _assumed(planned: _Plan, stated: "RatingStatistics", statistics: "RatingStatistics") -> Table:
     """Show the assumptions, each with its source."""
     table = Table("Assumed", "", "Source", title="Assumptions", title_style="bold", box=box.SIMPLE_HEAD)
     table.columns[1].justify = "right"
 
-    def add(name: str, value: str, figure: str, otherwise: str = "pilot") -> None:
-        table.add_row(name, value, "stated" if getattr(stated, figure) is not None else otherwise)
+    def add(name: str, value: str, statistic: str, otherwise: str = "pilot") -> None:
+        table.add_row(name, value, "stated" if getattr(stated, statistic) is not None else otherwise)
 
     ratings, differences = planned.ratings, planned.differences
     sizes = ratings.per_user
@@ -275,11 +278,11 @@ def _assumed(planned: _Plan, stated: "Figures", figures: "Figures") -> Table:
     add("ICC of ratings (share between users)", f"{ratings.icc:.3g}", "icc")
     add("Samples per user, mean", f"{sum(sizes) / len(sizes):.3g}{extent}", "per_user")
     if differences:
-        if figures.correlation is not None:
-            add("Correlation of two models' ratings", f"{figures.correlation:.3g}", "correlation")
-        derived = "from SD and correlation" if figures.sd_difference is None else "pilot"
+        if statistics.correlation is not None:
+            add("Correlation of two models' ratings", f"{statistics.correlation:.3g}", "correlation")
+        derived = "from SD and correlation" if statistics.sd_difference is None else "pilot"
         add("Standard deviation of differences", f"{differences.sd:.3g}", "sd_difference", derived)
-        default = "default: as of ratings" if figures.icc_difference is None else "pilot"
+        default = "default: as of ratings" if statistics.icc_difference is None else "pilot"
         add("ICC of differences", f"{differences.icc:.3g}", "icc_difference", default)
     return table
 

@@ -1,4 +1,4 @@
-"""What a model's tokens cost, from a dated file beside this one."""
+"""Price tokens by a dated file beside this one."""
 
 import datetime
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from thoughttrace.core.errors import UserError
 from thoughttrace.core.model_names import same_model
 
 FILE = Path(__file__).resolve().parent / "prices.yml"
-"""Our prices."""
+"""The built-in prices."""
 
 _Dollars = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
@@ -43,7 +43,7 @@ class Price(BaseModel):
     source: str | None = None
 
     def dollars(self, usage: ModelUsage, batch: bool = False) -> float | None:
-        """What tokens cost, in US dollars; None in a batch whose price is not known.
+        """Return what tokens cost, in US dollars; None in a batch whose price is not known.
 
         Args:
             usage: Tokens; those read from or written to the provider's cache are not among its `input_tokens`.
@@ -69,7 +69,7 @@ class Prices:
         self._table = dict(table)
 
     def find(self, model: str, day: datetime.date | None = None) -> Price | None:
-        """The price of a model; None if it is not known, or was announced to change before that day.
+        """Return the price of a model; None if it is not known, or was announced to change before that day.
 
         A dated name (`openai/gpt-5.4-2026-03-05`) has the price of the one without a date, but only from the same
         provider: others who serve the model set their own prices.
@@ -89,34 +89,35 @@ class Prices:
 
 @cache
 def our_prices() -> Prices:
-    """The prices of the file beside this one."""
+    """Return the built-in prices."""
     return Prices(_read(FILE))
 
 
 def read_prices(path: Path | None) -> Prices:
-    """Our prices, and over them those of a file.
+    """Return the built-in prices, with those of a file in their place where it has any.
 
     Args:
-        path: YAML or JSON in the form of our own file or of Inspect's `--model-cost-config`; None for ours alone.
+        path: YAML or JSON in the form of the built-in file or of Inspect's `--model-cost-config`; None for the built-in
+            prices alone.
 
     Raises:
-        UserError: The file cannot be read, or says something that is no price.
+        UserError: The file cannot be read, or holds something that is no price.
     """
     return our_prices() if path is None else Prices(_read(FILE) | _read(path))
 
 
 def _read(path: Path) -> dict[str, Price]:
     try:
-        said = yaml.safe_load(path.read_text(encoding="utf-8"))
+        prices = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"{path}: the prices cannot be read ({error.strerror or error}).") from error
     except (UnicodeDecodeError, yaml.YAMLError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark else ""
-        raise UserError(f"{path}{where}: is neither YAML nor JSON; see datasets/prices.yml for the form.") from error
-    if not isinstance(said, dict):
-        raise UserError(f"{path}: must name models, each with its prices; see datasets/prices.yml for the form.")
-    return {str(model): _price(path, str(model), fields) for model, fields in said.items()}
+        raise UserError(f"{path}{where}: is neither YAML nor JSON; see {FILE} for the form.") from error
+    if not isinstance(prices, dict):
+        raise UserError(f"{path}: must name models, each with its prices; see {FILE} for the form.")
+    return {str(model): _price(path, str(model), fields) for model, fields in prices.items()}
 
 
 def _price(path: Path, model: str, fields: Any) -> Price:

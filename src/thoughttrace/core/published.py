@@ -65,7 +65,7 @@ class PublishedType:
 
 
 @dataclass(frozen=True)
-class Figure:
+class PublishedCount:
     """One published count."""
 
     of: str
@@ -150,21 +150,21 @@ def published_types() -> dict[Kind, dict[str, PublishedType]]:
 
 
 @cache
-def published_counts() -> list[Figure]:
+def published_counts() -> list[PublishedCount]:
     """Return every published count: totals, assistant models, types."""
     published = _read()
     counts = [
-        Figure("all", what, count, status)
+        PublishedCount("all", what, count, status)
         for status, values in published["totals"].items()
         for what, count in values.items()
     ]
     counts += [
-        Figure(model, what, count, "stated")
+        PublishedCount(model, what, count, "stated")
         for model, row in published["models"].items()
         for what, count in zip(PER_MODEL, row, strict=True)
     ]
     counts += [
-        Figure(kind, name, known.count, "reported")
+        PublishedCount(kind, name, known.count, "reported")
         for kind, types in published_types().items()
         for name, known in types.items()
     ]

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from inspect import signature
 from typing import Any, Literal
 
@@ -37,31 +38,11 @@ from thoughttrace.costing.cache_bill import (
 from thoughttrace.scorers.agreement import judge_prompt
 from thoughttrace.scorers.message_similarity import nearness_prompt
 from thoughttrace.tasks._inference import REWORD
-from thoughttrace.tasks.classify_thought import classify_thought
-from thoughttrace.tasks.cover_thought import cover_thought
-from thoughttrace.tasks.infer_reaction import infer_reaction
-from thoughttrace.tasks.infer_reason import infer_reason
-from thoughttrace.tasks.judge_agreement import judge_agreement
-from thoughttrace.tasks.label_topic import label_topic
-from thoughttrace.tasks.predict_message import predict_message
-from thoughttrace.tasks.rate_thought import rate_thought
-from thoughttrace.tasks.relate_messages import relate_messages
 
 # ---- tasks
 
 TASK_FUNCTIONS: dict[str, Callable[..., Task]] = {
-    function.__name__: function
-    for function in (
-        infer_reason,
-        infer_reaction,
-        judge_agreement,
-        predict_message,
-        classify_thought,
-        cover_thought,
-        rate_thought,
-        relate_messages,
-        label_topic,
-    )
+    name: getattr(import_module(f"thoughttrace.tasks.{name}"), name) for name in TASKS
 }
 """The tasks by their names."""
 

@@ -13,6 +13,7 @@ from sklearn.metrics import cohen_kappa_score
 from statsmodels.regression.linear_model import OLS
 
 from thoughttrace.analysis.chapters.conversation_labels import chapter, labellers, shares
+from thoughttrace.analysis.chapters.methods import sources
 from thoughttrace.analysis.read.evidence import Evidence
 from thoughttrace.analysis.read.runs import Runs, read_runs
 from thoughttrace.cli.main import main
@@ -34,6 +35,14 @@ def frame(said: dict[str, tuple[str, Any]], of: str) -> pd.DataFrame:
 @pytest.fixture
 def found(tmp_path: Path) -> Callable[[], Runs]:
     return lambda: read_runs([str(tmp_path / "labels")])
+
+
+def test_only_replies_without_a_label_count_as_not_scored(label: Callable[..., Any], found: Callable[[], Runs]) -> None:
+    replies = label(relate_messages, label_topic)
+    rows = {row.task: row.missing for row in sources(Evidence(found())).sections[0].rows}
+    for task, prefix in ((record.RELATE, RELATED), (record.TOPIC, TOPIC)):
+        lost = (frame(replies, prefix)["answer"] == "").sum()
+        assert rows[task.name] == (f"{lost} unparsable" if lost else "none")
 
 
 @pytest.mark.parametrize(("of", "names", "prefix"), [("relation", RELATIONS, RELATED), ("domain", DOMAINS, TOPIC)])

@@ -17,7 +17,7 @@ from thoughttrace.analysis.read.evidence import Evidence
 from thoughttrace.analysis.read.human_ratings import Rating, append, inferences, read_ratings
 from thoughttrace.analysis.read.runs import Runs, read_runs
 from thoughttrace.analysis.read.task_log import Run
-from thoughttrace.analysis.stats.ppi import corrected_mean, labels_needed
+from thoughttrace.analysis.stats.ppi import corrected_mean, human_ratings_needed
 from thoughttrace.core.errors import UserError
 
 Runner = Callable[..., EvalLog]
@@ -132,7 +132,7 @@ def test_the_ratings_needed_are_those_of_the_pilot(run: Run, two_raters: pd.Data
         if row.samples is None:
             assert "ot even human ratings of all" in row.note
         else:
-            expected = labels_needed(run.scored["score"], people, run.scored["user"], row.half_width)
+            expected = human_ratings_needed(run.scored["score"], people, run.scored["user"], row.half_width)
             assert (row.samples, row.note) == (expected, "")
 
 

@@ -13,11 +13,11 @@ from statsmodels.stats.power import TTestPower
 from thoughttrace.analysis.stats.intervals import bell_mccaffrey_df, cluster_mean, paired_difference
 from thoughttrace.analysis.stats.power import (
     Assumptions,
-    Figures,
+    RatingStatistics,
     detectable,
-    even,
+    even_sizes,
     half_width,
-    pilot,
+    pilot_statistics,
     power,
     users_for_difference,
     users_for_half_width,
@@ -31,7 +31,7 @@ SKEWED = (1, 1, 1, 2, 2, 3, 4, 6, 10, 20)
 SETTINGS = [
     (Assumptions(1.2, 0.05, (5,)), 0.25),
     (Assumptions(1.2, 0.3, SKEWED), 0.35),
-    (Assumptions(0.9, 0.1, even(4.25)), 0.2),
+    (Assumptions(0.9, 0.1, even_sizes(4.25)), 0.2),
 ]
 
 
@@ -86,7 +86,7 @@ def test_without_clusters_it_is_the_textbook_t_test(users: int, effect: float) -
 
 
 @pytest.mark.parametrize("goal", [0.4, 0.2, 0.1])
-@pytest.mark.parametrize("per_user", [(5,), SKEWED, (1,) * 99 + (60,), even(1.5)])
+@pytest.mark.parametrize("per_user", [(5,), SKEWED, (1,) * 99 + (60,), even_sizes(1.5)])
 @pytest.mark.parametrize("icc", [0.0, 0.4])
 def test_no_fewer_users_are_enough(goal: float, per_user: tuple[int, ...], icc: float) -> None:
     assumed = Assumptions(1.1, icc, per_user)
@@ -113,7 +113,7 @@ def test_sizes_are_stretched_by_quantiles() -> None:
     assert assumed.sizes(3).tolist() == [1, 2, 9]
     assert assumed.sizes(6).tolist() == [1, 1, 2, 2, 9, 9]
     assert assumed.sizes(2).tolist() == [1, 9]
-    assert Assumptions(1.0, 0.1, even(4.25)).samples(100) == 425
+    assert Assumptions(1.0, 0.1, even_sizes(4.25)).samples(100) == 425
 
 
 def users_of(values: Numbers) -> Numbers:
@@ -126,10 +126,10 @@ def test_a_pilot_gives_components_known_by_construction() -> None:
     a = np.array([[1.0], [3.0], [5.0]]) + np.array([0, math.sqrt(2)])
     # The differences are ± 1 around 0: mean square within users 2, between them 0.
     b = a - np.array([[1.0, -1.0], [1.0, -1.0], [-1.0, 1.0]])
-    one = pilot(a.reshape(-1, 1), users_of(a))
+    one = pilot_statistics(a.reshape(-1, 1), users_of(a))
     assert (one.sd, one.icc) == pytest.approx((math.sqrt(4.5), 3.5 / 4.5))
     assert (one.per_user, one.correlation, one.sd_difference) == ((2, 2, 2), None, None)
-    both = pilot(np.column_stack([a.ravel(), b.ravel()]), users_of(a))
+    both = pilot_statistics(np.column_stack([a.ravel(), b.ravel()]), users_of(a))
     assert (both.sd_difference, both.icc_difference) == pytest.approx((math.sqrt(2), 0))
     assert both.correlation == pytest.approx(np.corrcoef(a.ravel(), b.ravel())[0, 1])
 
@@ -139,7 +139,7 @@ def test_several_runs_are_averaged_and_unscored_samples_left_out() -> None:
     values = rng.normal(size=(6, 4)) + rng.normal(size=(6, 1))
     a, b, users = values.ravel(), 3 * values.ravel(), users_of(values)
     b[0] = np.nan
-    one, other, both = (pilot(np.column_stack(columns), users) for columns in ([a], [b], [a, b]))
+    one, other, both = (pilot_statistics(np.column_stack(columns), users) for columns in ([a], [b], [a, b]))
     assert other.per_user == (3, 4, 4, 4, 4, 4)
     assert both.per_user == (4,) * 6
     assert one.sd is not None
@@ -151,16 +151,18 @@ def test_several_runs_are_averaged_and_unscored_samples_left_out() -> None:
     # Runs without a sample in common: each row of ratings is of one run.
     apart = np.full((48, 2), np.nan)
     apart[:24, 0], apart[24:, 1] = a, rng.normal(size=24)
-    elsewhere = pilot(apart, np.tile(users, 2))
+    elsewhere = pilot_statistics(apart, np.tile(users, 2))
     assert (elsewhere.correlation, elsewhere.sd_difference) == (None, None)
     assert elsewhere.per_user == (8,) * 6
 
 
 def test_what_is_stated_goes_before_the_pilot() -> None:
-    of_pilot = Figures(1.0, 0.2, (1, 3), 0.5, 0.8, 0.1)
-    assert Figures(icc=0.3).over(of_pilot) == Figures(1.0, 0.3, (1, 3), 0.5, 0.8, 0.1)
-    assert Figures(correlation=0.75).over(of_pilot).difference() == Assumptions(math.sqrt(0.5), 0.1, (1, 3))
-    assert Figures(1.0, 0.2, (2,), -1).difference() == Assumptions(2.0, 0.2, (2,))
+    of_pilot = RatingStatistics(1.0, 0.2, (1, 3), 0.5, 0.8, 0.1)
+    assert RatingStatistics(icc=0.3).completed_by(of_pilot) == RatingStatistics(1.0, 0.3, (1, 3), 0.5, 0.8, 0.1)
+    assert RatingStatistics(correlation=0.75).completed_by(of_pilot).for_difference() == Assumptions(
+        math.sqrt(0.5), 0.1, (1, 3)
+    )
+    assert RatingStatistics(1.0, 0.2, (2,), -1).for_difference() == Assumptions(2.0, 0.2, (2,))
 
 
 @pytest.mark.parametrize(
@@ -174,15 +176,15 @@ def test_what_is_stated_goes_before_the_pilot() -> None:
 )
 def test_a_pilot_that_lacks_something_is_refused(values: Numbers, sentence: str) -> None:
     with pytest.raises(UserError, match=sentence) as error:
-        pilot(values.reshape(-1, 1), users_of(values))
+        pilot_statistics(values.reshape(-1, 1), users_of(values))
     assert "--" not in str(error.value)
 
 
 def test_what_a_plan_lacks_is_named() -> None:
     with pytest.raises(UserError, match="A plan needs the standard deviation and samples per user"):
-        Figures(icc=0.1).mean()
+        RatingStatistics(icc=0.1).for_mean()
     with pytest.raises(UserError, match="A plan for a difference needs the correlation of two models' ratings"):
-        Figures(1.0, 0.1, (2,)).difference()
+        RatingStatistics(1.0, 0.1, (2,)).for_difference()
 
 
 @pytest.mark.parametrize(
@@ -191,8 +193,11 @@ def test_what_a_plan_lacks_is_named() -> None:
         (lambda: Assumptions(0, 0.1, (2,)), "The standard deviation must be above 0 (got 0)."),
         (lambda: Assumptions(1, 1.1, (2,)), "The intraclass correlation must be from 0 to 1 (got 1.1)."),
         (lambda: Assumptions(1, 0.1, (2, 0)), "The samples per user must be 1 or more (got 0)."),
-        (lambda: even(0.5), "The mean number of samples per user must be 1 or more (got 0.5)."),
-        (lambda: Figures(1, 0.1, (2,), 1).difference(), "The correlation must be from -1 to below 1 (got 1)."),
+        (lambda: even_sizes(0.5), "The mean number of samples per user must be 1 or more (got 0.5)."),
+        (
+            lambda: RatingStatistics(1, 0.1, (2,), 1).for_difference(),
+            "The correlation must be from -1 to below 1 (got 1).",
+        ),
         (lambda: half_width(SETTINGS[0][0], 9, 95), "The level must be between 0 and 1, such as 0.95 (got 95)."),
         (lambda: users_for_half_width(SETTINGS[0][0], 0), "The half-width must be above 0 (got 0)."),
         (lambda: users_for_half_width(SETTINGS[0][0], 1e-5), "More than 1,000,000 users would be needed."),

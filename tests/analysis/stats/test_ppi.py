@@ -10,7 +10,7 @@ import statsmodels.api as sm
 from scipy import stats
 
 from thoughttrace.analysis.stats.intervals import Interval, cluster_mean
-from thoughttrace.analysis.stats.ppi import corrected_mean, labels_needed, tuned
+from thoughttrace.analysis.stats.ppi import corrected_mean, human_ratings_needed, tuning_parameter
 from thoughttrace.core.errors import UserError
 
 Numbers = npt.NDArray[Any]
@@ -42,7 +42,7 @@ def test_with_all_labelled_it_is_the_mean_of_human_ratings(users: int) -> None:
 def test_with_a_judge_that_is_always_right_it_is_the_judges_interval() -> None:
     judge, human, clusters = draw(1)
     right = np.where(np.isnan(human), human, judge)
-    assert tuned(judge, right) == pytest.approx(1)
+    assert tuning_parameter(judge, right) == pytest.approx(1)
     found, expected = corrected_mean(judge, right, clusters), cluster_mean(judge, clusters)
     assert limits(found)[::3] == pytest.approx(limits(expected)[::3], rel=1e-9)
     assert found.df == pytest.approx(expected.df, rel=0.02)
@@ -61,7 +61,7 @@ def test_without_use_for_the_judge_it_is_the_interval_of_the_human_ratings(kind:
     judge, human, clusters = draw(3)
     judge = 6 - judge if kind == "opposed" else np.full_like(judge, 4.0)
     rated = ~np.isnan(human)
-    assert tuned(judge, human) == 0
+    assert tuning_parameter(judge, human) == 0
     expected = cluster_mean(human[rated], clusters[rated])
     assert limits(corrected_mean(judge, human, clusters, bounds=FREE)) == pytest.approx(limits(expected), rel=1e-9)
 
@@ -70,7 +70,7 @@ def test_a_useless_judge_is_hardly_relied_on() -> None:
     judge, human, clusters = draw(4, users=400, correlation=0)
     rated = ~np.isnan(human)
     found, alone = corrected_mean(judge, human, clusters), cluster_mean(human[rated], clusters[rated])
-    assert tuned(judge, human) < 0.05
+    assert tuning_parameter(judge, human) < 0.05
     assert found.upper - found.lower < 1.02 * (alone.upper - alone.lower)
 
 
@@ -105,7 +105,7 @@ def test_with_many_singleton_users_it_is_ppi() -> None:
     """The variance of Angelopoulos et al. 2023, whose unlabelled samples are others than the labelled."""
     judge, human, _ = draw(6, users=4000)
     found = corrected_mean(judge, human, np.arange(len(judge)), bounds=FREE)
-    rated, slope = ~np.isnan(human), tuned(judge, human)
+    rated, slope = ~np.isnan(human), tuning_parameter(judge, human)
     n, others = rated.sum(), (~rated).sum()
     # The same estimate with the labelled left out of the judge's mean has slope × others / N.
     apart = slope * others / len(judge)
@@ -166,8 +166,8 @@ def test_as_many_labels_as_it_says_give_the_half_width() -> None:
     judge, human, clusters = draw(8, users=300, part=0.15)
     before = corrected_mean(judge, human, clusters)
     now = (before.upper - before.lower) / 2
-    assert labels_needed(judge, human, clusters, now) == pytest.approx((~np.isnan(human)).sum(), rel=0.25)
-    needed = labels_needed(judge, human, clusters, 0.8 * now)
+    assert human_ratings_needed(judge, human, clusters, now) == pytest.approx((~np.isnan(human)).sum(), rel=0.25)
+    needed = human_ratings_needed(judge, human, clusters, 0.8 * now)
     reached = []
     for seed in range(20):
         judge, human, clusters = draw(seed, users=300, part=needed / len(judge))
@@ -181,10 +181,10 @@ def test_what_labels_cannot_reach_is_refused() -> None:
     with pytest.raises(
         UserError, match=r"Not even human ratings of all .* give the mean to ± 0.01: it takes more users"
     ):
-        labels_needed(judge, human, clusters, 0.01)
+        human_ratings_needed(judge, human, clusters, 0.01)
     with pytest.raises(UserError, match=r"The half-width must be above 0 \(got 0\)\."):
-        labels_needed(judge, human, clusters, 0)
+        human_ratings_needed(judge, human, clusters, 0)
     with pytest.raises(
         UserError, match=r"^2 human ratings are too few to estimate how much users differ: it takes two samples"
     ):
-        labels_needed([1, 2, 3], [1, 2, math.nan], ["a", "b", "b"], 0.1)
+        human_ratings_needed([1, 2, 3], [1, 2, math.nan], ["a", "b", "b"], 0.1)

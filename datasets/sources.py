@@ -16,6 +16,8 @@ _SAMPLE = Path(__file__).resolve().parent / "sample.jsonl"
 # they typed it in. The package's entry point is loaded before Inspect moves, so this is that folder.
 _STARTED_IN = Path.cwd()
 
+_CHECKSUM = "sha256:"
+
 
 @dataclass(frozen=True)
 class Source:
@@ -28,6 +30,11 @@ class Source:
     """`sample`, `hub`, or the file's or folder's name (never its whole path: logs are shared)."""
     revision: str
     """The Hub commit, or `sha256:` and the first 12 digits of the content's checksum."""
+
+    @property
+    def content(self) -> str:
+        """`sha256:` and the first 12 digits of the content's checksum: a commit is only the server's word for it."""
+        return self.revision if self.revision.startswith(_CHECKSUM) else _checksum(self.conversations)
 
     @property
     def warnings(self) -> list[str]:
@@ -106,7 +113,11 @@ def from_where_started(name: str) -> Path:
 
 def _from_path(path: str | Path, name: str, skip_bad: bool) -> Source:
     loaded = load_conversations(path, skip_bad)
+    return Source(loaded.conversations, loaded.skipped, name, _checksum(loaded.conversations))
+
+
+def _checksum(conversations: Sequence[Conversation]) -> str:
     digest = hashlib.sha256()
-    for conversation in loaded.conversations:
+    for conversation in conversations:
         digest.update(conversation.model_dump_json().encode())
-    return Source(loaded.conversations, loaded.skipped, name, f"sha256:{digest.hexdigest()[:12]}")
+    return f"{_CHECKSUM}{digest.hexdigest()[:12]}"

@@ -143,6 +143,7 @@ def provenance(source: Source) -> dict[str, Any]:
     return {
         "data": source.name,
         "data_revision": source.revision,
+        "data_content": source.content,
         "data_skipped": source.skipped,
         "thoughttrace": __version__,
     }

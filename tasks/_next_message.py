@@ -166,6 +166,8 @@ def _select_by_quality(
     items: list[Item], path: str | None, least: float | None
 ) -> tuple[list[Item], dict[Item, float | None]]:
     """Select the messages right after a reaction that is informative enough; return also how informative each is."""
+    if least is not None and (isinstance(least, bool) or not isinstance(least, int | float)):
+        raise UserError(f"min_quality={least}: must be a number from 1 to 5.")
     if path is None:
         if least is not None:
             raise UserError(f"min_quality={least}: needs quality=FILE.parquet, the file with the qualities.")

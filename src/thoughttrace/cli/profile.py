@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     "--against",
     multiple=True,
     help="Conversations to compare lengths with: a file or folder of WildChat, LMSYS-Chat-1M, or data in the form of "
-    "ThoughtTrace, as JSONL (also .gz) or Parquet. Needs -o. Repeatable.",
+    "ThoughtTrace, as JSONL (also .gz), a JSON array, or Parquet. Needs -o. Repeatable.",
 )
 @click.option(
     "-o",
@@ -36,7 +36,8 @@ def profile(data: str, against: tuple[str, ...], output: Path | None, skip_bad: 
     With -o the complete profile is written as one HTML page, with its tables and plots as files. It quotes nothing
     that people wrote. `thoughttrace report --add FOLDER` includes it in a report.
 
-    DATA is `sample`, `hub`, `hub@REVISION`, a JSONL file (also .gz), a folder of them, or - for standard input.
+    DATA is `sample`, `hub`, `hub@REVISION`, a JSONL (also .gz) or Parquet file, a folder of them, or - for standard
+    input.
     """
     # Imported here: they take seconds, which --help would have to wait for.
     from thoughttrace.analysis.profile.contents import counts_section  # noqa: PLC0415

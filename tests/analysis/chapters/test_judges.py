@@ -38,8 +38,8 @@ def made(seed: int = 0, judge_names: tuple[str, ...] = ("x/claude-1", "x/gpt-1",
                                  0, rating))  # fmt: skip
     columns = ["kind", "model", "context", "unit", "id", "user", "judge", "repeat", "rating"]
     table = pd.DataFrame(rows, columns=columns)
-    own = table["judge"].str.contains("claude") & table["model"].str.contains("claude")
-    return table.assign(own_family=own, family=table["model"].str.extract(r"/(\w+)-", expand=False))
+    table["own_family"] = table["judge"].str.contains("claude") & table["model"].str.contains("claude")
+    return table.assign(family=table["model"].str.extract(r"/(\w+)-", expand=False))
 
 
 def test_severity_and_adjusted_means_are_the_additive_models() -> None:

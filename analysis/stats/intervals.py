@@ -151,8 +151,7 @@ def pooled_mean(
     Raises:
         ValueError: Lengths differ, or a model has no ratings.
     """
-    y = np.asarray(ratings, dtype=float)
-    labels = np.asarray(clusters)
+    y, labels = np.asarray(ratings, dtype=float), np.asarray(clusters)
     if len(y) != len(labels):
         raise ValueError(f"{len(y)} samples but {len(labels)} cluster labels")
     kept = ~np.isnan(y).all(axis=1)
@@ -162,11 +161,9 @@ def pooled_mean(
     if not numbers.all():
         raise ValueError("a model without ratings has no mean: leave it out")
     means = np.nanmean(y, axis=0)
-    residuals = np.where(rated, y - means, 0)
+    tables = rated, np.where(rated, y - means, 0)
     # Shape (users, models).
-    sizes, sums = (
-        np.stack([np.bincount(codes, weights=column) for column in table.T], axis=1) for table in (rated, residuals)
-    )
+    sizes, sums = (np.stack([np.bincount(codes, weights=column) for column in table.T], axis=1) for table in tables)
     estimate, n, users = float(means.mean()), len(y), len(sizes)
     leverages = sizes / numbers
     if (leverages == 1).any():

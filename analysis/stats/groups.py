@@ -96,9 +96,9 @@ def group_difference(
 ) -> tuple[Interval, Literal["within users", "between users"]]:
     """Estimate by how much a group differs from the rest, within users where possible, with a CR2 p-value by user.
 
-    Within users it is the coefficient of membership in a least-squares fit that gives every user an own intercept: users
-    whose values are all in the group, or all outside it, have no part in it. Their number must be `MIN_USERS` at least;
-    else, as with what a user always is, it is the difference of the two means.
+    Where at least `MIN_USERS` users have values on both sides, it is the coefficient of membership in a least-squares
+    fit that gives every user an intercept of their own; users with values on one side only have no part in it. Else,
+    as with a group of whole users, it is the difference of the two means.
 
     Args:
         values: n numbers, none of them NaN.

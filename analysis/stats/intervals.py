@@ -269,8 +269,8 @@ def coefficient(y: npt.ArrayLike, design: npt.ArrayLike, clusters: npt.ArrayLike
 
     With the hat matrix H and residuals e, each cluster's are adjusted by :math:`A_g = (I - H_{gg})^{-1/2}`
     (Moore–Penrose where singular: Pustejovsky & Tipton 2018, *JBES* 36). With an orthonormal basis Q of the design,
-    :math:`A_g Q_g = Q_g (I - Q_g'Q_g)^{-1/2}`, a small matrix for each cluster. The degrees of freedom are Satterthwaite's
-    under an independent working covariance: with :math:`v_g = A_g X_g (X'X)^{-1} c`,
+    :math:`A_g Q_g = Q_g (I - Q_g'Q_g)^{-1/2}`, a small matrix for each cluster. The degrees of freedom are
+    Satterthwaite's under an independent working covariance: with :math:`v_g = A_g X_g (X'X)^{-1} c`,
 
     .. math:: \nu = (\mathrm{tr} P)^2 / \mathrm{tr} P^2, \quad
         P_{gh} = 1_{g=h} v_g'v_g - v_g' H_{gh} v_h.

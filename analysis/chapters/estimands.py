@@ -133,11 +133,11 @@ def _macro(scored: pd.DataFrame, kind: Kind) -> tuple[Interval, str]:
             small.append(label.replace("_", " "))
         else:
             ratings[label] = members["score"]
-    left_out = f"too few samples of {', '.join(small)}" if small else ""
     if not ratings:
-        return Interval.without_limits("too small: no type with enough samples"), left_out
+        return Interval.without_limits("too small: no type with enough samples"), ""
     table = pd.DataFrame(ratings)
-    return pooled_mean(table, scored["user"].loc[table.index], bounds=SCALE), left_out
+    mean = pooled_mean(table, scored["user"].loc[table.index], bounds=SCALE)
+    return mean, f"too few samples of {', '.join(small)}" if small else ""
 
 
 def _answered(run: Run) -> tuple[Interval, str]:
@@ -146,7 +146,7 @@ def _answered(run: Run) -> tuple[Interval, str]:
     by_rule = rated["reason"].isin(NO_ANSWER)
     samples = rated[~by_rule].groupby("id", sort=False).agg({"score": "mean", "user": "first"})
     mean = mean_agreement(samples["score"].to_numpy(), samples["user"].to_numpy())
-    return mean, f"{by_rule.sum():,} replies left out" if by_rule.any() else ""
+    return mean, f"{by_rule.sum():,} of {len(rated):,} replies left out" if by_rule.any() else ""
 
 
 def _parts(scored: pd.DataFrame, column: str, names: Mapping[bool, str], unknown: str) -> Iterator[Mean]:

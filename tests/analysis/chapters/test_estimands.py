@@ -187,7 +187,7 @@ def test_without_refusals_and_empty_answers(folder: Path, runs: dict[str, Run]) 
     row = found(runs, "reason")["without refusals and empty answers"]
     assert_equal(row, mean_of(samples), samples)
     assert row.mean > by_sample(replies)["score"].mean()
-    assert row.note == f"{replies['empty'].sum()} replies left out"
+    assert row.note == f"{replies['empty'].sum()} of {len(replies)} replies left out"
     (head,) = headline([runs["reason"]])
     assert head.refused_or_empty == replies["empty"].sum() > 0
 
@@ -239,7 +239,7 @@ def test_a_run_without_a_score_and_a_small_one(runs: dict[str, Run]) -> None:
     assert (row.n, row.note) == (0, "none scored")
     small = replace(run, rows=run.rows.dropna(subset="score").groupby("user").head(1).head(4))
     rows = {row.estimand: row for row in estimands([small])}
-    assert rows["macro mean over types"].note.startswith("too small: no type with enough samples; too few samples of")
+    assert rows["macro mean over types"].note == "too small: no type with enough samples"
     assert rows["one thought on the message"].note == "too small: under 10 scored samples or 5 users"
     assert not np.isnan(rows["user-weighted"].mean)
 

@@ -28,8 +28,10 @@ from thoughttrace.analysis.page.table import (
 from thoughttrace.analysis.read.evidence import Evidence
 from thoughttrace.analysis.read.measurement import ASPECT_NAMES, ASPECTS, SYSTEM, Aspect
 from thoughttrace.analysis.read.task_log import Run, shared_judges
-from thoughttrace.analysis.stats.intervals import paired_difference
+from thoughttrace.analysis.stats.intervals import Interval, paired_difference
 from thoughttrace.analysis.stats.multiplicity import LEVEL, holm_by_family
+from thoughttrace.analysis.stats.panel import difference_over_judges
+from thoughttrace.analysis.stats.power import detectable_difference
 from thoughttrace.core.errors import UserError
 from thoughttrace.core.record import Kind
 
@@ -88,6 +90,12 @@ class PairRow:
     d: float
     """Cohen's d of the paired differences: mean / standard deviation."""
     note: str
+    other_judges_lower: float = math.nan
+    """95 % limit for other judges like these too; NaN where one judge rated both."""
+    other_judges_upper: float = math.nan
+    other_judges_note: str = ""
+    detectable: float = math.nan
+    """The difference that a comparison with this error finds significant with a power of 80 %."""
     raw_difference: float = math.nan
     """a − b where each is rated by all its own judges, on the same samples; NaN where these are the same judges."""
     raw_p_value: float = math.nan
@@ -122,8 +130,10 @@ COLUMNS = [
     name("B", "b"),
     number("A − B", "difference", "+.2f"),
     limits("95 % interval"),
+    limits("Other judges too", "other_judges_"),
     p("p", "p_value"),
     p("p (Holm)", "p_holm"),
+    number("Detectable", "detectable"),
     count("n", "n"),
     count("Users", "users"),
     spread("Wins·ties·losses", "wins", "ties", "losses"),
@@ -149,7 +159,9 @@ RANK_COLUMNS = [
 _INTRO = (
     "Paired differences on the samples that both scored, by the votes of the judges that rated both; a model's vote on "
     "itself never counts. Clustered by user; p adjusted by Holm over all pairs of a kind that differ in the same "
-    f"thing. Shaded: p (Holm) below {LEVEL}. A wins where it is rated higher."
+    f"thing. Shaded: p (Holm) below {LEVEL}. A wins where it is rated higher. Other judges too: the interval if the "
+    "judges are taken as a sample of judges like them. Detectable: the difference that this comparison would find "
+    "significant (unadjusted) with a power of 80 %; where none was found, smaller ones may well be there."
 )
 
 
@@ -330,6 +342,7 @@ def _pair(a: Run, b: Run, by: By, others: Sequence[Aspect], judges: Sequence[str
     x, y = first["score"].to_numpy(), second["score"].to_numpy()
     difference = paired_difference(x, y, first["user"].to_numpy())
     spread = float(np.std(x - y, ddof=1)) if len(x) > 1 else math.nan
+    over_judges = _over_judges(a, b, first)
     notes = [f"forced: {_differing(others)}"] * bool(others) + [difference.reason or ""] * bool(difference.reason)
     unlike = raw[0].judge != raw[1].judge and a.judge == b.judge
     raw_difference, raw_p_value = _raw(*raw, first.index) if unlike else (math.nan, math.nan)
@@ -346,6 +359,10 @@ def _pair(a: Run, b: Run, by: By, others: Sequence[Aspect], judges: Sequence[str
         mean_a=x.mean(),
         mean_b=y.mean(),
         **difference.as_row("difference", p_value=True) | {"note": "; ".join(notes)},
+        other_judges_lower=over_judges.lower,
+        other_judges_upper=over_judges.upper,
+        other_judges_note=over_judges.reason or "",
+        detectable=detectable_difference(difference.standard_error, difference.df),
         raw_difference=raw_difference,
         raw_p_value=raw_p_value,
         wins=int((x > y).sum()),
@@ -353,6 +370,16 @@ def _pair(a: Run, b: Run, by: By, others: Sequence[Aspect], judges: Sequence[str
         losses=int((x < y).sum()),
         d=difference.estimate / spread if spread else math.nan,
     )
+
+
+def _over_judges(a: Run, b: Run, samples: pd.DataFrame) -> Interval:
+    """Estimate the difference for other judges too, where several judges rated both."""
+    if a.judge != b.judge or len(a.judges) < 2:
+        return Interval.without_limits("")
+    first, second = (run.ratings_of(run.judges).reindex(samples.index) for run in (a, b))
+    if (first - second).isna().all(axis=None):
+        return Interval.without_limits("no judge rated both on one sample")
+    return difference_over_judges(first, second, samples["user"].to_numpy())
 
 
 def _shared_samples(a: Run, b: Run) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -7,10 +7,10 @@ from typing import Literal
 
 import pandas as pd
 
-from thoughttrace.analysis.read.log_files import log_files
 from thoughttrace.analysis.read.measurement import distinguish, measurement
 from thoughttrace.analysis.read.task_log import UNFINISHED, Contribution, Run, UnusableLogError, read_task_log
 from thoughttrace.core.errors import UserError
+from thoughttrace.core.log_files import log_files
 from thoughttrace.core.record import INFER, TASKS, TYPES, TaskSpec
 
 Track = Callable[[Sequence[str]], Iterable[str]]

@@ -17,6 +17,7 @@ from statistics import fmean
 from typing import Any
 
 import fsspec
+import numpy as np
 import pandas as pd
 from inspect_ai.log import EvalLog, EvalSampleSummary, read_eval_log, read_eval_log_sample_summaries
 from inspect_ai.model import GenerateConfig
@@ -196,6 +197,19 @@ class Run(LogInfo):
         valid = [{judge: [r for r in votes if r is not None] for judge, votes in row.items()} for row in parsed]
         values = [{judge: reduce(votes) for judge, votes in row.items() if votes} for row in valid]
         return pd.DataFrame(values, index=self.rows.index, columns=self.judges, dtype=float)
+
+    def ratings_of(self, judges: Sequence[str]) -> pd.DataFrame:
+        """Return what some judges gave each sample, the mean over its epochs: a row per sample, a column per judge.
+
+        What a rule rated, such as a refusal, is given to all of them. NaN where a judge gave no vote.
+
+        Args:
+            judges: Names of judges of this run.
+        """
+        ratings = self.votes[list(judges)].copy()
+        by_rule = self.rows["score"].notna() & self.votes.isna().all(axis=1)
+        ratings.loc[by_rule] = np.repeat(self.rows.loc[by_rule, ["score"]].to_numpy(), len(judges), axis=1)
+        return ratings.groupby(self.rows["id"], sort=False).mean().dropna(how="all")
 
     @property
     def other_judges(self) -> list[str]:

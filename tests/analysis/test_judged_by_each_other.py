@@ -23,10 +23,14 @@ from scipy import stats
 from thoughttrace.analysis.chapters.breakdown import breakdown
 from thoughttrace.analysis.chapters.comparison import compare, misleading, ranking, require
 from thoughttrace.analysis.chapters.headline import pooled
+from thoughttrace.analysis.chapters.judges import panels
 from thoughttrace.analysis.chapters.recovered_share import against_controls, leaked, recovered
 from thoughttrace.analysis.read.evidence import Evidence
 from thoughttrace.analysis.read.runs import Runs, read_runs
 from thoughttrace.analysis.report import write_report
+from thoughttrace.analysis.stats.intervals import cluster_mean
+from thoughttrace.analysis.stats.panel import effective_votes, mean_over_judges
+from thoughttrace.analysis.stats.power import detectable_difference
 from thoughttrace.cli.main import main
 from thoughttrace.core.errors import UserError
 from thoughttrace.tasks.infer_reason import infer_reason
@@ -209,6 +213,8 @@ def test_two_models_are_compared_by_the_votes_of_the_judges_of_both(each_other: 
         lower, upper, p_value = interval(estimate, error, df)
         assert (row.difference, row.lower, row.upper, row.p_value) == pytest.approx((estimate, lower, upper, p_value))
         assert (row.n, row.votes_a, row.votes_b) == (len(both), len(both), len(both))
+        assert row.detectable == pytest.approx(detectable_difference(error, df))
+        assert math.isnan(row.other_judges_lower)
         assert (row.wins, row.ties, row.losses) == (
             (difference > 0).sum(), (difference == 0).sum(), (difference < 0).sum(),
         )  # fmt: skip
@@ -278,6 +284,24 @@ def test_controls_count_by_the_votes_of_the_models_judges(case: Case) -> None:
     holm = sm.stats.multipletests([pair.p_value for pair in against], method="holm")[1]
     assert [pair.p_holm for pair in against] == pytest.approx(list(holm))
     assert [row.n for row in leaked(runs)[0]] == [votes["id"].nunique()] * len(MODELS)
+
+
+def test_a_panel_has_an_interval_for_other_judges_too(each_other: str) -> None:
+    votes = raw_votes(each_other)
+    rows = {row.model.partition("/")[2]: row for row in panels(runs_in(each_other).models)}
+    assert set(rows) == set(MODELS)
+    for model, row in rows.items():
+        judges = judges_of(EACH_OTHER, model)
+        chosen = votes[(votes["who"] == model) & votes["judge"].isin(judges)]
+        wide = chosen.pivot(index="id", columns="judge", values="rating")
+        clusters = users(votes).loc[wide.index].to_numpy()
+        these, others = cluster_mean(wide.mean(axis=1), clusters), mean_over_judges(wide, clusters, bounds=(1, 5))
+        assert (row.judges, row.n) == (2, len(wide))
+        assert (row.mean, row.lower, row.upper) == pytest.approx((these.estimate, these.lower, these.upper))
+        found = (row.other_judges_lower, row.other_judges_upper, row.effective_votes)
+        assert found == pytest.approx((others.lower, others.upper, effective_votes(wide)))
+        assert row.other_judges_lower < row.lower < row.upper < row.other_judges_upper
+        assert 1 <= row.effective_votes <= 2
 
 
 def test_the_breakdown_takes_each_models_own_judges(case: Case) -> None:

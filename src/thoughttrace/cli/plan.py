@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 from rich import box
-from rich.console import Console
 from rich.table import Table
+
+from thoughttrace.core.terminal import Terminal
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -171,7 +172,7 @@ def plan(
         RatingStatistics(sd, icc, sizes, correlation, icc_difference=icc_difference),
         RatingStatistics(),
     )
-    console = Console(highlight=False)
+    console = Terminal()
     if logs:
         runs = _pilot(logs, kind)
         kind = runs[0].kind

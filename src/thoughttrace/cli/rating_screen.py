@@ -21,10 +21,10 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from thoughttrace.analysis.page.table import visible
 from thoughttrace.analysis.read.human_ratings import UNREAD, Rating, append, inferences
 from thoughttrace.analysis.read.task_log import Run
 from thoughttrace.core.record import INFER, InferenceMetadata, Kind
+from thoughttrace.core.terminal import visible
 from thoughttrace.datasets.prompt import shown_messages
 from thoughttrace.scorers.agreement import rubric
 

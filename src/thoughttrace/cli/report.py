@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import click
-from rich.console import Console
 from rich.progress import track
+
+from thoughttrace.core.terminal import Terminal
 
 MOST_ROWS = 40
 """Longer tables are not printed."""
@@ -73,7 +74,7 @@ def report(
     from thoughttrace.analysis.read.runs import read_runs  # noqa: PLC0415
     from thoughttrace.analysis.report import write_report  # noqa: PLC0415
 
-    console = Console(highlight=False)
+    console = Terminal()
     evidence = Evidence(
         read_runs(
             logs,
@@ -91,7 +92,7 @@ def report(
         if len(section.rows) <= MOST_ROWS:
             console.print(section.table.to_terminal(section.title, console.width))
         else:
-            console.print(f"{section.title}: {len(section.rows):,} rows, in the report.", markup=False)
+            console.print(f"{section.title}: {len(section.rows):,} rows, in the report.")
     for sentence in evidence.runs.left_out:
-        console.print(f"Left out: {sentence}", markup=False, soft_wrap=True)
-    console.print(f"Report: {output / 'index.html'}", markup=False, soft_wrap=True)
+        console.print(f"Left out: {sentence}", soft_wrap=True)
+    console.print(f"Report: {output / 'index.html'}", soft_wrap=True)

@@ -174,6 +174,8 @@ class RunMetadata(Metadata):
 
     data: str = "unknown"
     data_revision: str = "unknown"
+    data_content: str = "unknown"
+    """The checksum of the conversations; a Hub commit in `data_revision` is only the server's word for it."""
     data_skipped: list[str] | None = None
     """Lines of the data that could not be used."""
     prompt_hash: str = "unknown"

@@ -138,7 +138,7 @@ def test_the_command_compares_logs(
     assert done.exit_code == 0, done.output
     assert "Wins·ties·losses" in done.output
     assert "superseded by the newer run" in done.output
-    assert pd.read_csv(tmp_path / "pairs.csv")["n"].item() <= 6
+    assert pd.read_csv(tmp_path / "pairs.csv")["n"].item() <= 12
     by_date = CliRunner().invoke(main, ["compare", str(tmp_path / "logs"), "--by", "date"])
     assert by_date.exit_code == 0, by_date.output
     assert "2 pairs not compared: model differs." in by_date.output

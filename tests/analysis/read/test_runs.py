@@ -17,12 +17,12 @@ from inspect_ai.scorer import includes
 from moto.server import ThreadedMotoServer
 
 from thoughttrace.analysis.read import task_log
-from thoughttrace.analysis.read.log_files import log_files
 from thoughttrace.analysis.read.runs import read_runs
 from thoughttrace.cli.main import main
 from thoughttrace.core import record
 from thoughttrace.core.cache_dir import cache_dir
 from thoughttrace.core.errors import UserError
+from thoughttrace.core.log_files import log_files
 from thoughttrace.scorers.labels import rating, type_match
 from thoughttrace.scorers.message_similarity import message_similarity
 from thoughttrace.tasks.classify_thought import classify_thought

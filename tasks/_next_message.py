@@ -144,12 +144,14 @@ def read_quality(path: str, items: Sequence[Item]) -> Quality:
         )
     rows = table.dropna(subset=["conversation", "message_index"])
     try:
-        places = list(zip(rows["conversation"].astype(str), rows["message_index"].astype(int), strict=True))
-        quality = dict(zip(places, rows["quality"].astype(float), strict=True))
-    except (TypeError, ValueError) as error:
+        quality = {
+            (str(row["conversation"]), int(row["message_index"])): float(row["quality"])
+            for row in rows[list(NEEDED)].to_dict("records")
+        }
+    except (TypeError, ValueError, OverflowError) as error:
         raise UserError(f"quality={path}: message_index and quality must be numbers ({error}).") from error
-    if len(quality) < len(places):
-        raise UserError(f"quality={path}: several rows are of one message; keep one row for each.")
+    if len(quality) < len(rows):
+        raise UserError(f"quality={path}: has several rows for the same message; keep one.")
     replies = [(c.id, index - 1) for c, index in items if c.messages[index - 1].thoughts]
     without = [reply for reply in replies if reply not in quality]
     if without:

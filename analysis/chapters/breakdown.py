@@ -123,7 +123,7 @@ def grouped(run: Run, samples: pd.DataFrame, by: str, labels: pd.Series) -> list
         mean = group_mean(scores[scored], users[scored], SCALE)
         rows.append(
             GroupRow(
-                model=run.model,
+                model=run.name,
                 kind=kind_of(run),
                 context=run.context,
                 judge=run.judge,

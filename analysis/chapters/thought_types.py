@@ -28,9 +28,9 @@ from thoughttrace.analysis.page.table import (
 from thoughttrace.analysis.read.evidence import Evidence
 from thoughttrace.analysis.read.task_log import Run
 from thoughttrace.analysis.stats.groups import too_small
-from thoughttrace.analysis.stats.holm import LEVEL, holm_by_family
 from thoughttrace.analysis.stats.interrater import bootstrap_counts, cohen_kappa, confusions, f1, macro_f1
 from thoughttrace.analysis.stats.intervals import Interval, Numbers, cluster_mean, paired_difference
+from thoughttrace.analysis.stats.multiplicity import LEVEL, holm_by_family
 from thoughttrace.core.record import CLASSIFY, NO_LABEL, TYPES, Kind
 
 NO_TYPE = "no type"
@@ -275,7 +275,7 @@ def _matrices(runs: Sequence[Run]) -> Figure:
     types = [name.replace("_", " ") for name in TYPES[kind_of(runs[0])]]
     return confusion(
         [
-            Matrix(f"{run.model}\nshown: {run.context}", types, [*types, NO_TYPE], _counts(run).sum(axis=0).tolist())
+            Matrix(f"{run.name}\nshown: {run.context}", types, [*types, NO_TYPE], _counts(run).sum(axis=0).tolist())
             for run in runs
         ],
         "the dataset's type",
@@ -351,7 +351,7 @@ def confused(runs: Sequence[Run]) -> list[ConfusionRow]:
 
 def _accuracy(run: Run) -> AccuracyRow:
     scored, counts = run.rows.dropna(subset="score"), _counts(run)
-    planned = run.planned * run.epochs
+    planned = run.planned_replies
     shares = scored["type"].value_counts(normalize=True)
     return AccuracyRow(
         **_about(run),
@@ -404,7 +404,7 @@ def _difference(a: Run, b: Run) -> PairRow | None:
 
 
 def _about(run: Run) -> dict[str, Any]:
-    return {"kind": run.kind, "model": run.model, "context": run.context}
+    return {"kind": run.kind, "model": run.name, "context": run.context}
 
 
 def _mean(rows: pd.DataFrame) -> Interval:

@@ -37,7 +37,7 @@ from thoughttrace.analysis.shift.measure import (
     Shift,
 )
 from thoughttrace.analysis.shift.pairs import NEXT, REACTION, REASON, RELATIONS, Pairs
-from thoughttrace.analysis.stats.holm import LEVEL
+from thoughttrace.analysis.stats.multiplicity import LEVEL
 
 _MEASURES = {
     "distance": "mean cosine distance",

@@ -20,8 +20,8 @@ from thoughttrace.analysis.shift.geometry import (
     steps,
 )
 from thoughttrace.analysis.shift.pairs import NEXT, REACTION, REASON, RELATIONS
-from thoughttrace.analysis.stats.holm import holm
 from thoughttrace.analysis.stats.intervals import Interval, Numbers, cluster_mean, coefficient, paired_difference
+from thoughttrace.analysis.stats.multiplicity import holm
 from thoughttrace.core.published import embedding_distance
 
 ALL, SIMILAR_LENGTH = "all", "similar length"

@@ -25,7 +25,7 @@ class Interval:
     upper: float
     standard_error: float
     df: float
-    """Degrees of freedom (Bell–McCaffrey); NaN for a bootstrap."""
+    """Degrees of freedom (Bell–McCaffrey); NaN where it is no t interval."""
     n: int
     clusters: int
     p_value: float = math.nan
@@ -93,6 +93,9 @@ def cluster_mean(
     which is CR2 for an intercept-only model under an independent working covariance (Bell & McCaffrey 2002;
     Pustejovsky & Tipton 2018); the degrees of freedom are `bell_mccaffrey_df`.
 
+    The noise of a judge is in this interval already, with one vote a sample or the mean of several: it is part of each
+    sample's value, and so of the spread between users that V is made of. To add it would count it twice.
+
     Args:
         values: n numbers, none of them NaN.
         clusters: n labels; values of different labels are independent.
@@ -113,6 +116,70 @@ def cluster_mean(
     variance = float((_residual_sums(y, codes) ** 2 / (1 - sizes / n)).sum()) / n**2
     scale = float(np.abs(y).max())
     return t_interval(estimate, math.sqrt(variance), bell_mccaffrey_df(sizes), n, users, scale, level, bounds)
+
+
+def pooled_mean(
+    ratings: npt.ArrayLike,
+    clusters: npt.ArrayLike,
+    level: float = 0.95,
+    bounds: tuple[float, float] | None = None,
+) -> Interval:
+    r"""Estimate the mean of several models' means, with a CR2 interval that clusters users across models.
+
+    Every model counts the same, however many ratings it has. A user's ratings under all models are one cluster: the
+    models were rated on the same thoughts of the same people, so their means err together.
+
+    This is the intercept of the least-squares fit on models coded to sum to zero, as `coefficient` estimates it, in
+    closed form: with the :math:`n_m` ratings of model m, their residuals :math:`e` from its mean, and user g's share
+    :math:`h_{gm}` of them, over M models
+
+    .. math:: V = M^{-2} \sum_g \Bigl( \sum_m \frac{\sum_{i \in gm} e_i}{n_m \sqrt{1 - h_{gm}}} \Bigr)^2
+
+    (Pustejovsky & Tipton 2018, *JBES* 36). Where no rating is missing it is `cluster_mean` of the samples' means.
+
+    Args:
+        ratings: Shape (n samples, M models); NaN where a model has no rating of a sample. For the samples that all
+            models share, leave out the rows with a NaN.
+        clusters: n labels of the user; samples of different labels are independent.
+        level: Confidence level, between 0 and 1.
+        bounds: The ends of the scale; the limits are clipped to them.
+
+    Returns:
+        The interval; `n` counts the samples that any model has. Where a model has ratings of one user only, or
+        nothing varies between users, its limits are NaN and `reason` says why.
+
+    Raises:
+        ValueError: Lengths differ, or a model has no ratings.
+    """
+    y = np.asarray(ratings, dtype=float)
+    labels = np.asarray(clusters)
+    if len(y) != len(labels):
+        raise ValueError(f"{len(y)} samples but {len(labels)} cluster labels")
+    kept = ~np.isnan(y).all(axis=1)
+    y, codes = y[kept], pd.factorize(labels[kept])[0]
+    rated = ~np.isnan(y)
+    numbers = rated.sum(axis=0)
+    if not numbers.all():
+        raise ValueError("a model without ratings has no mean: leave it out")
+    means = np.nanmean(y, axis=0)
+    residuals = np.where(rated, y - means, 0)
+    # Shape (users, models).
+    sizes, sums = (
+        np.stack([np.bincount(codes, weights=column) for column in table.T], axis=1) for table in (rated, residuals)
+    )
+    estimate, n, users = float(means.mean()), len(y), len(sizes)
+    leverages = sizes / numbers
+    if (leverages == 1).any():
+        return Interval.without_limits(ONE_USER, estimate, n, users)
+    weights = 1 / (len(means) * numbers * np.sqrt(1 - leverages))
+    variance = float(((weights * sums).sum(axis=1) ** 2).sum())
+    squares, projected = (weights**2 * sizes).sum(axis=1), weights * sizes / np.sqrt(numbers)
+    inner = projected.T @ projected
+    # The trace of P and of P squared of `coefficient`, without P: it has a row and a column for every user.
+    trace = float(squares.sum() - np.trace(inner))
+    total = float((squares**2).sum() - 2 * squares @ (projected**2).sum(axis=1) + (inner**2).sum())
+    df = trace**2 / total
+    return t_interval(estimate, math.sqrt(variance), df, n, users, float(np.nanmax(np.abs(y))), level, bounds)
 
 
 def paired_difference(

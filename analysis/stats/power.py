@@ -281,9 +281,31 @@ def detectable(differences: Assumptions, users: int, goal: float, level: float =
     Raises:
         UserError: The power or the level is out of its range.
     """
-    error, df = differences.error(users)
+    return detectable_difference(*differences.error(users), goal, level)
+
+
+def detectable_difference(error: float, df: float, goal: float = 0.8, level: float = 0.95) -> float:
+    """Compute the smallest true difference that a t test detects with a given power (minimum detectable difference).
+
+    It rests on the standard error, not on the difference that was found: the power against that one would be the
+    p-value in other words (Hoenig & Heisey 2001, *The American Statistician* 55).
+
+    Args:
+        error: Standard error of the difference, as of `paired_difference`; NaN where there is none.
+        df: Its degrees of freedom.
+        goal: Power, above 1 − level and below 1.
+        level: 1 less the test's level, between 0 and 1.
+
+    Returns:
+        Above 0, in the units of the standard error; NaN without one.
+
+    Raises:
+        UserError: The power or the level is out of its range.
+    """
     critical = _critical(level, df)
     _require_power(goal, level)
+    if math.isnan(error):
+        return math.nan
     # Here numerator and denominator of t each miss their half with half of 1 - goal: power is goal or more.
     most = stats.norm.ppf((1 + goal) / 2) + critical * math.sqrt(stats.chi2.ppf((1 + goal) / 2, df) / df)
     return error * float(optimize.brentq(lambda shift: _power(shift, df, critical) - goal, 0, most))
@@ -370,11 +392,9 @@ def _critical(level: float, df: float) -> float:
 
 def _power(shift: float, df: float, critical: float) -> float:
     """Compute the power of the two-sided t test whose statistic has this noncentrality."""
-    return float(stats.nct.sf(critical, df, shift) + stats.nct.cdf(-critical, df, shift))
+    # Far out the second, a significant result of the wrong sign, is NaN in scipy; it is at most Phi(-shift).
+    return float(stats.nct.sf(critical, df, shift) + np.nan_to_num(stats.nct.cdf(-critical, df, shift)))
 
 
 def _require_power(goal: float, level: float) -> None:
-    require(
-        1 - level < goal < 1,
-        f"The power must be above {1 - level:.3g} (1 - level) and below 1 (got {goal:g}).",
-    )
+    require(1 - level < goal < 1, f"The power must be above {1 - level:.3g} (1 - level) and below 1 (got {goal:g}).")

@@ -157,5 +157,5 @@ def test_a_bad_line_is_said(change: dict[str, Any], sentence: str, tmp_path: Pat
 
 
 def test_a_negative_number_of_probes_is_an_error(sample: list[Conversation]) -> None:
-    with pytest.raises(UserError, match="per_family=-1: must be 0 or more"):
+    with pytest.raises(UserError, match="per_family=-1: must be a whole number, 0 or more"):
         gather_probes(sample, FAMILIES, -1, 0)

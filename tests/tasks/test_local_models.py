@@ -22,6 +22,7 @@ def test_a_real_model_infers_reasons_and_reactions(tmp_path: Path, scripted: Cal
     logs = inspect_eval(
         [task(per_user=1, max_context_words=100) for task in (infer_reason, infer_reaction)],
         model="local/smollm2-135m",
+        model_args={"threads": 1},
         model_roles={"grader": scripted("j", lambda _: '{"rationale": "x", "rating": 2}')},
         limit=2,
         max_tokens=24,
@@ -48,7 +49,7 @@ def test_the_demo_s_judge_tells_the_true_reason_from_another(
         (log,) = inspect_eval(
             infer_reason(data=str(data), judge_message=False),
             model=scripted("m", lambda _: guess),
-            model_roles={"grader": f"local/{JUDGE}"},
+            model_roles={"grader": get_model(f"local/{JUDGE}", threads=1)},
             log_dir=str(tmp_path),
             display="none",
         )

@@ -3,7 +3,6 @@
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -28,14 +27,13 @@ Inspect = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
-def inspect(tmp_path: Path) -> Inspect:
+def inspect(inspect_command: Inspect, tmp_path: Path) -> Inspect:
     def run(command: str, folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
         line = (
             f"{command} thoughttrace/infer_reason --model none/none --model-role grader=mockllm/model --display plain"
         )
-        words = [str(Path(sys.executable).with_name("inspect")), *line.split(), "-T", "control=parrot", *options]
-        words += ["--log-dir", str(folder)]
-        return subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+        words = [*line.split(), "-T", "control=parrot", *options, "--log-dir", str(folder)]
+        return inspect_command(*words, cwd=tmp_path)
 
     return run
 

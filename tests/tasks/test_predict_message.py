@@ -190,7 +190,7 @@ def test_a_table_that_does_not_fit_is_refused(data: str, rated: str, tmp_path: P
     [
         (lambda table: table.assign(message_index="first"), "message_index and quality must be numbers"),
         (lambda table: table.assign(quality="good"), "message_index and quality must be numbers"),
-        (lambda table: pd.concat([table, table.head(1)]), "several rows are of one message"),
+        (lambda table: pd.concat([table, table.head(1)]), "has several rows for the same message"),
     ],
 )
 def test_a_table_of_other_values_is_refused(data: str, rated: str, tmp_path: Path, change: Any, sentence: str) -> None:

@@ -1,8 +1,9 @@
 """`thoughttrace fetch`: the released conversations, downloaded, verified and counted."""
 
 import click
-from rich.console import Console
 from rich.table import Table
+
+from thoughttrace.core.terminal import Terminal
 
 
 @click.command()
@@ -33,7 +34,7 @@ def fetch(revision: str | None) -> None:
     revision = revision or REVISION
     path = download(revision)
     commit = path.parent.name
-    console = Console(highlight=False, soft_wrap=True)
+    console = Terminal(soft_wrap=True)
     for name, value in {
         "path": str(path),
         "dataset": REPOSITORY,

@@ -421,6 +421,12 @@ TASKS: dict[str, TaskSpec] = {
 INFER: dict[Kind, TaskSpec] = {"reason": TASKS["infer_reason"], "reaction": TASKS["infer_reaction"]}
 PREDICT, PROBE, CLASSIFY, COVER, RATE, RELATE, TOPIC = list(TASKS.values())[2:]
 
+OWN = "thoughttrace/"
+"""What the registered names of our tasks, solvers and scorers begin with in a log."""
+
+JUDGE_ROLE = "grader"
+"""The model role, of Inspect's, that judges are bound to."""
+
 SIMILARITY = "similarity"
 """The second score of the judged tasks: a cosine of embeddings, −1 to 1."""
 
@@ -492,6 +498,12 @@ def answered_metadata(metadata: Mapping[str, Any]) -> InferenceMetadata | NextMe
     return model.model_validate(metadata)
 
 
-def run_metadata(metadata: Mapping[str, Any] | None) -> RunMetadata:
-    """Read the metadata of a task from a log's header."""
-    return RunMetadata.model_validate(metadata or {})
+def run_metadata(metadata: Mapping[str, Any] | None, arguments: Mapping[str, Any] | None = None) -> RunMetadata:
+    """Read the metadata of a task from a log's header.
+
+    Args:
+        metadata: The task's metadata in the log.
+        arguments: The arguments of the task in the log, for what older versions wrote into no metadata.
+    """
+    in_arguments = {name: (arguments or {}).get(name) for name in ("max_context_words",)}
+    return RunMetadata.model_validate(in_arguments | dict(metadata or {}))

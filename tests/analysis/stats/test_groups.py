@@ -1,11 +1,9 @@
-"""Stages, bands and the smallest group; Holm's adjustment against its definition."""
+"""Stages, bands and the smallest group."""
 
 import numpy as np
 import pandas as pd
-import pytest
 
 from thoughttrace.analysis.stats.groups import MIN_SAMPLES, MIN_USERS, STAGES, bands, stage, too_small
-from thoughttrace.analysis.stats.holm import holm
 
 
 def test_a_message_has_the_stage_that_is_nearest() -> None:
@@ -26,10 +24,3 @@ def test_a_group_under_the_minimum_is_too_small() -> None:
     assert too_small(MIN_SAMPLES, MIN_USERS) is None
     assert too_small(MIN_SAMPLES - 1, MIN_USERS) == "too small: under 10 scored samples or 5 users"
     assert too_small(MIN_SAMPLES, MIN_USERS - 1, "ratings") == "too small: under 10 ratings or 5 users"
-
-
-def test_holm_multiplies_by_what_is_left_and_leaves_out_what_has_no_test() -> None:
-    p_values = pd.Series([0.04, np.nan, 0.01, 0.03], index=list("abcd"))
-    adjusted = holm(p_values)
-    assert adjusted.to_dict() == pytest.approx({"a": 0.06, "b": np.nan, "c": 0.03, "d": 0.06}, nan_ok=True)
-    assert holm(pd.Series([np.nan, np.nan])).isna().all()

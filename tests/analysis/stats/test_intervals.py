@@ -10,7 +10,14 @@ import statsmodels.api as sm
 from scipy import stats
 
 from thoughttrace.analysis.stats import intervals
-from thoughttrace.analysis.stats.intervals import Interval, cluster_mean, paired_difference, ratio_of_means
+from thoughttrace.analysis.stats.intervals import (
+    Interval,
+    cluster_mean,
+    coefficient,
+    paired_difference,
+    pooled_mean,
+    ratio_of_means,
+)
 
 Numbers = npt.NDArray[Any]
 
@@ -177,3 +184,108 @@ def test_without_limits_the_row_says_why() -> None:
     assert row == {"n": 0, "users": 0, "note": "none scored"}
     alone = Interval.without_limits("only one user: no interval", 2.0, 3, 1)
     assert (alone.as_row("mean")["mean"], alone.as_columns("mean")["mean_note"]) == (2.0, "only one user: no interval")
+
+
+def ratings_of_models(seed: int, users: int, missing: float) -> tuple[Numbers, Numbers]:
+    """Ratings 1–5 of the same samples by three models of different levels, some missing, and the samples' users."""
+    rng = np.random.default_rng(seed)
+    y, clusters = draw(seed, users)
+    ratings = np.clip(np.round(y[:, None] + [-0.5, 0, 0.7] + rng.normal(size=(len(y), 3))), 1, 5)
+    ratings[rng.random(ratings.shape) < missing * np.array([0.5, 1, 2])] = math.nan
+    return ratings, clusters
+
+
+def by_matrices_of_models(y: Numbers, model: Numbers, clusters: Numbers) -> tuple[float, float, float]:
+    """Mean of the models' means, its CR2 error and Satterthwaite df, with every matrix of the fit written out."""
+    design = (model[:, None] == np.unique(model)).astype(float)
+    contrast = np.full(design.shape[1], 1 / design.shape[1])
+    bread = np.linalg.inv(design.T @ design)
+    hat = design @ bread @ design.T
+    annihilator = np.eye(len(y)) - hat
+    residuals = annihilator @ y
+    variance, vectors = 0.0, []
+    for cluster in np.unique(clusters):
+        own = np.flatnonzero(clusters == cluster)
+        values, basis = np.linalg.eigh(annihilator[np.ix_(own, own)])
+        adjustment = basis @ np.diag(values**-0.5) @ basis.T
+        v = adjustment @ design[own] @ bread @ contrast
+        variance += float(v @ residuals[own]) ** 2
+        vectors.append(annihilator[:, own] @ v)
+    spectrum = np.linalg.eigvalsh(np.array(vectors) @ np.array(vectors).T)
+    return contrast @ bread @ design.T @ y, math.sqrt(variance), spectrum.sum() ** 2 / (spectrum**2).sum()
+
+
+def long(ratings: Numbers, clusters: Numbers) -> tuple[Numbers, Numbers, Numbers]:
+    """Rating, model and user of each rating that is there."""
+    sample, model = np.nonzero(~np.isnan(ratings))
+    return ratings[sample, model], model, clusters[sample]
+
+
+@pytest.mark.parametrize(("users", "missing"), [(3, 0.1), (10, 0.3), (40, 0.0), (40, 0.4)])
+def test_the_mean_of_models_is_cr2_with_users_clustered_across_models(users: int, missing: float) -> None:
+    ratings, clusters = ratings_of_models(users, users, missing)
+    found = pooled_mean(ratings, clusters, level=0.9)
+    estimate, error, df = by_matrices_of_models(*long(ratings, clusters))
+    reach = stats.t.ppf(0.95, df) * error
+    assert (found.standard_error, found.df) == pytest.approx((error, df), rel=1e-9)
+    assert found.estimate == pytest.approx(estimate, rel=1e-12)
+    assert found.estimate == pytest.approx(np.nanmean(ratings, axis=0).mean(), rel=1e-12)
+    assert (found.lower, found.upper) == pytest.approx((estimate - reach, estimate + reach), rel=1e-9)
+    assert found.n == (~np.isnan(ratings)).any(axis=1).sum()
+    assert math.isnan(found.p_value)
+
+
+def test_the_mean_of_models_is_the_intercept_of_a_fit_that_is_coded_to_sum_to_zero() -> None:
+    ratings, clusters = ratings_of_models(8, 15, 0.3)
+    y, model, users = long(ratings, clusters)
+    design = np.column_stack([np.ones(len(y)), *((model == m).astype(float) - (model == 2) for m in (0, 1))])
+    found, expected = pooled_mean(ratings, clusters), coefficient(y, design, users)
+    compared = ("estimate", "lower", "upper", "standard_error", "df", "clusters")
+    assert [getattr(found, name) for name in compared] == pytest.approx([getattr(expected, name) for name in compared])
+    # Without the small-sample correction it is what statsmodels calls CR0.
+    fit = sm.OLS(y, design).fit(cov_type="cluster", cov_kwds={"groups": users, "use_correction": False})
+    means = np.nanmean(ratings, axis=0)
+    sums = [np.sum((y - means[model])[users == user] / np.bincount(model)[model[users == user]]) for user in set(users)]
+    assert fit.bse[0] == pytest.approx(math.sqrt(np.sum(np.square(sums))) / 3, rel=1e-10)
+    assert fit.bse[0] < found.standard_error < 1.2 * fit.bse[0]
+
+
+def test_where_no_rating_is_missing_it_is_the_interval_of_the_samples_means() -> None:
+    ratings, clusters = ratings_of_models(4, 12, 0)
+    found, expected = pooled_mean(ratings, clusters), cluster_mean(ratings.mean(axis=1), clusters)
+    compared = ("estimate", "lower", "upper", "standard_error", "df", "n", "clusters")
+    assert [getattr(found, name) for name in compared] == pytest.approx([getattr(expected, name) for name in compared])
+    assert pooled_mean(ratings[:, :1], clusters).df == pytest.approx(cluster_mean(ratings[:, 0], clusters).df)
+
+
+def test_every_model_counts_the_same_and_a_sample_without_ratings_counts_nowhere() -> None:
+    ratings = np.array([[1, 5], [2, math.nan], [3, math.nan], [2, 3], [math.nan, math.nan]])
+    found = pooled_mean(ratings, ["a", "a", "b", "b", "c"], bounds=(1, 5))
+    assert (found.estimate, found.n, found.clusters) == (3, 4, 2)
+    assert (found.lower, found.upper) == (1, 5)
+
+
+def test_a_model_with_one_user_gives_the_mean_of_models_no_interval() -> None:
+    found = pooled_mean(np.array([[1, 2], [2, math.nan], [2, 1]]), ["a", "b", "a"])
+    assert found.estimate == pytest.approx(19 / 12)
+    assert found.reason == "only one user: no interval"
+    same = pooled_mean([[3, 1], [3, 1]], ["a", "b"])
+    assert same.reason == "no spread between users: no interval"
+    with pytest.raises(ValueError, match="a model without ratings has no mean"):
+        pooled_mean(np.array([[1, math.nan], [2, math.nan]]), ["a", "b"])
+    with pytest.raises(ValueError, match="2 samples but 1 cluster labels"):
+        pooled_mean([[1, 2], [2, 1]], ["a"])
+
+
+@pytest.mark.parametrize(("votes", "noise"), [(1, 1.5), (3, 1.5), (3, 0.0)])
+def test_the_noise_of_repeated_votes_is_in_the_interval_already(votes: int, noise: float) -> None:
+    rng = np.random.default_rng(votes)
+    clusters, times = np.repeat(np.arange(15), 4), 1000
+    samples = rng.normal(3, 0.4, (times, 15))[:, clusters] + rng.normal(0, 0.5, (times, len(clusters)))
+    rated = samples + rng.normal(0, noise, (votes, times, len(clusters))).mean(axis=0)
+    found = [cluster_mean(row, clusters) for row in rated]
+    covered = np.mean([interval.lower <= 3 <= interval.upper for interval in found])
+    assert covered == pytest.approx(0.95, abs=0.025)
+    # Of the mean of votes over votes: users, samples, noise; to add the last once more would be too much.
+    variance = 0.4**2 / 15 + (0.5**2 + noise**2 / votes) / len(clusters)
+    assert np.mean([interval.standard_error**2 for interval in found]) == pytest.approx(variance, rel=0.06)

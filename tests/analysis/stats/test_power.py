@@ -15,6 +15,7 @@ from thoughttrace.analysis.stats.power import (
     Assumptions,
     RatingStatistics,
     detectable,
+    detectable_difference,
     even_sizes,
     half_width,
     pilot_statistics,
@@ -218,3 +219,37 @@ def test_a_number_out_of_range_is_refused_in_the_words_of_the_statistic(
     with pytest.raises(UserError) as error:
         wrong()
     assert str(error.value) == sentence
+
+
+@pytest.mark.parametrize("df", [1, 2, 4, 19, 500])
+@pytest.mark.parametrize("goal", [0.5, 0.8, 0.99])
+def test_the_detectable_difference_is_that_of_statsmodels_from_error_and_df_alone(df: int, goal: float) -> None:
+    found = detectable_difference(0.3, df, goal)
+    # Of a paired t test with df + 1 pairs, whose standard error is sd / sqrt(df + 1).
+    sd = 0.3 * math.sqrt(df + 1)
+    right_sign = TTestPower().power(found / sd, df + 1, 0.025, alternative="larger")
+    assert goal - 0.005 < right_sign <= goal + 1e-9  # the rest is significant with the wrong sign
+    if df >= 19:  # with fewer, scipy's far tail is NaN, and so is statsmodels' power
+        assert TTestPower().power(found / sd, df + 1, 0.05, alternative="two-sided") == pytest.approx(goal, rel=1e-9)
+
+
+def test_a_detectable_difference_is_detected_as_often_as_it_says() -> None:
+    assumed, users = Assumptions(1.1, 0.2, (2, 5, 9)), 12
+    error, df = assumed.error(users)
+    y, clusters = draw(assumed, users, 20_000, detectable_difference(error, df))
+    means, errors, df = intervals(y, clusters)
+    assert np.mean(np.abs(means) > stats.t.ppf(0.975, df) * errors) == pytest.approx(0.8, abs=0.02)
+
+
+def test_without_an_error_nothing_is_known_to_be_detectable() -> None:
+    nothing = paired_difference([1, 2], [2, 1], ["a", "a"])
+    assert math.isnan(detectable_difference(nothing.standard_error, nothing.df))
+
+
+def test_far_effects_have_power_and_need_few_users() -> None:
+    assumed = Assumptions(1.2, 0.05, (4,))
+    assert power(assumed, 3, 20.0) == pytest.approx(1, abs=1e-6)
+    assert power(assumed, 2, detectable(assumed, 2, 0.8)) == pytest.approx(0.8, rel=1e-9)
+    needed = users_for_difference(assumed, 20.0, 0.8)
+    assert power(assumed, needed, 20.0) >= 0.8
+    assert needed <= 3

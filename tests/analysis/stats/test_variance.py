@@ -5,9 +5,10 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+import statsmodels.api as sm
 import statsmodels.formula.api as smf
 
-from thoughttrace.analysis.stats.variance import components
+from thoughttrace.analysis.stats.variance import components, crossed_components, linked
 
 
 def nested(seed: int, users: int, samples: int, epochs: int) -> pd.DataFrame:
@@ -57,3 +58,44 @@ def test_what_cannot_be_told_apart_is_not_told() -> None:
 
 def test_a_negative_component_is_zero() -> None:
     assert components([1, 5, 1, 5], ["a", "a", "b", "b"], list("wxyz")).users == 0
+
+
+def crossed(seed: int, samples: int, judges: int) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    effects = rng.normal(0, 0.9, (samples, 1)) + rng.normal(0, 0.5, judges)
+    return np.asarray(effects + rng.normal(0, 0.7, (samples, judges)))
+
+
+@pytest.mark.parametrize("missing", [0.0, 0.4])
+def test_crossed_components_set_the_sums_of_squares_of_statsmodels_equal_to_their_expectations(missing: float) -> None:
+    ratings = crossed(0, 25, 4)
+    ratings[np.random.default_rng(1).random(ratings.shape) < missing] = math.nan
+    rows, columns = np.nonzero(~np.isnan(ratings))
+    data = pd.DataFrame({"y": ratings[rows, columns], "sample": rows, "judge": columns})
+    table = sm.stats.anova_lm(smf.ols("y ~ C(sample) + C(judge)", data).fit(), typ=2)
+    n, samples = len(data), data["sample"].nunique()
+    residual = table.loc["Residual", "sum_sq"] / table.loc["Residual", "df"]
+    found = crossed_components(ratings)
+    assert found.residual == pytest.approx(residual)
+    assert found.judges == pytest.approx((table.loc["C(judge)", "sum_sq"] - 3 * residual) / (n - samples))
+    assert found.samples == pytest.approx((table.loc["C(sample)", "sum_sq"] - (samples - 1) * residual) / (n - 4))
+
+
+def test_crossed_components_are_on_average_those_the_data_were_made_with() -> None:
+    found = []
+    for seed in range(300):
+        ratings = crossed(seed, 60, 5)
+        ratings[np.random.default_rng(seed).random(ratings.shape) < 0.3] = math.nan
+        found.append(crossed_components(ratings))
+    means = [np.mean([getattr(one, name) for one in found]) for name in ("samples", "judges", "residual")]
+    assert means == pytest.approx([0.81, 0.25, 0.49], rel=0.08)
+
+
+def test_crossed_components_are_unknown_where_no_sample_links_the_judges() -> None:
+    ratings = np.array([[1, math.nan], [2, math.nan], [math.nan, 3], [math.nan, 5]])
+    assert not linked(ratings)
+    assert linked(np.vstack([ratings, [2, 3]]))
+    for unknown in (ratings, np.vstack([ratings, [2, 3]]), [[1, 2]], [[1], [2]]):
+        assert np.isnan([*vars(crossed_components(unknown)).values()]).all()
+    negative = crossed_components([[1, 5], [5, 1], [1, 5], [5, 1]])
+    assert (negative.samples, negative.judges) == (0, 0)

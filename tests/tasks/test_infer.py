@@ -66,6 +66,7 @@ def test_the_log_names_data_prompt_and_version(data: str, tmp_path: Path, script
     assert log.eval.task_version == "2-A"
     assert found["data"] == "data.jsonl"
     assert found["data_revision"].startswith("sha256:")
+    assert found["data_content"] == found["data_revision"]
     assert len(found["prompt_hash"]) == 12
     assert found["thoughttrace"] == __version__
     assert str(Path(data).parent) not in str(found)

@@ -238,7 +238,7 @@ def unpaired(runs: Sequence[Run]) -> list[str]:
     """Write one sentence for every run that nothing can be compared with, though there are runs of other arms."""
     sentences = []
     for run in runs:
-        others = [other for other in runs if other.name == run.name and other.arm != run.arm]
+        others = [other for other in runs if other.model == run.model and other.arm != run.arm]
         if others and not any((Setting.of(run), run.judge) == (Setting.of(other), other.judge) for other in others):
             sentences.append(
                 f"{run.log} ({run.name}, {run.arm}) is compared with no other: judge, rubric, prompt, data or choice "

@@ -325,8 +325,8 @@ def chapter(evidence: Evidence) -> Chapter:
             ),
             Section(
                 "preference", "Self-preference", self_preference(several), PREFERENCE_COLUMNS,
-                "How much more a judge gives to its own family than judges of other families do, on the same samples. No "
-                "judge is compared with on inferences of its own family, which it may prefer too.",
+                "How much more a judge gives to its own family than judges of other families do, on the same samples. "
+                "On inferences of their own family, which they may prefer too, other judges do not count.",
             ),
             Section(
                 "judge_repeat_noise", "Noise of repeated votes", noise(table), NOISE_COLUMNS,

@@ -234,7 +234,9 @@ def ratio_of_means(
 
     Returns:
         The interval; `standard_error` is that of the delta method. Where the denominator's mean is not significantly
-        above 0, no interval is bounded: the limits are NaN and `reason` says so.
+        above 0, no interval is bounded, and the ratio may be anything: estimate and limits are NaN and `reason` says
+        so. Without limits it is also with one cluster, and where `numerator - R * denominator` does not vary between
+        clusters at the estimate R: a spread that was not seen is not a spread of zero.
 
     Raises:
         ValueError: Lengths differ, a value is NaN, or there are no values.
@@ -245,7 +247,12 @@ def ratio_of_means(
     _checked(x, clusters)
     _, codes, sizes = _checked(y, clusters)
     n, users = len(y), len(sizes)
-    estimate = float(x.mean() / y.mean()) if y.mean() else math.nan
+    unbounded = Interval.without_limits(
+        f"{denominator_name} not significantly above 0: no interval", n=n, clusters=users
+    )
+    if y.mean() <= 0:
+        return unbounded
+    estimate = float(x.mean() / y.mean())
     if users < 2:
         return Interval.without_limits(ONE_USER, estimate, n, users)
     sums = np.stack([_residual_sums(x, codes), _residual_sums(y, codes)]) / n
@@ -253,11 +260,13 @@ def ratio_of_means(
     df = bell_mccaffrey_df(sizes)
     t = float(stats.t.ppf((1 + level) / 2, df)) ** 2
     a, b, c = y.mean() ** 2 - t * yy, x.mean() * y.mean() - t * xy, x.mean() ** 2 - t * xx
-    if a <= 0 or y.mean() <= 0:
-        reason = f"{denominator_name} not significantly above 0: no interval"
-        return Interval.without_limits(reason, estimate, n, users)
+    if a <= 0:
+        return unbounded
+    # Of the sums, not of their variances: these cancel, and what is left of no spread would be rounding.
+    error = math.sqrt(float(((sums[0] - estimate * sums[1]) ** 2 / (1 - sizes / n)).sum())) / float(y.mean())
+    if error <= 1e-12 * max(1.0, abs(estimate)):
+        return Interval.without_limits(NO_SPREAD, estimate, n, users)
     root = math.sqrt(max(0.0, b**2 - a * c))
-    error = math.sqrt(max(0.0, xx - 2 * estimate * xy + estimate**2 * yy)) / float(y.mean())
     return Interval(estimate, float((b - root) / a), float((b + root) / a), error, df, n, users)
 
 

@@ -163,7 +163,16 @@ def test_a_difference_is_clipped_to_what_is_possible() -> None:
 def test_a_ratio_to_nothing_has_no_limits_and_names_the_denominator() -> None:
     found = ratio_of_means(np.ones(4), [1, -1, 1, -0.9], np.arange(4), denominator_name="ceiling − floor")
     assert found.reason == "ceiling − floor not significantly above 0: no interval"
-    assert np.isnan([found.lower, found.upper, found.standard_error]).all()
+    assert np.isnan([found.estimate, found.lower, found.upper, found.standard_error]).all()
+    below = ratio_of_means([1, 1], [-1, -2], ["a", "a"])
+    assert (np.isnan(below.estimate), below.reason) == (True, "denominator not significantly above 0: no interval")
+
+
+@pytest.mark.parametrize("denominator", [[3, 3, 3, 3, 3], [3, 3, 2, 3, 4]])
+def test_a_ratio_that_does_not_vary_between_users_has_no_limits(denominator: list[int]) -> None:
+    found = ratio_of_means(np.array(denominator) / 3, denominator, list("aabcd"))
+    assert (found.estimate, found.reason) == (pytest.approx(1 / 3), "no spread between users: no interval")
+    assert np.isnan([found.lower, found.upper]).all()
 
 
 def test_an_interval_gives_the_columns_of_a_table_row() -> None:

@@ -118,6 +118,41 @@ def cluster_mean(
     return t_interval(estimate, math.sqrt(variance), bell_mccaffrey_df(sizes), n, users, scale, level, bounds)
 
 
+def cluster_share(values: npt.ArrayLike, clusters: npt.ArrayLike, level: float = 0.95) -> Interval:
+    r"""Estimate a share of values that are correlated within clusters: as `cluster_mean`, or exactly at 0 and 1.
+
+    Where all values are alike, no spread is seen, but the share has a limit: that of Clopper & Pearson (1934,
+    *Biometrika* 26), with the effective number of values in place of their number (Korn & Graubard 1998, *Survey
+    Methodology* 24). What correlation within clusters there is cannot be seen either; the effective number is the one
+    of values that are the same throughout a cluster (Kish 1965, *Survey Sampling*, ch. 5), so that the interval is
+    never too narrow: with cluster sizes :math:`n_g`
+
+    .. math:: n^* = \Bigl(\sum_g n_g\Bigr)^2 / \sum_g n_g^2,
+
+    which is the number of clusters where all have one size. For a share of 0 the upper limit is
+    :math:`1 - (\alpha / 2)^{1 / n^*}`.
+
+    Args:
+        values: n values, each 0 or 1.
+        clusters: n labels; values of different labels are independent.
+        level: Confidence level, between 0 and 1.
+
+    Returns:
+        The interval, within 0 to 1; of an exact one `standard_error` and `df` are NaN. Without limits where
+        `cluster_mean` has none and values differ, and with one cluster.
+
+    Raises:
+        ValueError: Lengths differ, a value is NaN, or there are no values.
+    """
+    interval = cluster_mean(values, clusters, level, (0.0, 1.0))
+    if interval.clusters < 2 or interval.estimate not in {0.0, 1.0}:
+        return interval
+    sizes = _checked(values, clusters)[2]
+    miss = float(stats.beta.isf((1 - level) / 2, 1, interval.n**2 / (sizes**2).sum()))
+    lower, upper = (0.0, miss) if interval.estimate == 0 else (1 - miss, 1.0)
+    return replace(interval, lower=lower, upper=upper, reason=None)
+
+
 def pooled_mean(
     ratings: npt.ArrayLike,
     clusters: npt.ArrayLike,

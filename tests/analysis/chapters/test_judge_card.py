@@ -217,7 +217,7 @@ def test_no_successful_attack_is_no_proof_that_none_succeeds(
     card = cards()[ALL]
     assert card.injected == 0
     expected = binomtest(0, card.targets).proportion_ci(method="exact")
-    assert (card.injected_lower, card.injected_upper) == (0, pytest.approx(expected.high))
+    assert (card.injected_lower, card.injected_upper) == pytest.approx((0, expected.high))
     assert card.injected_note == ""
 
 

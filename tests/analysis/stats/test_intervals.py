@@ -172,7 +172,8 @@ def test_a_ratio_to_nothing_has_no_limits_and_names_the_denominator() -> None:
 @pytest.mark.parametrize("denominator", [[3, 3, 3, 3, 3], [3, 3, 2, 3, 4]])
 def test_a_ratio_that_does_not_vary_between_users_has_no_limits(denominator: list[int]) -> None:
     found = ratio_of_means(np.array(denominator) / 3, denominator, list("aabcd"))
-    assert (found.estimate, found.reason) == (pytest.approx(1 / 3), "no spread between users: no interval")
+    assert found.estimate == pytest.approx(1 / 3)
+    assert found.reason == "no spread between users: no interval"
     assert np.isnan([found.lower, found.upper]).all()
 
 
@@ -182,8 +183,8 @@ def test_a_share_of_nothing_or_all_has_the_exact_limits_of_its_clusters(sizes: l
     clusters = np.repeat(np.arange(len(sizes)), sizes)
     expected = stats.binomtest(0, len(sizes)).proportion_ci(level, method="exact")
     none, everything = (cluster_share(np.full(len(clusters), share), clusters, level) for share in (0, 1))
-    assert (none.estimate, none.lower, none.upper) == (0, 0, pytest.approx(expected.high))
-    assert (everything.estimate, everything.lower, everything.upper) == (1, pytest.approx(1 - expected.high), 1)
+    assert (none.estimate, none.lower, none.upper) == pytest.approx((0, 0, expected.high))
+    assert (everything.estimate, everything.lower, everything.upper) == pytest.approx((1, 1 - expected.high, 1))
     assert (none.reason, none.n, none.clusters) == (None, len(clusters), len(sizes))
 
 

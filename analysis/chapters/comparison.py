@@ -157,6 +157,14 @@ RANK_COLUMNS = [
 ]
 
 
+_ROUNDING = 1e-9
+"""What two equal means of ratings may differ by as floats, and no unequal ones do.
+
+The mean over judges, repeats and epochs is a sum of whole ratings over some denominator; unequal means with the
+denominators q and r differ by 1 / qr or more. Below 10,000, as with any panel that can be paid, that is above 1e-8; the
+rounding of such means is below 1e-14.
+"""
+
 _INTRO = (
     "Paired differences on the samples that both scored, by the votes of the judges that rated both; a model's vote on "
     "itself never counts. Clustered by user; p adjusted by Holm over all pairs of a kind that differ in the same "
@@ -342,6 +350,7 @@ def _pair(a: Run, b: Run, by: By, others: Sequence[Aspect], judges: Sequence[str
         return None
     x, y = first["score"].to_numpy(), second["score"].to_numpy()
     difference = paired_difference(x, y, first["user"].to_numpy())
+    tied = np.abs(x - y) < _ROUNDING
     spread = float(np.std(x - y, ddof=1)) if len(x) > 1 else math.nan
     over_judges = _over_judges(a, b, first)
     notes = [f"forced: {_differing(others)}"] * bool(others) + [difference.reason or ""] * bool(difference.reason)
@@ -366,10 +375,10 @@ def _pair(a: Run, b: Run, by: By, others: Sequence[Aspect], judges: Sequence[str
         detectable=detectable_difference(difference.standard_error, difference.df),
         raw_difference=raw_difference,
         raw_p_value=raw_p_value,
-        wins=int((x > y).sum()),
-        ties=int((x == y).sum()),
-        losses=int((x < y).sum()),
-        d=difference.estimate / spread if spread else math.nan,
+        wins=int(((x > y) & ~tied).sum()),
+        ties=int(tied.sum()),
+        losses=int(((x < y) & ~tied).sum()),
+        d=difference.estimate / spread if spread > _ROUNDING else math.nan,
     )
 
 

@@ -135,12 +135,12 @@ class PreferenceRow:
     judge: str
     family: str
     preference: float = math.nan
-    """Points that it gives its own family beyond what the other judges give."""
+    """Points that it gives its own family beyond what judges of other families give."""
     lower: float = math.nan
     """95 % limit, CR2 by user."""
     upper: float = math.nan
     n: int = 0
-    """Samples with an inference of its family and one of another, each rated by another judge too."""
+    """Samples with an inference of its family and one of another, both rated by a judge of neither."""
     users: int = 0
     note: str = "no pair to compare: no other judge rated its own family and another family on the same sample"
 
@@ -187,6 +187,13 @@ class PanelRow:
     n: int
     users: int
     note: str
+
+
+_NOT_IDENTIFIED = (
+    "cannot be identified: the other judges are of the families that they rated, so what looks like its preference may "
+    "be theirs; add a judge of a third family"
+)
+"""Why a judge has no self-preference though other judges rated the same inferences."""
 
 
 MEAN_COLUMNS = [
@@ -318,7 +325,8 @@ def chapter(evidence: Evidence) -> Chapter:
             ),
             Section(
                 "preference", "Self-preference", self_preference(several), PREFERENCE_COLUMNS,
-                "How much more a judge gives to its own family than the other judges do, on the same samples.",
+                "How much more a judge gives to its own family than judges of other families do, on the same samples. "
+                "On inferences of their own family, which they may prefer too, other judges do not count.",
             ),
             Section(
                 "judge_repeat_noise", "Noise of repeated votes", noise(table), NOISE_COLUMNS,
@@ -541,30 +549,51 @@ def _additive_models(table: pd.DataFrame) -> Iterator[_AdditiveModel]:
 
 
 def self_preference(table: pd.DataFrame) -> list[PreferenceRow]:
-    """Estimate how much more a judge gives to its own family than the other judges do.
+    """Estimate how much more a judge gives to its own family than judges of other families do.
 
-    On each inference, the judge's rating less the mean of the others'; on each sample, that of its own family's
-    inferences less that of all others'. The mean over samples, clustered by user (CR2).
+    On each inference, the judge's rating less that of another judge, whose family is neither the judge's nor the
+    inference's: a judge that prefers its own family too would hide the preference on one side, or feign one on the
+    other. On each sample, that of the judge's own family's inferences less that of all others', with the same other
+    judge on both sides, so that its severity cancels; the mean over the other judges. Then the mean over samples,
+    clustered by user (CR2).
 
     Args:
         table: What `votes` returns.
+
+    Returns:
+        A row for each judge of a kind that has several; its note says why where there is nothing to compare, and where
+        a preference cannot be told from that of the other judges.
     """
     rows = []
     for about, members in _groups(table, "kind"):
         wide = _by_judge(members)
         units = members.drop_duplicates("unit").set_index("unit").loc[wide.index, ["id", "user", "family"]]
         for judge in wide.columns if wide.shape[1] > 1 else ():
-            excess = wide[judge] - wide.drop(columns=judge).mean(axis=1)
-            rated = units.assign(excess=excess, own=units["family"] == family(judge)).dropna()
-            sides = rated.pivot_table(index="id", columns="own", values="excess", aggfunc="mean")
-            both = sides.dropna()
-            if sides.shape[1] < 2 or both.empty:
-                rows.append(PreferenceRow(**about, judge=judge, family=family(judge)))
+            excess = wide.drop(columns=judge).rsub(wide[judge], axis=0)
+            pairs = excess.melt(ignore_index=False, var_name="other", value_name="excess").dropna().join(units)
+            pairs["own"] = pairs["family"] == family(judge)
+            other_family = pairs["other"].map(family)
+            impartial = pairs[(other_family != family(judge)) & (other_family != pairs["family"])]
+            preferences = _own_less_others(impartial)
+            if preferences.empty:
+                note = PreferenceRow.note if _own_less_others(pairs).empty else _NOT_IDENTIFIED
+                rows.append(PreferenceRow(**about, judge=judge, family=family(judge), note=note))
                 continue
-            users = rated.drop_duplicates("id").set_index("id")["user"].loc[both.index]
-            preference = cluster_mean(both[True] - both[False], users)
+            users = units.drop_duplicates("id").set_index("id")["user"].loc[preferences.index]
+            preference = cluster_mean(preferences, users)
             rows.append(PreferenceRow(**about, judge=judge, family=family(judge), **preference.as_row("preference")))
     return rows
+
+
+def _own_less_others(pairs: pd.DataFrame) -> pd.Series:
+    """Give each sample's excess on a judge's own family less that on others, the mean over the other judges.
+
+    Args:
+        pairs: A row per inference and other judge: `id`, `other`, `own`, `excess`.
+    """
+    sides = pairs.pivot_table(index=["id", "other"], columns="own", values="excess", aggfunc="mean")
+    both = sides.reindex(columns=[True, False]).dropna()
+    return (both[True] - both[False]).groupby("id").mean()
 
 
 def noise(table: pd.DataFrame) -> list[NoiseRow]:

@@ -361,7 +361,7 @@ def _gain(cell: _Cell, arm: str, against: str, subset: str, setting: Setting) ->
         return None
     x, y, users = first["score"].to_numpy(), second["score"].to_numpy(), first["user"].to_numpy()
     difference, ratio = paired_difference(x, y, users), ratio_of_means(x, y, users)
-    no_ratio = ratio.reason if ratio.clusters < 2 else _NO_RATIO
+    no_ratio = _NO_RATIO if math.isnan(ratio.estimate) else ratio.reason
     return GainRow(
         **cell.names,
         arm=arm,
@@ -377,7 +377,7 @@ def _gain(cell: _Cell, arm: str, against: str, subset: str, setting: Setting) ->
         relative=ratio.estimate - 1,
         relative_lower=ratio.lower - 1,
         relative_upper=ratio.upper - 1,
-        relative_note=no_ratio or "" if ratio.reason else "",
+        relative_note=no_ratio or "",
         cosine_gain=(first["similarity"] - second["similarity"]).mean(),
         **asdict(setting),
     )
@@ -387,7 +387,6 @@ def _share(cell: _Cell, arm: str, own: str, setting: Setting) -> InferredShareRo
     none, inferred, thoughts = cell.samples
     base = none["score"].to_numpy()
     ratio = ratio_of_means(inferred["score"] - base, thoughts["score"] - base, none["user"])
-    unclear = bool(ratio.reason) and ratio.clusters > 1
     return InferredShareRow(
         **cell.names,
         arm=arm,
@@ -395,7 +394,7 @@ def _share(cell: _Cell, arm: str, own: str, setting: Setting) -> InferredShareRo
         mean_none=base.mean(),
         mean_inferred=inferred["score"].mean(),
         mean_own=thoughts["score"].mean(),
-        **ratio.as_row("share") | ({"share": math.nan, "note": _NO_SHARE} if unclear else {}),
+        **ratio.as_row("share") | ({"note": _NO_SHARE} if math.isnan(ratio.estimate) else {}),
         **asdict(setting),
     )
 

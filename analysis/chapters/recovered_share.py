@@ -236,8 +236,11 @@ def in_words(rows: Sequence[ControlPairRow]) -> list[str]:
         if row.control not in _FLOORS:
             continue
         control = f"{_FLOORS[row.control]} ({row.control})"
-        numbers = f"{row.mean_control:.2f} against {row.mean_model:.2f}, p = {row.p_holm:.3f} (Holm)"
-        if row.p_holm < LEVEL and row.difference < 0:
+        means = f"{row.mean_control:.2f} against {row.mean_model:.2f}"
+        numbers = f"{means}, p = {row.p_holm:.3f} (Holm)"
+        if math.isnan(row.p_holm):
+            sentences.append(f"On {row.kind}s, no test compares {row.model} with {control}: {means} ({row.note}).")
+        elif row.p_holm < LEVEL and row.difference < 0:
             sentences.append(f"On {row.kind}s, {control} beats {row.model}: {numbers}.")
         elif not row.p_holm < LEVEL:
             sentences.append(f"On {row.kind}s, {row.model} does not differ significantly from {control}: {numbers}.")

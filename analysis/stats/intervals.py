@@ -118,6 +118,41 @@ def cluster_mean(
     return t_interval(estimate, math.sqrt(variance), bell_mccaffrey_df(sizes), n, users, scale, level, bounds)
 
 
+def cluster_share(values: npt.ArrayLike, clusters: npt.ArrayLike, level: float = 0.95) -> Interval:
+    r"""Estimate a share of values that are correlated within clusters: as `cluster_mean`, or exactly at 0 and 1.
+
+    Where all values are alike, no spread is seen, but the share has a limit: that of Clopper & Pearson (1934,
+    *Biometrika* 26), with the effective number of values in place of their number (Korn & Graubard 1998, *Survey
+    Methodology* 24). What correlation within clusters there is cannot be seen either; the effective number is the one
+    of values that are the same throughout a cluster (Kish 1965, *Survey Sampling*, ch. 5), so that the interval is
+    never too narrow: with cluster sizes :math:`n_g`
+
+    .. math:: n^* = \Bigl(\sum_g n_g\Bigr)^2 / \sum_g n_g^2,
+
+    which is the number of clusters where all have one size. For a share of 0 the upper limit is
+    :math:`1 - (\alpha / 2)^{1 / n^*}`.
+
+    Args:
+        values: n values, each 0 or 1.
+        clusters: n labels; values of different labels are independent.
+        level: Confidence level, between 0 and 1.
+
+    Returns:
+        The interval, within 0 to 1; of an exact one `standard_error` and `df` are NaN. Without limits where
+        `cluster_mean` has none and values differ, and with one cluster.
+
+    Raises:
+        ValueError: Lengths differ, a value is NaN, or there are no values.
+    """
+    interval = cluster_mean(values, clusters, level, (0.0, 1.0))
+    if interval.clusters < 2 or interval.estimate not in {0.0, 1.0}:
+        return interval
+    sizes = _checked(values, clusters)[2]
+    miss = float(stats.beta.isf((1 - level) / 2, 1, interval.n**2 / (sizes**2).sum()))
+    lower, upper = (0.0, miss) if interval.estimate == 0 else (1 - miss, 1.0)
+    return replace(interval, lower=lower, upper=upper, reason=None)
+
+
 def pooled_mean(
     ratings: npt.ArrayLike,
     clusters: npt.ArrayLike,
@@ -231,7 +266,9 @@ def ratio_of_means(
 
     Returns:
         The interval; `standard_error` is that of the delta method. Where the denominator's mean is not significantly
-        above 0, no interval is bounded: the limits are NaN and `reason` says so.
+        above 0, no interval is bounded, and the ratio may be anything: estimate and limits are NaN and `reason` says
+        so. Without limits it is also with one cluster, and where `numerator - R * denominator` does not vary between
+        clusters at the estimate R: a spread that was not seen is not a spread of zero.
 
     Raises:
         ValueError: Lengths differ, a value is NaN, or there are no values.
@@ -242,7 +279,12 @@ def ratio_of_means(
     _checked(x, clusters)
     _, codes, sizes = _checked(y, clusters)
     n, users = len(y), len(sizes)
-    estimate = float(x.mean() / y.mean()) if y.mean() else math.nan
+    unbounded = Interval.without_limits(
+        f"{denominator_name} not significantly above 0: no interval", n=n, clusters=users
+    )
+    if y.mean() <= 0:
+        return unbounded
+    estimate = float(x.mean() / y.mean())
     if users < 2:
         return Interval.without_limits(ONE_USER, estimate, n, users)
     sums = np.stack([_residual_sums(x, codes), _residual_sums(y, codes)]) / n
@@ -250,11 +292,13 @@ def ratio_of_means(
     df = bell_mccaffrey_df(sizes)
     t = float(stats.t.ppf((1 + level) / 2, df)) ** 2
     a, b, c = y.mean() ** 2 - t * yy, x.mean() * y.mean() - t * xy, x.mean() ** 2 - t * xx
-    if a <= 0 or y.mean() <= 0:
-        reason = f"{denominator_name} not significantly above 0: no interval"
-        return Interval.without_limits(reason, estimate, n, users)
+    if a <= 0:
+        return unbounded
+    # Of the sums, not of their variances: these cancel, and what is left of no spread would be rounding.
+    error = math.sqrt(float(((sums[0] - estimate * sums[1]) ** 2 / (1 - sizes / n)).sum())) / float(y.mean())
+    if error <= 1e-12 * max(1.0, abs(estimate)):
+        return Interval.without_limits(NO_SPREAD, estimate, n, users)
     root = math.sqrt(max(0.0, b**2 - a * c))
-    error = math.sqrt(max(0.0, xx - 2 * estimate * xy + estimate**2 * yy)) / float(y.mean())
     return Interval(estimate, float((b - root) / a), float((b + root) / a), error, df, n, users)
 
 

@@ -60,6 +60,14 @@ def test_what_a_budget_tells() -> None:
     assert f"1,000 samples of 250 users estimate a model's mean within {told}" in done.output
 
 
+def test_a_small_plan_is_computed_too() -> None:
+    """Three users have two degrees of freedom, where scipy's noncentral t has no far tail."""
+    done = plan("--samples", "12", sd="1.2", icc=".05", correlation=".5")
+    assert done.exit_code == 0, done.output
+    assert "12 samples of 3 users estimate" in done.output
+    assert "nan" not in done.output
+
+
 def test_it_says_when_the_published_dataset_is_too_small() -> None:
     assert "published dataset" not in plan("--samples", "4232").output
     assert "has only 1,058 users." in plan("--samples", "4236").output

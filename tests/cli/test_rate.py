@@ -10,10 +10,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import numpy as np
+import pandas as pd
 import pytest
 from inspect_ai.log import EvalLog
 from rich.console import Console
@@ -186,3 +189,29 @@ def test_what_several_models_wrote_is_asked_once(run_task: Runner, tmp_path: Pat
     run_task(folder="two")
     runs = [read_runs([str(tmp_path / folder)]).counted[0] for folder in ("one", "two")]
     assert len(questions_for(runs, "ann", 0, None)) == len(questions_for(runs[:1], "ann", 0, None))
+
+
+def test_samples_are_drawn_before_their_epochs(run_task: Runner, tmp_path: Path) -> None:
+    """A draw of distinct texts had samples whose epochs agree half as often as they are."""
+    run_task()
+    (run,) = read_runs([str(tmp_path / "logs")]).counted
+    samples = sorted(run.rows["id"])
+    agree = set(samples[::2])
+    epochs = [
+        run.rows.assign(
+            epoch=epoch, answer=[f"{name} says {'so' if name in agree else epoch}" for name in run.rows["id"]]
+        )
+        for epoch in (1, 2, 3)
+    ]
+    repeated = replace(run, rows=pd.concat(epochs, ignore_index=True).assign(score=3.0), epochs=3)
+    once = [questions_for([repeated], "ann", seed, len(samples)) for seed in range(20)]
+    for questions in once:
+        assert sorted(question.id for question in questions) == samples
+    drawn = [question.epoch for questions in once for question in questions if question.id not in agree]
+    assert all(0.2 < drawn.count(epoch) / len(drawn) < 0.47 for epoch in (1, 2, 3))
+    halves = [questions_for([repeated], "ann", seed, len(samples) // 2) for seed in range(20)]
+    share = np.mean([question.id in agree for questions in halves for question in questions])
+    assert share == pytest.approx(len(agree) / len(samples), abs=0.1)
+    everything = questions_for([repeated], "ann", 0, None)
+    assert len(everything) == len(agree) + 3 * (len(samples) - len(agree))
+    assert [q.key for q in everything[: len(samples)]] == [q.key for q in once[0]]

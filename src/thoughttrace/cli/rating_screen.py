@@ -77,8 +77,12 @@ class Texts:
 def questions_for(runs: Sequence[Run], rater: str, seed: int, limit: int | None) -> list[Question]:
     """List every inference that judges rated, each once, in a rater's order.
 
-    The order is by hash, so it mixes models and kinds, and stays the same when logs are added. Which inferences a
-    limit selects depends on the seed alone: raters with the same seed and limit rate the same ones.
+    First comes one epoch of each sample, the same for all models, then what other epochs say otherwise: whoever stops
+    early, or sets a limit, has rated a random draw of samples. A draw of texts would rarely have samples whose epochs
+    all say the same, and the corrected mean (`stats.ppi`) rests on samples drawn at random.
+
+    Within that the order is by hash, so it mixes models and kinds, and stays the same when logs are added. Which
+    inferences a limit selects depends on the seed alone: raters with the same seed and limit rate the same ones.
 
     Args:
         runs: Finished runs.
@@ -87,13 +91,27 @@ def questions_for(runs: Sequence[Run], rater: str, seed: int, limit: int | None)
         limit: Maximum number of questions; None for all.
     """
     questions: dict[tuple[str, str, str], Question] = {}
+    first_asked: dict[tuple[str, str, str], int] = {}
+    """In which round: the place of its epoch among those of the sample."""
     for run in runs:
         assert run.kind, "only inferences are rated"
-        for row in inferences(run).to_dict("records"):
+        rated = inferences(run)
+        drawn = [
+            _random_key(seed, run.kind, sample, epoch)
+            for sample, epoch in zip(rated["id"], rated["epoch"], strict=True)
+        ]
+        rated["round"] = rated.assign(drawn=drawn).groupby("id")["drawn"].rank().astype(int)
+        for row in rated.to_dict("records"):
             question = Question(run.kind, row["id"], row["inference"], run.name, row["epoch"], row["file"])
             questions.setdefault(question.key, question)
-    selected = sorted(questions.values(), key=lambda question: _random_key(seed, *question.key))[:limit]
-    return sorted(selected, key=lambda question: _random_key(seed, rater, *question.key))
+            first_asked[question.key] = min(row["round"], first_asked.get(question.key, row["round"]))
+    selected = sorted(
+        questions.values(), key=lambda question: (first_asked[question.key], _random_key(seed, *question.key))
+    )
+    return sorted(
+        selected[:limit],
+        key=lambda question: (first_asked[question.key], _random_key(seed, rater, *question.key)),
+    )
 
 
 def _random_key(*parts: object) -> str:

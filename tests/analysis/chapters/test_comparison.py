@@ -59,6 +59,27 @@ def test_only_samples_that_both_scored_are_paired(ratings: np.ndarray) -> None:
     assert refused == []
 
 
+def test_ties_of_panel_means_are_those_of_exact_arithmetic() -> None:
+    rng = np.random.default_rng(5)
+    epochs = 3
+    votes = rng.integers(1, 4, size=(2, epochs, 60, 3, 2))  # of two models: epochs, samples, judges, repeats
+
+    def panel(model: str, ratings: np.ndarray) -> Run:
+        rows = [
+            make(model, of_epoch.mean(axis=2).mean(axis=1)).rows.assign(epoch=epoch, similarity=np.nan)
+            for epoch, of_epoch in enumerate(ratings, start=1)
+        ]
+        return replace(make(model, np.zeros(60)), rows=pd.concat(rows, ignore_index=True), epochs=epochs)
+
+    (row,) = compare([panel("a", votes[0]), panel("b", votes[1])])[0]
+    exact = votes[0].sum(axis=(0, 2, 3)) - votes[1].sum(axis=(0, 2, 3))  # in whole numbers
+    wins = [int((exact > 0).sum()), int((exact == 0).sum()), int((exact < 0).sum())]
+    assert [row.wins, row.ties, row.losses] == wins
+    (same,) = compare([panel("a", votes[0]), panel("b", votes[0, ..., ::-1, :])])[0]
+    assert (same.wins, same.ties, same.losses) == (0, 60, 0)
+    assert np.isnan(same.d)
+
+
 @pytest.mark.parametrize(
     ("other", "named"),
     [

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from inspect_ai import eval as inspect_eval
 from inspect_ai.log import EvalLog, read_eval_log, write_eval_log
+from scipy.stats import binomtest
 
 from thoughttrace.analysis.chapters.judge_card import ALL, CardRow, chapter
 from thoughttrace.analysis.page.table import Section
@@ -91,7 +92,10 @@ def test_a_perfect_judge_has_a_clean_card(
     assert (whole.order_broken, whole.order_pairs) == (0, 12 * (4 + 4 + 2 + 4))
     assert (whole.swapped_alike, whole.swapped) == (4, 4)
     assert math.isnan(whole.repeat_sd)
-    assert whole.right_note.startswith("no spread between targets")
+    assert whole.right_note == ""
+    half, exact = found["half"], binomtest(12, 12).proportion_ci(method="exact")  # one probe of each target
+    assert (half.right_lower, half.right_upper) == pytest.approx((exact.low, 1))
+    assert half.right_lower < whole.right_lower < 1
     assert whole.tokens_per_1000 == 12_000
     assert math.isnan(whole.cost_per_1000)
 
@@ -202,5 +206,22 @@ def test_the_card_as_people_read_it(judge: Callable[..., EvalLog], section: Call
     assert rows["all"]["Tokens per 1,000"] == "12,000"
     assert rows["injection"]["Right"] == "91.7 %"
     assert rows["injection"]["95 % interval"] == "73.3 – 100.0 %"
-    assert rows["half"] | {"Right": "100 %", "95 % interval": "no spread between targets"} == rows["half"]
+    # 12 targets, all right: Clopper and Pearson's limit for 12 of 12.
+    assert rows["half"] | {"Right": "100 %", "95 % interval": "73.5 – 100.0 %"} == rows["half"]
+
+
+def test_no_successful_attack_is_no_proof_that_none_succeeds(
+    judge: Callable[..., EvalLog], cards: Callable[[], dict[str, CardRow]]
+) -> None:
+    judge(right, families="injection")
+    card = cards()[ALL]
+    assert card.injected == 0
+    expected = binomtest(0, card.targets).proportion_ci(method="exact")
+    assert (card.injected_lower, card.injected_upper) == pytest.approx((0, expected.high))
+    assert card.injected_note == ""
+
+
+def test_families_of_probes_have_no_order(judge: Callable[..., EvalLog], section: Callable[[], Section]) -> None:
+    judge(lambda probe, asked: 5 if probe["id"] == "carpet/injection" else probe["low"])
+    rows = shown(section())
     assert rows["half"]["Order broken"] == rows["half"]["Cost per 1,000"] == ""

@@ -71,10 +71,13 @@ def test_self_preference_is_what_a_judge_gives_its_own_beyond_the_others() -> No
     table = made()
     found = pd.DataFrame(judges.self_preference(table)).set_index("judge")
     wide = table.pivot_table(index=["id", "model"], columns="judge", values="rating")
-    excess = wide["x/claude-1"] - wide[["x/gpt-1", "x/gemini-1"]].mean(axis=1)
-    sides = excess.unstack("model").dropna()
-    users = [f"u{int(name[1:]) % 15}" for name in sides.index]
-    expected = cluster_mean(sides["y/claude-9"] - sides["y/llama-9"], users)
+    sides = [
+        (wide["x/claude-1"] - wide[other]).unstack("model").dropna().diff(axis=1, periods=-1)["y/claude-9"]
+        for other in ("x/gpt-1", "x/gemini-1")
+    ]
+    of_samples = pd.concat(sides, axis=1).mean(axis=1)
+    users = [f"u{int(name[1:]) % 15}" for name in of_samples.index]
+    expected = cluster_mean(of_samples, users)
     row = found.loc["x/claude-1"]
     assert (row["preference"], row["lower"], row["upper"]) == pytest.approx(
         (expected.estimate, expected.lower, expected.upper), abs=1e-12
@@ -82,6 +85,49 @@ def test_self_preference_is_what_a_judge_gives_its_own_beyond_the_others() -> No
     assert row["lower"] > 0
     assert str(found.loc["x/gpt-1", "note"]).startswith("no pair to compare: ")
     assert np.isnan(found["preference"]["x/gpt-1"])
+
+
+def planted(preferences: dict[str, float], models: tuple[str, ...]) -> pd.DataFrame:
+    """Simulated votes of judges with different severities, some of which prefer their own family by so much."""
+    rng = np.random.default_rng(7)
+    rows = [
+        ("reason", model, "history", f"{model}{sample}", f"s{sample}", f"u{sample % 20}", f"x/{judge}", 0,
+         merit + 0.7 * number + preference * model.startswith(judge) + rng.normal() * 0.3, model)
+        for sample in range(400)
+        for model, merit in zip(models, 2 + rng.normal(size=len(models)), strict=True)
+        for number, (judge, preference) in enumerate(preferences.items())
+        if rng.random() < 0.9
+    ]  # fmt: skip
+    columns = ["kind", "model", "context", "unit", "id", "user", "judge", "repeat", "rating", "family"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+@pytest.mark.parametrize(
+    "preferences",
+    [
+        {"claude": 0.6, "gpt": 0.6, "gemini": 0.6},
+        {"claude": 0.6, "gpt": 0.0, "gemini": 0.0},
+        {"claude": 0.2, "gpt": 0.9, "gemini": 0.0},
+    ],
+)
+@pytest.mark.parametrize("models", [("claude", "gpt", "gemini"), ("claude", "gpt", "gemini", "llama")])
+def test_planted_preferences_are_recovered(preferences: dict[str, float], models: tuple[str, ...]) -> None:
+    rows = judges.self_preference(planted(preferences, models))
+    assert [row.judge for row in rows] == ["x/claude", "x/gemini", "x/gpt"]
+    for row in rows:
+        true = preferences[row.family]
+        assert row.preference == pytest.approx(true, abs=0.08)
+        assert row.lower - 0.02 < true < row.upper + 0.02
+
+
+def test_two_judges_without_a_third_family_identify_no_preference() -> None:
+    """Of two judges that rate each other, only one prefers itself: nothing in the votes tells which."""
+    preferences = {"claude": 0.6, "gpt": 0.0}
+    for row in judges.self_preference(planted(preferences, ("claude", "gpt"))):
+        assert np.isnan([row.preference, row.lower, row.upper]).all()
+        assert (row.n, row.note.partition(":")[0]) == (0, "cannot be identified")
+    with_a_third = judges.self_preference(planted(preferences, ("claude", "gpt", "llama")))
+    assert [row.preference for row in with_a_third] == pytest.approx([0.6, 0.0], abs=0.08)
 
 
 def test_noise_is_the_pooled_spread_of_repeats() -> None:

@@ -2,17 +2,27 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from inspect_ai import eval as inspect_eval
 from inspect_ai.model import get_model
 
-from thoughttrace.analysis.chapters.recovered_share import against_controls, chapter, in_words, leaked, recovered
+from thoughttrace.analysis.chapters.recovered_share import (
+    SHARE_COLUMNS,
+    against_controls,
+    chapter,
+    in_words,
+    leaked,
+    recovered,
+)
+from thoughttrace.analysis.page.table import Section
 from thoughttrace.analysis.read.evidence import Evidence
 from thoughttrace.analysis.read.runs import Runs, read_runs
 from thoughttrace.analysis.read.task_log import longest_overlap
@@ -140,6 +150,32 @@ def test_a_repeated_target_is_flagged_and_left_out_of_another_mean(runs: Runs) -
 )
 def test_the_longest_run_of_words(said: str, targets: list[str], words: int) -> None:
     assert longest_overlap(said, targets) == words
+
+
+def test_without_a_test_no_p_value_is_told(runs: Runs) -> None:
+    one_user = [replace(run, rows=run.rows.assign(user="u")) for run in runs.counted]
+    rows = against_controls(one_user)
+    assert all(math.isnan(row.p_holm) for row in rows)
+    sentences = in_words(rows)
+    assert len(sentences) == 3
+    assert "nan" not in " ".join(sentences)
+    for sentence in sentences:
+        assert sentence.startswith("On reasons, no test compares scripted/m with ")
+        assert sentence.endswith("(only one user: no interval).")
+
+
+def test_no_share_is_shown_where_floor_and_ceiling_cannot_be_told_apart(runs: Runs) -> None:
+    """A ceiling just above the floor gives shares such as −816 %."""
+    rng = np.random.default_rng(1)
+    flat = [
+        replace(run, rows=run.rows.assign(score=rng.integers(1, 6, len(run.rows)).astype(float)))
+        for run in runs.counted
+    ]
+    (row,) = recovered(flat)
+    assert row.note == "ceiling − floor not significantly above 0: no interval"
+    assert np.isnan([row.share, row.lower, row.upper]).all()
+    shown = Section("recovered_share", "Recovered share", [row], SHARE_COLUMNS).table.cells()[0]
+    assert "%" not in "".join(map(str, shown))
 
 
 def test_only_controls_are_no_report(runs: Runs, tmp_path: Path) -> None:

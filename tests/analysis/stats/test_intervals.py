@@ -13,6 +13,7 @@ from thoughttrace.analysis.stats import intervals
 from thoughttrace.analysis.stats.intervals import (
     Interval,
     cluster_mean,
+    cluster_share,
     coefficient,
     paired_difference,
     pooled_mean,
@@ -163,7 +164,37 @@ def test_a_difference_is_clipped_to_what_is_possible() -> None:
 def test_a_ratio_to_nothing_has_no_limits_and_names_the_denominator() -> None:
     found = ratio_of_means(np.ones(4), [1, -1, 1, -0.9], np.arange(4), denominator_name="ceiling − floor")
     assert found.reason == "ceiling − floor not significantly above 0: no interval"
-    assert np.isnan([found.lower, found.upper, found.standard_error]).all()
+    assert np.isnan([found.estimate, found.lower, found.upper, found.standard_error]).all()
+    below = ratio_of_means([1, 1], [-1, -2], ["a", "a"])
+    assert (np.isnan(below.estimate), below.reason) == (True, "denominator not significantly above 0: no interval")
+
+
+@pytest.mark.parametrize("denominator", [[3, 3, 3, 3, 3], [3, 3, 2, 3, 4]])
+def test_a_ratio_that_does_not_vary_between_users_has_no_limits(denominator: list[int]) -> None:
+    found = ratio_of_means(np.array(denominator) / 3, denominator, list("aabcd"))
+    assert found.estimate == pytest.approx(1 / 3)
+    assert found.reason == "no spread between users: no interval"
+    assert np.isnan([found.lower, found.upper]).all()
+
+
+@pytest.mark.parametrize("level", [0.9, 0.95])
+@pytest.mark.parametrize("sizes", [[1] * 12, [3] * 7, [4, 4]])
+def test_a_share_of_nothing_or_all_has_the_exact_limits_of_its_clusters(sizes: list[int], level: float) -> None:
+    clusters = np.repeat(np.arange(len(sizes)), sizes)
+    expected = stats.binomtest(0, len(sizes)).proportion_ci(level, method="exact")
+    none, everything = (cluster_share(np.full(len(clusters), share), clusters, level) for share in (0, 1))
+    assert (none.estimate, none.lower, none.upper) == pytest.approx((0, 0, expected.high))
+    assert (everything.estimate, everything.lower, everything.upper) == pytest.approx((1, 1 - expected.high, 1))
+    assert (none.reason, none.n, none.clusters) == (None, len(clusters), len(sizes))
+
+
+def test_a_share_counts_uneven_clusters_less_and_needs_two() -> None:
+    even, uneven = (cluster_share(np.zeros(12), np.repeat(range(4), sizes)) for sizes in ([3] * 4, [9, 1, 1, 1]))
+    assert uneven.upper > even.upper
+    assert uneven.upper == pytest.approx(1 - 0.025 ** (84 / 144))
+    assert cluster_share([0, 0], ["a", "a"]).reason == "only one user: no interval"
+    mixed = [0, 1, 1, 0, 1], list("aabbc")
+    assert cluster_share(*mixed) == cluster_mean(*mixed, bounds=(0, 1))
 
 
 def test_an_interval_gives_the_columns_of_a_table_row() -> None:

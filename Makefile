@@ -9,7 +9,7 @@ demo: $(VENV)/.local
 	$(BIN)/thoughttrace demo
 
 test: $(VENV)/.dev
-	$(BIN)/pytest --numprocesses logical --dist loadfile
+	$(BIN)/pytest --numprocesses logical --dist worksteal
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

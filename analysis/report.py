@@ -8,6 +8,7 @@ from thoughttrace.analysis.chapters import (
     by_annotation,
     comparison,
     conversation_labels,
+    estimands,
     example_samples,
     headline,
     human_ratings,
@@ -20,13 +21,15 @@ from thoughttrace.analysis.chapters import (
     thought_ratings,
     thought_types,
 )
-from thoughttrace.analysis.page.page import read_page, write_page
+from thoughttrace.analysis.page.added import read_page
+from thoughttrace.analysis.page.page import write_page
 from thoughttrace.analysis.page.table import Chapter
 from thoughttrace.analysis.read.evidence import Evidence
 from thoughttrace.core.errors import UserError
 
 CHAPTERS: tuple[Callable[[Evidence], Chapter], ...] = (
     headline.chapter,
+    estimands.chapter,
     recovered_share.chapter,
     comparison.chapter,
     judges.chapter,
@@ -58,7 +61,7 @@ def write_report(evidence: Evidence, folder: Path, pages: Sequence[Path] = ()) -
 
     Args:
         evidence: What it is written from.
-        folder: Made if absent; files of an earlier report in it are overwritten.
+        folder: Made if absent. Files of an earlier report in it are replaced or removed; other files stay.
         pages: Folders that `profile` or `shift` wrote, whose chapters are added.
 
     Returns:

@@ -1,5 +1,6 @@
 """Define a conversation as the ThoughtTrace release writes it, and check it."""
 
+import math
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -18,33 +19,83 @@ _RELEASE_ID = re.compile(r"(?P<user>.+?)_task\d+_conversation\d+")
 _AGES = range(10, 111)
 
 
+_LARGEST = 2**31
+"""Of an age or a frequency: what is larger is a slip of the keyboard, and too large for tables."""
+
+
+def _is_missing(value: Any) -> bool:
+    """Return whether a value is None, or NaN, which pandas writes for None."""
+    return value is None or (isinstance(value, float) and math.isnan(value))
+
+
 def _text_or_empty(value: Any) -> Any:
-    return "" if value is None else value
+    return "" if _is_missing(value) else value
+
+
+def _text_or_unknown(value: Any) -> Any:
+    return "unknown" if _is_missing(value) else value
 
 
 def _list_or_empty(value: Any) -> Any:
-    return [] if value is None else value
+    if isinstance(value, dict):
+        return [value]
+    return [] if _is_missing(value) else value
 
 
-def _whole_number(value: Any) -> Any:
-    """Read numbers, which the release writes as strings; what is not a number counts as missing."""
-    if isinstance(value, str):
-        return int(value) if value.strip().isdecimal() else None
-    return value
+def _name(value: Any) -> Any:
+    """Read a name that is a number as text: 804, and 804.0, which pandas makes of it."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return value
+    return str(int(value)) if value == int(value) else str(value)
+
+
+def _answer(value: Any) -> Any:
+    """Read a survey answer that is a number, or a list of texts, as text."""
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return ", ".join(value)
+    return None if _is_missing(value) else _name(value)
+
+
+def _number(value: Any) -> float | None:
+    """Read a number, which the release writes as a string; what is not a number counts as missing."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if abs(number) < _LARGEST else None
+
+
+def _whole_number(value: Any) -> int | None:
+    number = _number(value)
+    return int(number) if number is not None and number == int(number) else None
+
+
+def _years(value: Any) -> int | None:
+    """Read an age in completed years."""
+    number = _number(value)
+    return int(number) if number is not None else None
 
 
 def _moment(value: Any) -> datetime | None:
-    """Read `…Z`, `…+00:00`, and times without a zone (taken as UTC); anything else counts as missing."""
+    """Read `…Z`, `…+00:00`, and times without a zone (taken as UTC); anything else counts as missing.
+
+    A number is missing too: whether it counts seconds or milliseconds would be a guess.
+    """
     try:
-        moment = datetime.fromisoformat(value)
+        moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
     except (TypeError, ValueError):
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 Text = Annotated[str, BeforeValidator(_text_or_empty)]
+Name = Annotated[str, BeforeValidator(_name)]
+Answer = Annotated[str | None, BeforeValidator(_answer)]
 Moment = Annotated[datetime | None, BeforeValidator(_moment)]
 WholeNumber = Annotated[int | None, BeforeValidator(_whole_number)]
+Years = Annotated[int | None, BeforeValidator(_years)]
 
 
 class _Record(BaseModel):
@@ -68,12 +119,12 @@ class Thought(_Record):
 class Participant(_Record):
     """A user's survey answers, as given, impossible ages included."""
 
-    age: WholeNumber = None
-    gender: str | None = None
-    education: str | None = None
-    occupation: str | None = None
+    age: Years = None
+    gender: Answer = None
+    education: Answer = None
+    occupation: Answer = None
     frequency: WholeNumber = None
-    purposes: str | None = None
+    purposes: Answer = None
 
     @property
     def plausible_age(self) -> int | None:
@@ -131,10 +182,10 @@ class Conversation(_Record):
     `user804_task2_conversation1`.
     """
 
-    id: str = Field(min_length=1)
+    id: Name = Field(min_length=1)
     user: str = Field(default="", validate_default=True)
     messages: list[Message] = Field(min_length=1)
-    model: str = Field(default="unknown", alias="model_name")
+    model: Annotated[str, BeforeValidator(_text_or_unknown)] = Field(default="unknown", alias="model_name")
     task_summary: Text = ""
     task_expectation: Text = ""
     survey_answers: Annotated[list[Participant], BeforeValidator(_list_or_empty)] = Field(default_factory=list)
@@ -143,8 +194,8 @@ class Conversation(_Record):
     @field_validator("user", mode="before")
     @classmethod
     def _name_the_user(cls, user: Any, info: ValidationInfo) -> Any:
-        if user:
-            return user
+        if user and not _is_missing(user):
+            return _name(user)
         release_id = _RELEASE_ID.fullmatch(info.data.get("id", ""))
         if not release_id:
             # Every interval clusters by user: a guessed user would make every interval wrong.
@@ -170,12 +221,26 @@ class Conversation(_Record):
         """Return where message `index` is: 0 the first message of the conversation, 1 the last."""
         return round(index / max(1, len(self.messages) - 1), 4)
 
+    def next_message(self, index: int, role: Role) -> Message | None:
+        """Return the first message of a role after message `index`, if there is one."""
+        return next((message for message in self.messages[index + 1 :] if message.role == role), None)
+
     def hindsight(self, index: int) -> bool | None:
         """Return whether a thought on message `index` was written after the next user message.
 
         None where there is no next user message, or no timestamps.
         """
-        later = (m.timestamp for m in self.messages[index + 1 :] if m.role == "user")
-        following = next(later, None)
-        written = [t.timestamp for t in self.messages[index].thoughts if t.timestamp]
-        return max(written) > following if following and written else None
+        return self._written_after(index, self.next_message(index, "user"))
+
+    def after_reply(self, index: int) -> bool | None:
+        """Return whether a reason on message `index` was written after the reply to the message.
+
+        None where there is no reply, or no timestamps, and on a reply itself.
+        """
+        reply = self.next_message(index, "assistant") if self.messages[index].role == "user" else None
+        return self._written_after(index, reply)
+
+    def _written_after(self, index: int, later: Message | None) -> bool | None:
+        """Return whether a thought on message `index` was written after a later message; None if not known."""
+        written = [thought.timestamp for thought in self.messages[index].thoughts if thought.timestamp]
+        return max(written) > later.timestamp if later and later.timestamp and written else None

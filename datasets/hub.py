@@ -1,12 +1,19 @@
-"""Download the released conversations from the Hugging Face Hub: one file, one revision, the Hub's own checksum."""
+"""Download the released conversations from the Hugging Face Hub: one file, one revision, checked against what is known.
+
+A file of any revision must have the checksum that its server stated. So an altered file is noticed on the way and in
+the cache, but not at a server that states the checksum of its own file: therefore plain HTTP is refused, and a file of
+the pinned revision must have the size that is published for it.
+"""
 
 import errno
 import hashlib
+import ipaddress
 import re
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from urllib.parse import urlsplit
 
 import click
 
@@ -20,6 +27,13 @@ if TYPE_CHECKING:
 REPOSITORY = "SCAI-JHU/ThoughtTrace"
 FILE = "ThoughtTrace.jsonl"
 REVISION = "0420f3d8499e477098aac7771fe9c066f2340fb3"
+
+SIZE = 29_915_720
+"""Bytes of the file at `REVISION`, as its authors publish it: a file of another size is refused."""
+
+NOTED_SHA256 = "43ed4584661dc78ccd43dceeb84f88ac9780744997e32c5d329bf05292e95d25"
+"""What a second hand noted as the checksum of the file at `REVISION`, perhaps of another copy: a difference is reported
+and refuses nothing."""
 
 _WITHOUT_HUB = "data=sample and data=PATH of a JSONL file work without the Hub"
 
@@ -47,8 +61,51 @@ def download(revision: str = REVISION) -> Path:
         The file's path; its folder is named by the commit.
 
     Raises:
-        UserError: The file cannot be downloaded, or is not the one that the Hub states.
+        UserError: The file cannot be downloaded, is not the one that the Hub states, or does not have the size that is
+            published for the pinned revision.
     """
+    path = _download(revision)
+    if path.parent.name != REVISION:
+        return path
+    if (size := path.stat().st_size) != SIZE:
+        # The entry only: another revision in the cache may have the same file.
+        path.unlink()
+        raise UserError(
+            f"{FILE} of the pinned revision has {size:,} bytes where {SIZE:,} are published: it is another file than "
+            "the release and was removed from the cache. Check HF_ENDPOINT; the server's newest file is hub@main, "
+            "and any file on the disk is data=PATH."
+        )
+    if (checksum := sha256(path)) != NOTED_SHA256:
+        _print(_noted(checksum))
+    return path
+
+
+def state_checks(path: Path) -> list[str]:
+    """Say what a downloaded file was compared with, one sentence for each.
+
+    Args:
+        path: What `download` returned.
+    """
+    sentences = ["Its checksum is the one that the server it came from stated for it."]
+    if path.parent.name != REVISION:
+        return [
+            *sentences,
+            "Nothing else is known of this revision here: whether it is the release is the server's word.",
+        ]
+    sentences.append(f"Its size is the one that is published for this revision, {SIZE:,} bytes.")
+    return [*sentences, _noted(sha256(path))]
+
+
+def _noted(checksum: str) -> str:
+    if checksum == NOTED_SHA256:
+        return "Its checksum is also the one that was noted second-hand for this revision."
+    return (
+        f"The checksum of {FILE}, {checksum}, is not {NOTED_SHA256}, which was noted second-hand for this revision: "
+        "either the note is of another copy, or the file was altered. Compare it with the one on the dataset's page."
+    )
+
+
+def _download(revision: str) -> Path:
     # Imported here: half a second that those who use another source need not wait for.
     from huggingface_hub import hf_hub_download  # noqa: PLC0415
 
@@ -113,6 +170,7 @@ def _ask(revision: str) -> "HfFileMetadata":
 
     # Asked before the download, which alone would keep a user without a network waiting for half a minute.
     url = hf_hub_url(REPOSITORY, FILE, repo_type="dataset", revision=revision)
+    _refuse_plain_http(url)
     stated = get_hf_file_metadata(url, timeout=_TIMEOUT)
     if not (stated.commit_hash and _CHECKSUM.fullmatch(stated.etag or "")):
         raise UserError(
@@ -120,6 +178,25 @@ def _ask(revision: str) -> "HfFileMetadata":
             f"network's proxy or sign-in page; {_WITHOUT_HUB}."
         )
     return stated
+
+
+def _refuse_plain_http(url: str) -> None:
+    """Refuse an address whose answers anybody on the way can alter, file and checksum together.
+
+    Raises:
+        UserError: It is plain HTTP, and of another machine.
+    """
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    try:
+        here = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        here = host == "localhost"
+    if parts.scheme == "http" and not here:
+        raise UserError(
+            f"HF_ENDPOINT leads to {host} by plain HTTP, where anybody on the way can alter the file and its checksum: "
+            f"use an address with https; {_WITHOUT_HUB}."
+        )
 
 
 def _retried(call: Callable[[], _T]) -> _T:

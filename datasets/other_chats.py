@@ -2,7 +2,7 @@
 
 The published schemas that are known: WildChat and WildChat-1M (`conversation`, `conversation_hash` or
 `conversation_id`, `hashed_ip` of the conversation or of its messages), LMSYS-Chat-1M (`conversation`,
-`conversation_id`), and ours (`messages`, `id`, a message's role in `type`). Each as JSONL, also .gz, or Parquet.
+`conversation_id`), and ours (`messages`, `id`, a message's role in `type`). Each in the forms of `datasets/files.py`.
 """
 
 import json
@@ -11,17 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa  # type: ignore[import-untyped]
-import pyarrow.parquet as pq  # type: ignore[import-untyped]
-
 from thoughttrace.core.errors import UserError
-from thoughttrace.datasets.load import lines
+from thoughttrace.datasets.files import records, unpack
 
 _MESSAGES = {"conversation", "messages"}
 _CONVERSATION_KEYS = {"conversation_hash", "conversation_id", "hashed_ip", "id", "user"}
 _MESSAGE_KEYS = {"role", "type", "content", "hashed_ip"}
-_ROWS = 2_000
-"""Rows of a Parquet file that are in memory at once."""
 
 
 @dataclass(frozen=True)
@@ -38,54 +33,39 @@ def read_chats(path: Path, skipped: list[str] | None = None) -> Iterator[Chat]:
     """Read conversations one by one.
 
     Args:
-        path: A `.jsonl`, `.jsonl.gz` or `.parquet` file, or a folder of them.
+        path: A file of JSON Lines or a JSON array (also .gz), a Parquet file, or a folder of files of one form.
         skipped: If given, a sentence for each record that cannot be used is appended, instead of stopping.
 
     Raises:
         UserError: Nothing is at `path`, it cannot be read, or a record has none of the known schemas (with file and
             line).
     """
-    shards = sorted(path.glob("*.parquet")) if path.is_dir() else [path] if path.suffix == ".parquet" else []
-    records = (record for file in shards for record in _rows(file)) if shards else _objects(path, skipped)
-    for place, record in records:
+    for place, record in records(path, _needed):
         try:
-            yield _chat(record, place)
+            yield _chat(unpack(_parsed(record, place)), place)
         except UserError as error:
             if skipped is None:
                 raise
             skipped.append(str(error))
 
 
-def _objects(path: Path, skipped: list[str] | None) -> Iterator[tuple[str, Any]]:
-    for place, line in lines(path):
-        try:
-            yield place, json.loads(line)
-        except ValueError as error:
-            sentence = f"{place}: is not valid JSON ({error}); write one complete JSON object per line."
-            if skipped is None:
-                raise UserError(sentence) from error
-            skipped.append(sentence)
-
-
-def _rows(file: Path) -> Iterator[tuple[str, Any]]:
-    """Yield the rows of a Parquet file, with only the columns that are needed."""
+def _parsed(record: Any, place: str) -> Any:
+    if not isinstance(record, bytes):
+        return record
     try:
-        with pq.ParquetFile(file) as parquet:
-            paths = [parquet.schema.column(number).path for number in range(len(parquet.schema))]
-            number = 0
-            for batch in parquet.iter_batches(batch_size=_ROWS, columns=[path for path in paths if _needed(path)]):
-                for row in batch.to_pylist():
-                    number += 1
-                    yield f"{file.name}, row {number}", row
-    except (OSError, pa.ArrowException) as error:
-        raise UserError(f"{file.name}: cannot be read as Parquet ({error}).") from error
+        # Unlike pydantic's reader it takes half a surrogate pair, which other datasets have.
+        return json.loads(record)
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{place}: is not valid JSON ({error}); write one complete JSON object per line.") from error
 
 
 def _needed(path: str) -> bool:
     """Return whether a leaf column, such as `conversation.list.element.content`, is read."""
     first, _, rest = path.partition(".")
-    in_message = first in _MESSAGES and rest.count(".") == 2 and rest.rpartition(".")[2] in _MESSAGE_KEYS
-    return path in _CONVERSATION_KEYS or in_message
+    in_message = rest.count(".") == 2 and rest.rpartition(".")[2] in _MESSAGE_KEYS
+    # Messages, or all of them together, may stand as JSON text.
+    as_text = rest.count(".") <= 1
+    return path in _CONVERSATION_KEYS or (first in _MESSAGES and (in_message or as_text))
 
 
 def _chat(record: Any, place: str) -> Chat:

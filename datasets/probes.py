@@ -95,8 +95,8 @@ def gather_probes(
     Raises:
         UserError: `per_family` is negative, or there is no probe.
     """
-    if per_family < 0:
-        raise UserError(f"per_family={per_family}: must be 0 or more (0: only probes written by hand).")
+    if not isinstance(per_family, int) or per_family < 0:
+        raise UserError(f"per_family={per_family}: must be a whole number, 0 or more (0: only probes written by hand).")
     share: dict[Kind, int] = {"reason": per_family - per_family // 2, "reaction": per_family // 2}
     built = chain.from_iterable(_build(conversations, kind, most, seed) for kind, most in share.items())
     probes = [probe for probe in chain(load_probes(WRITTEN), built) if probe.family in families]

@@ -95,8 +95,34 @@ def marker(*texts: str) -> str:
     return word
 
 
+_SPECIAL = re.compile(
+    # <|im_end|>, <|eot_id|>, <|turn>, <turn|>, and DeepSeek's with wide bars
+    r"<(?=[|｜][^\s<>]{1,64}>|[^\s<>|｜]{1,64}[|｜]>"
+    r"|/?(?:s|bos|eos|pad|unk|sop|eop|eoh|eoa|eod|think|tool_call|tool_response)>"
+    r"|(?:begin|start|end)_of_[a-z_]+>|(?:extra_id_|reserved_|SPECIAL_|unused)\d+>|seed:[a-z_/]+>|</?SYS>>)"
+    # [INST], [/INST], and those of EXAONE and MiniMax
+    r"|\[(?=/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|TOOL_CONTENT|THINK|gMASK|sMASK)\]"
+    r"|\|[^\s\[\]]{1,64}\|\]|e~\[)"
+    r"|\](?=~!?b[\[\]])"
+)
+"""Where a special token of a chat template begins: its first character."""
+
+
+def break_special_tokens(text: str) -> str:
+    """Put a space into each special token of a chat template, so that it is read as text: `< |im_end|>`.
+
+    Open models' servers look for such tokens in what they are sent: whoever wrote them into a message or an answer
+    would end the user's turn and speak as the assistant, and to a judge dictate the rating. A space is seen in a log
+    and, unlike a zero-width character, kept by every tokenizer.
+
+    Args:
+        text: The text; without such tokens it stays as it is.
+    """
+    return _SPECIAL.sub(r"\g<0> ", text)
+
+
 def block(mark: str, label: str, text: str) -> str:
-    """Quote text under a header line that the text cannot forge.
+    """Quote text under a header line that the text cannot forge, with special tokens of chat templates broken.
 
     Args:
         mark: A marker that does not occur in the text.
@@ -105,7 +131,7 @@ def block(mark: str, label: str, text: str) -> str:
     """
     # Half of a surrogate pair, as a reply cut within an emoji ends in, has no UTF-8 and stops the request: send "?".
     sendable = text.strip().encode("utf-8", "replace").decode("utf-8")
-    return f"[{mark} {label}]\n{sendable}\n"
+    return f"[{mark} {label}]\n{break_special_tokens(sendable)}\n"
 
 
 def quote(texts: Mapping[str, str], other_text: str = "") -> Prompt:

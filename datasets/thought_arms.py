@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from inspect_ai.log import EvalLog, list_eval_logs, read_eval_log, read_eval_log_sample_summaries
+from inspect_ai.log import EvalLog, read_eval_log, read_eval_log_sample_summaries
 
 from thoughttrace.core.errors import UserError
+from thoughttrace.core.log_files import log_files
 from thoughttrace.core.model_names import same_model
 from thoughttrace.core.record import (
     INFER,
@@ -176,8 +177,7 @@ def _logs(path: str) -> Iterator[EvalLog]:
     if not remote and not Path(place).exists():
         raise UserError(f"inferred={path}: no such log file or folder.")
     try:
-        files = [place] if place.endswith((".eval", ".json")) else [log.name for log in list_eval_logs(place)]
-        for file in files:
+        for file in log_files([place]):
             log = read_eval_log(file, header_only=True)
             infers = task_of(log.eval.task) in INFER.values()
             if infers and log.status == "success" and not run_metadata(log.eval.metadata).control:

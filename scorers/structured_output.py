@@ -1,7 +1,8 @@
 """Ask a model to fill in a form, once more if its reply does not, and keep the result for the scorer."""
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Generic, TypeVar
@@ -9,7 +10,7 @@ from typing import Any, Generic, TypeVar
 from inspect_ai.model import ChatMessage, ChatMessageUser, GenerateConfig, Model, ModelOutput, ResponseSchema
 from inspect_ai.solver import TaskState
 from inspect_ai.util import json_schema
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from thoughttrace.core.inspect_private import NO_CONTENT, active_generate_config
 from thoughttrace.core.record import NO_ANSWER, Unscored
@@ -45,12 +46,21 @@ class Form(Generic[Fields]):
         return f"{self.repair}\n{self.config.model_dump_json(exclude_none=True)}"
 
     def parse(self, reply: str) -> Fields | None:
-        """Read a reply, with or without a code fence around it; None if it does not fill in the form."""
+        """Read a reply, with or without a code fence around it; None if it does not fill in the form.
+
+        Neither does one that names a key twice, of which JSON readers take the one or the other, or whose answer is
+        `true` or `false`, which Python takes for 1 and 0.
+        """
         json_object = _OBJECT.match(reply)
-        try:
-            return self.fields.model_validate_json(json_object[1]) if json_object else None
-        except ValidationError:
+        if not json_object:
             return None
+        try:
+            # First: its reader bounds how deep an object may be nested.
+            filled = self.fields.model_validate_json(json_object[1])
+            values = json.loads(json_object[1], object_pairs_hook=_unique)
+        except ValueError:
+            return None
+        return None if any(isinstance(values.get(name), bool) for name in self.fields.model_fields) else filled
 
 
 @dataclass(frozen=True)
@@ -98,6 +108,18 @@ async def ask(model: Model, prompt: list[ChatMessage], form: Form[Fields], repea
         previous = [output.message] if output.completion.strip() else []
         messages = [*prompt, *previous, ChatMessageUser(content=form.repair)]
     return FormReply(filled, replies, None if filled else _why_unfilled(output), output)
+
+
+def _unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """Make an object of its keys and values.
+
+    Raises:
+        ValueError: A key stands twice.
+    """
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        raise ValueError("a key stands twice")
+    return values
 
 
 def keep_form(state: TaskState, filled: Mapping[str, Any] | None, reason: Unscored | None = None) -> None:

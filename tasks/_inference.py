@@ -78,6 +78,7 @@ def inference_samples(
         kind=kind,
         control=answered_by,
         context=shown,
+        max_context_words=options.max_context_words,
         survey_answers_sent=shown == "profile",  # to the evaluated model's provider
         unknown_labels=unknown,
         prompt_hash=prompt_hash(_INSTRUCTIONS, question),

@@ -143,10 +143,15 @@ def read_quality(path: str, items: Sequence[Item]) -> Quality:
             "thoughttrace annotate LOGS -o FILE.parquet."
         )
     rows = table.dropna(subset=["conversation", "message_index"])
-    quality = {
-        (str(row["conversation"]), int(row["message_index"])): float(row["quality"])
-        for row in rows[list(NEEDED)].to_dict("records")
-    }
+    try:
+        quality = {
+            (str(row["conversation"]), int(row["message_index"])): float(row["quality"])
+            for row in rows[list(NEEDED)].to_dict("records")
+        }
+    except (TypeError, ValueError, OverflowError) as error:
+        raise UserError(f"quality={path}: message_index and quality must be numbers ({error}).") from error
+    if len(quality) < len(rows):
+        raise UserError(f"quality={path}: has several rows for the same message; keep one.")
     replies = [(c.id, index - 1) for c, index in items if c.messages[index - 1].thoughts]
     without = [reply for reply in replies if reply not in quality]
     if without:
@@ -161,6 +166,8 @@ def _select_by_quality(
     items: list[Item], path: str | None, least: float | None
 ) -> tuple[list[Item], dict[Item, float | None]]:
     """Select the messages right after a reaction that is informative enough; return also how informative each is."""
+    if least is not None and (isinstance(least, bool) or not isinstance(least, int | float)):
+        raise UserError(f"min_quality={least}: must be a number from 1 to 5.")
     if path is None:
         if least is not None:
             raise UserError(f"min_quality={least}: needs quality=FILE.parquet, the file with the qualities.")

@@ -1,6 +1,7 @@
 """Share what all tasks have in common: the options of data and judges, prompts, run metadata, the log viewer."""
 
 import hashlib
+import logging
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import click
 from inspect_ai.dataset import MemoryDataset, Sample
 from inspect_ai.scorer import Scorer
 from inspect_ai.solver import Solver
+from inspect_ai.util import warn_once
 from inspect_ai.viewer import ScoreColorScale, TaskSamplesColumn, TaskSamplesSort, TaskSamplesView, ViewerConfig
 
 from thoughttrace import __version__
@@ -20,6 +22,8 @@ from thoughttrace.core.record import ControlMetadata
 from thoughttrace.datasets.sampling import Item, draw
 from thoughttrace.datasets.sources import Source, from_where_started, open_source
 from thoughttrace.scorers.judges import require_judge, require_judge_then
+
+_logger = logging.getLogger(__name__)
 
 # ---- options
 
@@ -46,7 +50,9 @@ class DataOptions:
     @property
     def selected_types(self) -> Sequence[str] | None:
         """The types of thoughts to select; None for all."""
-        return [self.types] if isinstance(self.types, str) else self.types
+        # Inspect parses `-T types=5` to a number.
+        several = self.types if isinstance(self.types, list | tuple) else [self.types]
+        return None if self.types is None else [str(each) for each in several]
 
     def open(self) -> Source:
         """Open the data.
@@ -54,8 +60,11 @@ class DataOptions:
         Raises:
             UserError: The data cannot be found, downloaded, or read.
         """
-        # Inspect parses `-T data=2026` to a number.
-        return open_source(str(self.data), self.skip_bad)
+        # Inspect parses `-T data=2026` to a number, and `-T data=` to nothing.
+        source = open_source("" if self.data is None else str(self.data), self.skip_bad)
+        for sentence in source.warnings:
+            warn_once(_logger, sentence)
+        return source
 
     def draw(self, items: Sequence[Item]) -> list[Item]:
         """Select messages by user, in the seeded order of users.
@@ -134,6 +143,7 @@ def provenance(source: Source) -> dict[str, Any]:
     return {
         "data": source.name,
         "data_revision": source.revision,
+        "data_content": source.content,
         "data_skipped": source.skipped,
         "thoughttrace": __version__,
     }

@@ -40,7 +40,7 @@ def classify_thought(
 
     Args:
         kind: `reason` (7 types) or `reaction` (5).
-        data: `sample`, `hub`, `hub@REVISION`, or the path of a JSONL file or a folder of them.
+        data: `sample`, `hub`, `hub@REVISION`, or the path of a JSONL or Parquet file or a folder of them.
         context: What the model sees: `thought` (alone), `message` (the message it is on too) or `history`
             (everything up to that message too).
         types: Only thoughts of these types; the model still chooses among all.

@@ -31,7 +31,7 @@ def infer_reason(
     Needs a judge: `--model-role grader=PROVIDER/MODEL`, another model than the one evaluated.
 
     Args:
-        data: `sample`, `hub`, `hub@REVISION`, or the path of a JSONL file or a folder of them.
+        data: `sample`, `hub`, `hub@REVISION`, or the path of a JSONL or Parquet file or a folder of them.
         context: What the model sees: `message`, `history`, `lookahead`, or `profile` (which sends survey
             answers such as age and occupation to the model's provider). The default is what
             the paper is reported to have used: everything up to the message.

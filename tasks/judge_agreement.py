@@ -39,7 +39,7 @@ def judge_agreement(
 
     Args:
         data: Where the families `verbatim`, `unrelated` and `order` are built from: `sample`, `hub`,
-            `hub@REVISION`, or the path of a JSONL file or a folder of them.
+            `hub@REVISION`, or the path of a JSONL or Parquet file or a folder of them.
         families: Only probes of these families.
         per_family: Build at most this many of a family (of `order`, so many pairs); 0 for the probes written by
             hand only.

@@ -62,7 +62,7 @@ def label_topic(
     the scores are the shares of the domains, and `thoughttrace annotate` makes columns of the labels.
 
     Args:
-        data: `sample`, `hub`, `hub@REVISION`, or the path of a JSONL file or a folder of them.
+        data: `sample`, `hub`, `hub@REVISION`, or the path of a JSONL or Parquet file or a folder of them.
         users: At most this many users, each with all their conversations.
         per_user: At most this many conversations of each user, chosen at random.
         seed: Of the order of users and the choice within them.

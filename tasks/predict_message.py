@@ -35,7 +35,7 @@ def predict_message(
     `thoughts` have the same samples, so that what thoughts add is a paired difference.
 
     Args:
-        data: `sample`, `hub`, `hub@REVISION`, or the path of a JSONL file or a folder of them.
+        data: `sample`, `hub`, `hub@REVISION`, or the path of a JSONL or Parquet file or a folder of them.
         thoughts: What stands below the messages of the history: `none`; the user's own `reasons`, `reactions`, or
             `both`; `shuffled`, other users' thoughts of the same kind and about the same length in the place of each;
             `inferred`, a model's inferences there. Nothing of the message to be predicted is shown, nor its reason.

@@ -28,7 +28,7 @@ def rate_thought(
 
     Args:
         kind: `reason` or `reaction`.
-        data: `sample`, `hub`, `hub@REVISION`, or the path of a JSONL file or a folder of them.
+        data: `sample`, `hub`, `hub@REVISION`, or the path of a JSONL or Parquet file or a folder of them.
         types: Only thoughts of these types.
         users: At most this many users, each with all their thoughts.
         per_user: The thoughts on at most this many messages of each user, chosen at random.

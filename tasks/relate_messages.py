@@ -52,7 +52,7 @@ def relate_messages(
     scores are the shares of the relations, and `thoughttrace annotate` makes columns of the labels.
 
     Args:
-        data: `sample`, `hub`, `hub@REVISION`, or the path of a JSONL file or a folder of them.
+        data: `sample`, `hub`, `hub@REVISION`, or the path of a JSONL or Parquet file or a folder of them.
         users: At most this many users, each with all their messages.
         per_user: At most this many messages of each user, chosen at random.
         seed: Of the order of users and the choice within them.

@@ -1,11 +1,15 @@
 """What several test folders share: a scripted provider, small conversations, the real examples."""
 
+import gc
 import hashlib
 import importlib.util
 import json
 import os
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import cache
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +35,28 @@ ROOT = Path(__file__).resolve().parents[1]
 Script = Callable[[list[ChatMessage]], str]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def quick_runs() -> Iterator[None]:
+    """Spare the runs inside the tests' process what nobody looks at; the logs they write are the same.
+
+    A run keeps its events in a database too, so that `inspect view` can show it live, and asks every installed package
+    for its modules, each time anew: half of the time of a run of scripted models. Runs in processes of their own
+    (`tests/providers/test_kill.py`, `tests/tasks/test_inspect_command.py`) have both.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("inspect_ai._eval.task.log.SampleBufferDatabase", lambda **_: None)
+        patch.setattr("inspect_ai._util.package.packages_distributions", cache(packages_distributions))
+        yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def rare_garbage_collection() -> None:
+    """Leave what was imported so far out of garbage collection, which else takes a fifth of the time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
+
+
 @modelapi(name="scripted")
 def scripted_provider() -> type[ModelAPI]:
     """A provider that answers by a function and states its usage, so that nothing is downloaded."""
@@ -52,7 +78,7 @@ def scripted_provider() -> type[ModelAPI]:
     return Scripted
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def scripted() -> Callable[[str, Script], Model]:
     """Make a model `scripted/NAME` that answers by a function of the messages it gets."""
     return lambda name, script: get_model(f"scripted/{name}", script=script, memoize=False)
@@ -163,15 +189,33 @@ def run_infer(judged: Callable[[list[Any]], str]) -> Callable[..., EvalLog]:
     return run
 
 
+@pytest.fixture(scope="session")
+def nine_users() -> list[dict[str, Any]]:
+    """18 conversations of 9 users."""
+    return [conversation(f"user{n}", task, turns=1 + n % 5) for n in range(9) for task in (1, 2)]
+
+
+@pytest.fixture(scope="module")
+def run_in_module(
+    run_infer: Callable[..., EvalLog],
+    nine_users: list[dict[str, Any]],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Callable[..., EvalLog]:
+    """As `run_task`, for runs that a module's tests only read: into a folder of the module, beside its data."""
+    folder = tmp_path_factory.mktemp("module")
+    data = folder / "data.jsonl"
+    data.write_text("".join(json.dumps(record) + "\n" for record in nine_users), encoding="utf-8")
+    return lambda kind="reason", model="m", judge=None, **options: run_infer(
+        data, folder / "logs", kind, model, judge, **options
+    )
+
+
 @pytest.fixture
 def run_task(
-    tmp_path: Path,
-    run_infer: Callable[..., EvalLog],
-    make_conversation: Callable[..., dict[str, Any]],
-    write: Callable[..., Path],
+    tmp_path: Path, run_infer: Callable[..., EvalLog], nine_users: list[dict[str, Any]], write: Callable[..., Path]
 ) -> Callable[..., EvalLog]:
     """Run one of the inference tasks on 18 conversations of 9 users, into a folder of the test."""
-    data = write(*(make_conversation(f"user{n}", task, turns=1 + n % 5) for n in range(9) for task in (1, 2)))
+    data = write(*nine_users)
     return lambda kind="reason", model="m", judge=None, folder="logs", **options: run_infer(
         data, tmp_path / folder, kind, model, judge, **options
     )
@@ -197,3 +241,58 @@ def _hub_server() -> Any:
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     return module
+
+
+# Starting Inspect takes seconds: a fork has done nothing yet but import. Everything else is as in a process of its own.
+HOST = """
+import json, os, sys
+import inspect_ai._eval.evalset, inspect_ai.agent._acp.server, thoughttrace._registry
+import inspect_ai.model._providers.anthropic, inspect_ai.model._providers.openai_compatible
+from inspect_ai._cli.main import main
+for line in sys.stdin:
+    pid = os.fork()
+    if not pid:
+        order = json.loads(line)
+        os.chdir(order["cwd"])
+        os.environ.clear()
+        os.environ.update(order["environment"])
+        sys.path[1:1] = order["path"]
+        for descriptor, name in enumerate([os.devnull, *order["files"]]):
+            os.dup2(os.open(name, os.O_RDWR | os.O_CREAT | os.O_TRUNC), descriptor)
+        sys.stdin = open(0)
+        sys.argv = ["inspect", *order["arguments"]]
+        main()
+        os._exit(0)
+    print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
+"""
+
+
+@pytest.fixture(scope="session")
+def inspect_host() -> Iterator[Any]:
+    """A process that has imported Inspect and the tasks, and forks."""
+    with subprocess.Popen(
+        [sys.executable, "-c", HOST], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as host:
+        yield host
+
+
+@pytest.fixture
+def inspect_command(inspect_host: Any, tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run Inspect's command in a folder; with folders that go before the others of the import path, and variables."""
+
+    def run(
+        *arguments: str, cwd: Path, path: tuple[Path, ...] = (), **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        files = [tmp_path / name for name in ("command.out", "command.err")]
+        order = {
+            "arguments": arguments,
+            "cwd": str(cwd),
+            "path": list(map(str, path)),
+            "environment": os.environ | environment,
+            "files": list(map(str, files)),
+        }
+        print(json.dumps(order), file=inspect_host.stdin, flush=True)
+        status = int(inspect_host.stdout.readline())
+        return subprocess.CompletedProcess(arguments, status, *(file.read_text(encoding="utf-8") for file in files))
+
+    return run

@@ -3,34 +3,56 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations, groupby
+from itertools import combinations, groupby, product
 from typing import Literal, get_args
 
 import numpy as np
+import pandas as pd
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from thoughttrace.analysis.chapters.headline import kind_of
-from thoughttrace.analysis.page.table import Chapter, Section, count, limits, name, note, number, p, short, spread
+from thoughttrace.analysis.page.table import (
+    Chapter,
+    Section,
+    count,
+    format_number,
+    limits,
+    name,
+    note,
+    number,
+    p,
+    pair,
+    short,
+    spread,
+)
 from thoughttrace.analysis.read.evidence import Evidence
-from thoughttrace.analysis.read.task_log import Run
-from thoughttrace.analysis.stats.intervals import paired_difference
+from thoughttrace.analysis.read.measurement import ASPECT_NAMES, ASPECTS, SYSTEM, Aspect
+from thoughttrace.analysis.read.task_log import Run, shared_judges
+from thoughttrace.analysis.stats.intervals import Interval, paired_difference
 from thoughttrace.analysis.stats.multiplicity import LEVEL, holm_by_family
+from thoughttrace.analysis.stats.panel import difference_over_judges
+from thoughttrace.analysis.stats.power import detectable_difference
 from thoughttrace.core.errors import UserError
 from thoughttrace.core.record import Kind
 
-By = Literal["model", "context", "judge", "prompt", "date"]
+By = Literal[
+    "model", "effort", "generation", "solver", "context", "context_words", "judge", "prompt", "rubric", "data", "date"
+]
 """In what two compared runs may differ; in everything else they must be equal."""
 
 BYS: tuple[By, ...] = get_args(By)
 
-ASPECTS: dict[str, Callable[[Run], object]] = {
-    "model": lambda run: run.model,
-    "context": lambda run: run.context,
-    "judge": lambda run: run.judge,
-    "prompt": lambda run: run.prompt_hash,
-    "rubric": lambda run: run.rubric_hash,
-    "data revision": lambda run: run.data_revision,
-    "task version": lambda run: run.version,
+_REPORTED: tuple[By, ...] = ("model", "solver", "context", "context_words", "judge", "prompt")
+"""What the report compares by. Efforts and generation configs are compared with the models, as systems."""
+
+_FREE: dict[By, tuple[Aspect, ...]] = {
+    "model": SYSTEM,
+    # The text of the prompt is what a task version counts.
+    "prompt": ("prompt", "version"),
+    "date": (),
 }
+"""What may differ besides what is compared."""
 
 
 @dataclass(frozen=True)
@@ -43,9 +65,13 @@ class PairRow:
     """What differs, in words."""
     b: str
     model: str
-    """Where equal, else empty; so are context and judge."""
+    """Where equal, else empty; so is the context."""
     context: str
     judge: str
+    """The judges whose votes are compared: those that rated both, without the two models themselves."""
+    votes_a: int
+    """Votes of these judges on these samples."""
+    votes_b: int
     n: int
     """Samples that both scored."""
     users: int
@@ -65,8 +91,19 @@ class PairRow:
     d: float
     """Cohen's d of the paired differences: mean / standard deviation."""
     note: str
+    other_judges_lower: float = math.nan
+    """95 % limit for other judges like these too; NaN where one judge rated both."""
+    other_judges_upper: float = math.nan
+    other_judges_note: str = ""
+    detectable: float = math.nan
+    """The difference that a comparison with this error finds significant with a power of 80 %."""
+    raw_difference: float = math.nan
+    """a − b where each is rated by all its own judges, on the same samples; NaN where these are the same judges."""
+    raw_p_value: float = math.nan
     p_holm: float = math.nan
     """Adjusted over the pairs of the same kind (Holm 1979)."""
+    ranking: int = 0
+    """Number of the ranking that both are in, from 0."""
 
 
 @dataclass(frozen=True)
@@ -94,11 +131,14 @@ COLUMNS = [
     name("B", "b"),
     number("A − B", "difference", "+.2f"),
     limits("95 % interval"),
+    limits("Other judges too", "other_judges_"),
     p("p", "p_value"),
     p("p (Holm)", "p_holm"),
+    number("Detectable", "detectable"),
     count("n", "n"),
     count("Users", "users"),
     spread("Wins·ties·losses", "wins", "ties", "losses"),
+    pair("Votes A / B", "votes_a", "votes_b"),
     number("d", "d", "+.2f"),
     name("Model", "model"),
     short("Context", "context"),
@@ -118,14 +158,17 @@ RANK_COLUMNS = [
 
 
 _INTRO = (
-    "Paired differences on the samples that both scored, clustered by user; p adjusted by Holm over all pairs of a "
-    f"kind that differ in the same thing. Shaded: p (Holm) below {LEVEL}. A wins where it is rated higher."
+    "Paired differences on the samples that both scored, by the votes of the judges that rated both; a model's vote on "
+    "itself never counts. Clustered by user; p adjusted by Holm over all pairs of a kind that differ in the same "
+    f"thing. Shaded: p (Holm) below {LEVEL}. A wins where it is rated higher. Other judges too: the interval if the "
+    "judges are taken as a sample of judges like them. Detectable: the difference that this comparison would find "
+    "significant (unadjusted) with a power of 80 %; where none was found, smaller ones may well be there."
 )
 
 
 def chapter(evidence: Evidence) -> Chapter:
     """Write the comparisons by model, context, judge and prompt."""
-    pairs = [row for by in BYS if by != "date" for row in compare(evidence.runs.models, by)[0]]
+    pairs = [row for by in _REPORTED for row in compare(evidence.runs.models, by)[0]]
     return Chapter(
         "comparisons",
         "Comparisons",
@@ -138,6 +181,7 @@ def chapter(evidence: Evidence) -> Chapter:
             ),
             Section(
                 "comparisons", "Pairs", pairs, COLUMNS,
+                " ".join(misleading(pairs)),
                 row_class=lambda row: "clear" if row.p_holm < LEVEL else "",
                 paper=True,
                 terminal=True,
@@ -149,31 +193,94 @@ def chapter(evidence: Evidence) -> Chapter:
 def compare(runs: Sequence[Run], by: By = "model", force: bool = False) -> tuple[list[PairRow], list[str]]:
     """Compare all pairs of runs that differ in one thing only.
 
+    Runs that different judges rated are compared by the votes of the judges they share, unless the same models were
+    also rated by equal panels: then these runs are compared.
+
     Args:
         runs: Runs of any kind; only runs of the same kind are compared.
         by: What may differ.
-        force: Compare also pairs that differ in something else; `note` says in what.
+        force: Compare all pairs, each run as all its judges rated it; `note` says in what else they differ.
 
     Returns:
         One row per pair, and a sentence for every reason why pairs were not compared.
     """
     rows: list[PairRow] = []
+    compared: list[tuple[int, int]] = []
     refused: dict[str, int] = {}
-    for a, b in combinations(runs, 2):
+    panels = _panels(runs)
+    for (i, a), (j, b) in combinations(enumerate(runs), 2):
         if a.kind != b.kind:
             continue
         others = _other_differences(a, b, by)
+        judges = shared_judges(a, b) if by != "judge" and not force else []
+        if others == ["judge"] and judges and _most_alike(a, b, panels):
+            others = []
         if not force and (others or not _differs(a, b, by)):
-            reason = _differing(others) if others else f"same {by}"
-        elif row := _pair(a, b, by, others):
+            reason = _differing(others, judges) if others else f"same {by}"
+        elif not force and by != "judge" and not judges:
+            reason = "the only judge of both is one of the two models itself; rate both with another judge"
+        elif row := _pair(a, b, by, others, judges):
             rows.append(row)
+            compared.append((i, j))
             continue
         else:
             reason = "no scored sample in common"
         refused[reason] = refused.get(reason, 0) + 1
     adjusted = holm_by_family([row.p_value for row in rows], [row.kind for row in rows])
     sentences = [f"{n} {'pair' if n == 1 else 'pairs'} not compared: {reason}." for reason, n in refused.items()]
-    return [replace(row, p_holm=adjusted_p) for row, adjusted_p in zip(rows, adjusted, strict=True)], sentences
+    rankings = _components(len(runs), compared)
+    numbered = zip(rows, adjusted, (rankings[i] for i, _ in compared), strict=True)
+    return [replace(row, p_holm=p_holm, ranking=number) for row, p_holm, number in numbered], sentences
+
+
+_Panels = dict[tuple[str, ...], list[Run]]
+
+
+def _panels(runs: Sequence[Run]) -> _Panels:
+    """Group runs that differ in their judges only."""
+    panels: _Panels = {}
+    for run in runs:
+        panels.setdefault(_without_judge(run), []).append(run)
+    return panels
+
+
+def _without_judge(run: Run) -> tuple[str, ...]:
+    return tuple(value(run) for aspect, value in ASPECTS.items() if aspect != "judge")
+
+
+def _most_alike(a: Run, b: Run, panels: _Panels) -> bool:
+    """Tell whether two runs share more judges than the same models do in runs that other panels rated."""
+    most = max(
+        product(panels[_without_judge(a)], panels[_without_judge(b)]),
+        key=lambda pair: (pair[0].judge == pair[1].judge, len(shared_judges(*pair))),
+    )
+    return most == (a, b)
+
+
+def _components(n: int, edges: Sequence[tuple[int, int]]) -> list[int]:
+    """Number the groups of runs that comparisons connect: only runs of one group have a common ranking."""
+    rows, columns = zip(*edges, strict=True) if edges else ((), ())
+    graph = coo_array((np.ones(len(edges)), (rows, columns)), shape=(n, n))
+    return [int(number) for number in connected_components(graph, directed=False)[1]]
+
+
+def misleading(rows: Sequence[PairRow]) -> list[str]:
+    """Name the pairs whose means over all their own judges would have led to another conclusion.
+
+    Args:
+        rows: From `compare`.
+    """
+    sentences = []
+    for row in rows:
+        by_shared = row.difference if row.p_holm < LEVEL else 0.0
+        raw = row.raw_difference if row.raw_p_value < LEVEL else 0.0
+        if not math.isnan(row.raw_difference) and np.sign(by_shared) != np.sign(raw):
+            sentences.append(
+                f"On {row.kind}s, {row.a} and {row.b} were not rated by the same judges: the raw means differ by "
+                f"{format_number(row.raw_difference, '+.2f')}, and by the votes of the judges of both ({row.judge}) "
+                f"they differ by {format_number(row.difference, '+.2f')}."
+            )
+    return sentences
 
 
 def require(runs: Sequence[Run], by: By, force: bool) -> tuple[list[PairRow], list[str]]:
@@ -201,39 +308,45 @@ def ranking(pairs: Sequence[PairRow]) -> list[RankRow]:
         pairs: From `compare`.
 
     Returns:
-        A row for each run that was compared, the best of each family first.
+        A row for each run that was compared, the best of each ranking first.
     """
 
-    def family(row: PairRow) -> tuple[Kind, By, str, str, str]:
-        return row.kind, row.by, row.model, row.context, row.judge
+    def family(row: PairRow) -> tuple[Kind, By, str, str, int]:
+        return row.kind, row.by, row.model, row.context, row.ranking
 
     order = list(dict.fromkeys(map(family, pairs)))
     grouped = groupby(sorted(pairs, key=lambda row: order.index(family(row))), key=family)
-    return [row for members, rows in grouped for row in _ranks(members, list(rows))]
+    return [row for _, rows in grouped for row in _ranks(list(rows))]
 
 
-def _ranks(family: tuple[Kind, By, str, str, str], pairs: Sequence[PairRow]) -> list[RankRow]:
-    """Give the rank intervals of one family, best first."""
+def _ranks(pairs: Sequence[PairRow]) -> list[RankRow]:
+    """Give the rank intervals of one ranking, best first."""
     means = {row.a: row.mean_a for row in pairs} | {row.b: row.mean_b for row in pairs}
     clear = [row for row in pairs if row.p_holm < LEVEL]
     winners = [row.a if row.difference > 0 else row.b for row in clear]
     losers = [row.b if row.difference > 0 else row.a for row in clear]
     ranks = {name: (1 + losers.count(name), len(means) - winners.count(name)) for name in means}
     best_first = sorted(means, key=lambda name: (*ranks[name], -means[name]))
-    return [RankRow(*family, name, *ranks[name]) for name in best_first]
+    first, judges = pairs[0], {row.judge for row in pairs}
+    judge = first.judge if len(judges) == 1 else "of each pair, those that rated both"
+    return [RankRow(first.kind, first.by, first.model, first.context, judge, name, *ranks[name]) for name in best_first]
 
 
-def _pair(a: Run, b: Run, by: By, others: Sequence[str]) -> PairRow | None:
-    first, second = a.scored, b.scored
-    if not first.index.equals(second.index):
-        shared = first.index.intersection(second.index)
-        first, second = first.loc[shared], second.loc[shared]
+def _pair(a: Run, b: Run, by: By, others: Sequence[Aspect], judges: Sequence[str]) -> PairRow | None:
+    """Compare two runs by the votes of some judges of both; without any, each by its own."""
+    raw = a, b
+    if judges and not others:
+        a, b = a.rated_by(judges), b.rated_by(judges)
+    first, second = _shared_samples(a, b)
     if first.empty:
         return None
     x, y = first["score"].to_numpy(), second["score"].to_numpy()
     difference = paired_difference(x, y, first["user"].to_numpy())
     spread = float(np.std(x - y, ddof=1)) if len(x) > 1 else math.nan
+    over_judges = _over_judges(a, b, first)
     notes = [f"forced: {_differing(others)}"] * bool(others) + [difference.reason or ""] * bool(difference.reason)
+    unlike = raw[0].judge != raw[1].judge and a.judge == b.judge
+    raw_difference, raw_p_value = _raw(*raw, first.index) if unlike else (math.nan, math.nan)
     return PairRow(
         kind=kind_of(a),
         by=by,
@@ -242,9 +355,17 @@ def _pair(a: Run, b: Run, by: By, others: Sequence[str]) -> PairRow | None:
         model=a.model if a.model == b.model else "",
         context=a.context if a.context == b.context else "",
         judge=a.judge if a.judge == b.judge else "",
+        votes_a=_count_votes(a, first.index),
+        votes_b=_count_votes(b, second.index),
         mean_a=x.mean(),
         mean_b=y.mean(),
         **difference.as_row("difference", p_value=True) | {"note": "; ".join(notes)},
+        other_judges_lower=over_judges.lower,
+        other_judges_upper=over_judges.upper,
+        other_judges_note=over_judges.reason or "",
+        detectable=detectable_difference(difference.standard_error, difference.df),
+        raw_difference=raw_difference,
+        raw_p_value=raw_p_value,
         wins=int((x > y).sum()),
         ties=int((x == y).sum()),
         losses=int((x < y).sum()),
@@ -252,22 +373,69 @@ def _pair(a: Run, b: Run, by: By, others: Sequence[str]) -> PairRow | None:
     )
 
 
+def _over_judges(a: Run, b: Run, samples: pd.DataFrame) -> Interval:
+    """Estimate the difference for other judges too, where several judges rated both."""
+    if a.judge != b.judge or len(a.judges) < 2:
+        return Interval.without_limits("")
+    first, second = (run.ratings_of(run.judges).reindex(samples.index) for run in (a, b))
+    if (first - second).isna().all(axis=None):
+        return Interval.without_limits("no judge rated both on one sample")
+    return difference_over_judges(first, second, samples["user"].to_numpy())
+
+
+def _shared_samples(a: Run, b: Run) -> tuple[pd.DataFrame, pd.DataFrame]:
+    first, second = a.scored, b.scored
+    if first.index.equals(second.index):
+        return first, second
+    shared = first.index.intersection(second.index)
+    return first.loc[shared], second.loc[shared]
+
+
+def _count_votes(run: Run, samples: pd.Index) -> int:
+    return int(run.vote_counts[run.rows["id"].isin(samples)].to_numpy().sum())
+
+
+def _raw(a: Run, b: Run, samples: pd.Index) -> tuple[float, float]:
+    """Compare two runs as if all their judges were the same."""
+    first, second = a.scored.loc[samples], b.scored.loc[samples]
+    difference = paired_difference(first["score"].to_numpy(), second["score"].to_numpy(), first["user"].to_numpy())
+    return difference.estimate, difference.p_value
+
+
 def _differs(a: Run, b: Run, by: By) -> bool:
-    return by == "date" or ASPECTS[by](a) != ASPECTS[by](b)
+    return by == "date" or any(ASPECTS[aspect](a) != ASPECTS[aspect](b) for aspect in _free(by))
 
 
-def _other_differences(a: Run, b: Run, by: By) -> list[str]:
+def _other_differences(a: Run, b: Run, by: By) -> list[Aspect]:
     """Name in what two runs differ, besides what is compared."""
-    # The text of the prompt is what a task version counts.
-    free = {by, "task version"} if by == "prompt" else {by}
-    return [aspect for aspect, value in ASPECTS.items() if aspect not in free and value(a) != value(b)]
+    return [aspect for aspect, value in ASPECTS.items() if aspect not in _free(by) and value(a) != value(b)]
+
+
+def _free(by: By) -> tuple[Aspect, ...]:
+    return _FREE[by] if by in _FREE else tuple(aspect for aspect in ASPECTS if aspect == by)
+
+
+_NAMES: dict[By, Callable[[Run], str]] = {
+    "model": lambda run: run.name,
+    "date": lambda run: run.date,
+    "effort": lambda run: run.effort or "default",
+    "generation": lambda run: run.generation or "default",
+    "solver": lambda run: run.solver or "the task's own",
+    "context_words": lambda run: run.context_words or "all",
+}
+"""What the two sides of a comparison are called, where that is not the value of the aspect."""
 
 
 def _name(run: Run, by: By) -> str:
-    return run.date if by == "date" else str(ASPECTS[by](run))
+    if by in _NAMES:
+        return _NAMES[by](run)
+    return ", ".join(ASPECTS[aspect](run) for aspect in _free(by)[:1])
 
 
-def _differing(aspects: Sequence[str]) -> str:
-    if len(aspects) < 2:
-        return "".join(f"{aspect} differs" for aspect in aspects)
-    return f"{', '.join(aspects[:-1])} and {aspects[-1]} differ"
+def _differing(aspects: Sequence[Aspect], judges: Sequence[str] = ("some",)) -> str:
+    names = [ASPECT_NAMES.get(aspect, aspect) for aspect in aspects]
+    if names == ["judge"] and not judges:
+        return "judge differs, and no judge rated both; rate one again: inspect score LOG --model-role grader=JUDGE"
+    if len(names) < 2:
+        return "".join(f"{name} differs" for name in names)
+    return f"{', '.join(names[:-1])} and {names[-1]} differ"

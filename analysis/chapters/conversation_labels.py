@@ -184,14 +184,14 @@ def shares(runs: Sequence[Run], of: Of) -> list[LabelRow]:
             published_share, status = known.get(label, (math.nan, ""))
             rows.append(
                 LabelRow(
-                    model=run.model,
+                    model=run.name,
                     name=label,
                     count=int(has.sum()),
                     **group_mean(has, labelled["user"].to_numpy(), (0, 1)).as_row("mean"),
                     published=published_share,
                     status=status,
-                    samples=run.planned * run.epochs,
-                    coverage=len(labelled) / (run.planned * run.epochs),
+                    samples=run.planned_replies,
+                    coverage=len(labelled) / (run.planned_replies),
                     missing=run.count_missing(run.rows["answer"] == ""),
                     task_version=run.task_version,
                     data=run.data,

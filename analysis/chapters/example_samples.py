@@ -11,6 +11,7 @@ from thoughttrace.analysis.chapters.headline import kind_of
 from thoughttrace.analysis.page.table import Chapter, Section, name, number, quotes, short, text
 from thoughttrace.analysis.read.evidence import Evidence
 from thoughttrace.analysis.read.human_ratings import UNREAD
+from thoughttrace.analysis.read.measurement import setting
 from thoughttrace.analysis.read.task_log import Run
 from thoughttrace.core.record import InferenceMetadata, Kind
 from thoughttrace.datasets.prompt import shown_messages
@@ -88,7 +89,7 @@ def example_samples(runs: Sequence[Run], texts: bool = True) -> list[ExampleRow]
         members = [run for run in runs if run.kind == kind]
         # The first scored epoch of each sample stands for it.
         scored = [
-            run.rows.dropna(subset="score").drop_duplicates("id").assign(run=place, setting=repr(run.setting))
+            run.rows.dropna(subset="score").drop_duplicates("id").assign(run=place, setting=repr(setting(run)))
             for place, run in enumerate(members)
         ]
         samples = pd.concat(scored, ignore_index=True)
@@ -122,17 +123,17 @@ def _row(run: Run, sample: pd.Series, why: str, texts: bool) -> ExampleRow:
         why=why,
         kind=kind_of(run),
         id=sample["id"],
-        model=run.model,
+        model=run.name,
         context=run.context,
         agreement=sample["score"],
-        **_texts(run, sample) if texts else {},
+        **_texts(sample) if texts else {},
     )
 
 
-def _texts(run: Run, row: pd.Series) -> dict[str, Any]:
-    sample = read_eval_log_sample(run.file, row["id"], row["epoch"], exclude_fields=UNREAD)
+def _texts(row: pd.Series) -> dict[str, Any]:
+    sample = read_eval_log_sample(row["file"], row["id"], row["epoch"], exclude_fields=UNREAD)
     # A rescored log holds several scores: the rationale must be of the one whose rating is shown.
-    score = (sample.scores or {})[run.score_name]
+    score = (sample.scores or {})[row["score_name"]]
     target = sample.target if isinstance(sample.target, str) else "\n".join(sample.target)
     return {
         "conversation": _excerpt(sample),

@@ -2,12 +2,13 @@
 
 import datetime
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from matplotlib.figure import Figure
 
 from thoughttrace.analysis.page.plots import Bar, Dot, Reference, dots, in_figures, stacked
@@ -27,10 +28,12 @@ from thoughttrace.analysis.page.table import (
     text,
 )
 from thoughttrace.analysis.read.evidence import Evidence
+from thoughttrace.analysis.read.measurement import setting
 from thoughttrace.analysis.read.task_log import Run
-from thoughttrace.analysis.stats.intervals import Interval, Numbers, cluster_mean
+from thoughttrace.analysis.stats.intervals import Interval, Numbers, cluster_mean, pooled_mean
 from thoughttrace.analysis.stats.variance import components
 from thoughttrace.core import published
+from thoughttrace.core.model_names import same_model
 from thoughttrace.core.prices import LOCAL, our_prices
 from thoughttrace.core.record import CEILINGS, FLOOR, INFER, NO_ANSWER, Kind
 
@@ -53,7 +56,9 @@ class HeadlineRow:
     """95 % limit, CR2 by user, clipped to 1–5; NaN where there is no interval, and then `note` says why."""
     upper: float = math.nan
     n: int | None = None
-    """Scored samples."""
+    """Scored samples; each is one message."""
+    thoughts: int | None = None
+    """Thoughts on these messages, of which some carry several."""
     users: int | None = None
     note: str = ""
     samples: int | None = None
@@ -83,6 +88,8 @@ class HeadlineRow:
     judge_input_tokens: float = math.nan
     judge_output_tokens: float = math.nan
     judge_cost: float = math.nan
+    pooled: int = 0
+    """Number of models that the mean is over; 0 for the mean of one run."""
     var_users: float = math.nan
     """Variance between users."""
     var_samples: float = math.nan
@@ -107,6 +114,7 @@ COLUMNS = [
     number("Agreement", "agreement"),
     limits("95 % interval"),
     count("n", "n"),
+    count("Thoughts", "thoughts"),
     count("Users", "users"),
     share("Coverage", "coverage"),
     spread("Rated 1·2·3·4·5", *(f"rated_{rating}" for rating in RATINGS)),
@@ -139,6 +147,10 @@ HELP = [
         "comparisons are.",
     ),
     (
+        "n and thoughts",
+        "n counts scored messages: a message is one sample, and its inference is rated against all thoughts on it.",
+    ),
+    (
         "Coverage",
         "Scored samples of all planned. An unscored sample is never given a number; “if missing were 1 / 5” shows how "
         "far the missing ones could move the mean.",
@@ -164,6 +176,7 @@ HELP = [
 def chapter(evidence: Evidence) -> Chapter:
     """Write the headline."""
     rows = headline(evidence.runs.models)
+    over_models = pooled(evidence.runs.models)
     controls = headline(evidence.runs.controls)
     return Chapter(
         "headline",
@@ -173,12 +186,13 @@ def chapter(evidence: Evidence) -> Chapter:
             Section(
                 "headline",
                 "Mean agreement",
-                with_published(rows),
+                with_published([*rows, *over_models]),
                 COLUMNS,
                 f"{published.agreement_note()} {price_note(evidence.runs.models)}".strip(),
                 [
-                    Picture("forest", _forest(rows, controls), "Mean agreement with its 95 % interval, clustered by "
-                            "user. Dashed: published values, which another judge gave with other prompts."),
+                    Picture("forest", _forest([*rows, *over_models], controls),
+                            "Mean agreement with its 95 % interval, clustered by user. Dashed: published values, which "
+                            "another judge gave with other prompts."),
                     Picture("ratings", _ratings(rows), "How the ratings are distributed."),
                 ] if rows else [],
                 row_class=lambda row: "published" if row.published else "",
@@ -196,8 +210,16 @@ def chapter(evidence: Evidence) -> Chapter:
             ),
         ],
         warnings=[
-            f"{model} judged its own inferences (allow_self_judging). Do not compare its numbers."
-            for model in dict.fromkeys(run.model for run in evidence.runs.inferences if run.self_judged)
+            *(
+                f"{model} judged its own inferences (allow_self_judging). Do not compare its numbers."
+                for model in dict.fromkeys(run.name for run in evidence.runs.inferences if run.self_judged)
+            ),
+            *(
+                f"{part.log} is unfinished (status {part.status}); {part.counted:,} replies of it count for {run.name}."
+                for run in evidence.runs.counted
+                for part in run.contributions
+                if part.status != "success"
+            ),
         ],
         help=HELP,
     )  # fmt: skip
@@ -206,6 +228,59 @@ def chapter(evidence: Evidence) -> Chapter:
 def headline(runs: Sequence[Run]) -> list[HeadlineRow]:
     """Estimate the mean agreement of every run."""
     return [_row(run) for run in runs]
+
+
+def pooled(runs: Sequence[Run]) -> list[HeadlineRow]:
+    """Estimate the mean of several models that judge each other, as the paper publishes it.
+
+    A model's vote on itself does not count. Every model counts the same, and a user's samples under all models are one
+    cluster.
+
+    Args:
+        runs: Runs of models. Models of the same setting whose judges are all among the others are pooled.
+
+    Returns:
+        Two rows for each such group: over all samples of each model, and over the samples that all models share.
+    """
+    groups: dict[tuple[str, ...], list[Run]] = {}
+    for run in runs:
+        groups.setdefault(setting(run, judges=False), []).append(run)
+    rows = []
+    for members in groups.values():
+        models = {run.evaluated for run in members}
+        if len(models) > 1 and all(_judged_by_others(run, models) for run in members):
+            rated = [run.rated_by(run.other_judges).scored for run in members]
+            ratings = pd.concat([table["score"] for table in rated], axis=1)
+            users = pd.concat([table["user"] for table in rated])
+            users = users[~users.index.duplicated()].loc[ratings.index]
+            shared = ratings.notna().all(axis=1)
+            rows += [
+                _pooled_row(members, ratings[chosen], users[chosen], words)
+                for chosen, words in ((ratings.notna().any(axis=1), ""), (shared, ", on the samples all have"))
+            ]
+    return rows
+
+
+def _judged_by_others(run: Run, models: Collection[str]) -> bool:
+    others = [model for model in models if not same_model(model, run.evaluated)]
+    judges = run.other_judges
+    return bool(judges) and all(any(same_model(judge, other) for other in others) for judge in judges)
+
+
+def _pooled_row(members: Sequence[Run], ratings: pd.DataFrame, users: "pd.Series[str]", words: str) -> HeadlineRow:
+    mean = (
+        pooled_mean(ratings.to_numpy(), users.to_numpy(), bounds=SCALE)
+        if ratings.notna().any().all()
+        else Interval.without_limits("no scored sample in common")
+    )
+    return HeadlineRow(
+        model=f"mean of {len(members)} models, each judged by the others{words}",
+        kind=kind_of(members[0]),
+        context=members[0].context,
+        judge="each other",
+        **mean.as_row("mean"),
+        pooled=len(members),
+    )
 
 
 def with_published(rows: Sequence[HeadlineRow]) -> list[HeadlineRow]:
@@ -230,11 +305,12 @@ def _row(run: Run) -> HeadlineRow:
     nearest = np.floor(values + 0.5)
     low, high = SCALE
     return HeadlineRow(
-        model=run.model,
+        model=run.name,
         kind=kind_of(run),
         context=run.context,
         judge=run.judge,
         **mean.as_row("mean"),
+        thoughts=int(scored["thoughts"].sum()),
         samples=run.planned,
         coverage=len(scored) / run.planned,
         mean_if_missing_1=(values.sum() + missing * low) / run.planned,
@@ -336,18 +412,21 @@ def _forest(rows: Sequence[HeadlineRow], controls: Sequence[HeadlineRow]) -> Fig
 
 
 def _control_lines(rows: Sequence[HeadlineRow], controls: Sequence[HeadlineRow]) -> list[Reference]:
-    """Draw floor, ceiling and the message itself as lines, where one panel of judges rated models and controls."""
+    """Draw floor, ceiling and the message itself as lines, where all judges of the models rated the controls too."""
     lines = []
     for kind in dict.fromkeys(row.kind for row in rows):
-        judges = {row.judge for row in [*rows, *controls] if row.kind == kind}
-        means = {row.model.split()[1]: row.mean for row in controls if row.kind == kind}
+        judges = {judge for row in rows if row.kind == kind and not row.pooled for judge in row.judge.split(", ")}
+        means = {
+            row.model.split()[1]: row.mean
+            for row in controls
+            if row.kind == kind and {*row.judge.split(", ")} == judges
+        }
         ceiling = next((control for control in CEILINGS if control in means), "")
-        if len(judges) == 1:
-            lines += [
-                Reference(means[control], control.replace("_", " "), "control", panel=f"{kind}s")
-                for control in (FLOOR, "parrot", ceiling)
-                if control in means
-            ]
+        lines += [
+            Reference(means[control], control.replace("_", " "), "control", panel=f"{kind}s")
+            for control in (FLOOR, "parrot", ceiling)
+            if control in means
+        ]
     return lines
 
 

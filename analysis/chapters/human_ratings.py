@@ -308,7 +308,7 @@ def _rated(runs: Sequence[Run], joined: pd.DataFrame) -> Iterator[tuple[Run, dic
     for place, run in enumerate(runs):
         members = joined[joined["run"] == place]
         if len(members):
-            about = {"kind": kind_of(run), "model": run.model, "context": run.context, "judge": run.judge}
+            about = {"kind": kind_of(run), "model": run.name, "context": run.context, "judge": run.judge}
             yield run, about, members
 
 

@@ -153,7 +153,7 @@ def _card(run: Run) -> Iterator[CardRow]:
     yield CardRow(
         **about,
         family=ALL,
-        **_ratings(rows, run.planned * run.epochs),
+        **_ratings(rows, run.planned_replies),
         **_order(rows),
         **_swapped(rows),
         repeat_sd=_repeat_sd(rows),

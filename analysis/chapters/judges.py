@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any, cast
 
@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import statsmodels.api as sm
 
-from thoughttrace.analysis.chapters.headline import mean_agreement
+from thoughttrace.analysis.chapters.headline import SCALE, kind_of, mean_agreement
 from thoughttrace.analysis.page.table import (
     Chapter,
     Section,
@@ -20,6 +20,7 @@ from thoughttrace.analysis.page.table import (
     name,
     note,
     number,
+    p,
     share,
     short,
     text,
@@ -29,6 +30,8 @@ from thoughttrace.analysis.read.evidence import Evidence
 from thoughttrace.analysis.read.task_log import Run
 from thoughttrace.analysis.stats.interrater import alpha, kappa
 from thoughttrace.analysis.stats.intervals import Numbers, cluster_mean
+from thoughttrace.analysis.stats.multiplicity import holm_by_family
+from thoughttrace.analysis.stats.panel import effective_votes, mean_over_judges
 from thoughttrace.core.model_names import family
 from thoughttrace.core.record import Kind
 
@@ -105,6 +108,26 @@ class AdjustedRow:
 
 
 @dataclass(frozen=True)
+class AdjustedPairRow:
+    """The difference of two models as the average judge would rate them."""
+
+    kind: Kind
+    a: str
+    b: str
+    context: str
+    difference: float
+    """a − b."""
+    lower: float
+    """95 % limit, CR1 by user."""
+    upper: float
+    p_value: float
+    raw_difference: float
+    """Of the means of all votes, unadjusted."""
+    p_holm: float = math.nan
+    """Adjusted over all pairs of a kind."""
+
+
+@dataclass(frozen=True)
 class PreferenceRow:
     """How much one judge favours its own family."""
 
@@ -139,6 +162,33 @@ class NoiseRow:
     advice: str
 
 
+@dataclass(frozen=True)
+class PanelRow:
+    """The mean of one run for its own judges, and for judges like them."""
+
+    kind: Kind
+    model: str
+    context: str
+    judges: int
+    """Judges of its panel, without the evaluated model itself."""
+    mean: float
+    """1–5: the mean over samples of the mean of each one's votes."""
+    lower: float
+    """95 % limit for these judges and other users, CR2 by user, clipped to 1–5."""
+    upper: float
+    other_judges_lower: float
+    """95 % limit for other judges and other users, clipped to 1–5."""
+    other_judges_upper: float
+    other_judges_note: str
+    """Why there are none."""
+    effective_votes: float
+    """How many votes on different samples tell as much about the mean as the panel's votes on one: 1 to the number of
+    judges."""
+    n: int
+    users: int
+    note: str
+
+
 MEAN_COLUMNS = [
     short("Kind", "kind"),
     name("Judge", "judge"),
@@ -149,6 +199,20 @@ MEAN_COLUMNS = [
     limits("95 % interval"),
     count("n", "n"),
     count("Users", "users"),
+]
+
+PANEL_COLUMNS = [
+    short("Kind", "kind"),
+    name("Model", "model"),
+    short("Context", "context"),
+    count("Judges", "judges"),
+    number("Agreement", "mean"),
+    limits("95 % interval, these judges"),
+    limits("95 % interval, other judges too", "other_judges_"),
+    number("Effective votes", "effective_votes"),
+    count("n", "n"),
+    count("Users", "users"),
+    note(),
 ]
 
 RELIABILITY_COLUMNS = [
@@ -177,6 +241,17 @@ ADJUSTED_COLUMNS = [
     number("Adjusted mean", "adjusted"),
     limits("95 % interval"),
     number("Unadjusted", "mean"),
+]
+
+ADJUSTED_PAIR_COLUMNS = [
+    short("Kind", "kind"),
+    name("A", "a"),
+    name("B", "b"),
+    short("Context", "context"),
+    number("A − B, adjusted", "difference", "+.2f"),
+    limits("95 % interval"),
+    p("p (Holm)", "p_holm"),
+    number("Unadjusted", "raw_difference", "+.2f"),
 ]
 
 PREFERENCE_COLUMNS = [
@@ -216,6 +291,14 @@ def chapter(evidence: Evidence) -> Chapter:
                 "Own family: judge and model have the same first name (claude, gpt, gemini, qwen …).",
             ),
             Section(
+                "panel", "Means for these judges, and for judges like them",
+                panels(evidence.runs.models), PANEL_COLUMNS,
+                "The second interval takes the judges as a sample of judges like them: what another panel of as many "
+                "would find. With two judges it is often as wide as the scale, for two say little about others. A "
+                "model's vote on itself does not count. Effective votes: how many votes on different samples tell as "
+                "much about the mean as the panel's votes on one sample.",
+            ),
+            Section(
                 "reliability", "Agreement between judges", reliability(several), RELIABILITY_COLUMNS,
                 "Krippendorff's alpha of all judges and Cohen's kappa of every two, over inferences that two or more "
                 "judges rated; 95 % intervals by a seeded bootstrap of users.",
@@ -227,6 +310,11 @@ def chapter(evidence: Evidence) -> Chapter:
             Section(
                 "adjusted", "Models as the average judge would rate them", adjusted, ADJUSTED_COLUMNS,
                 "From the same additive model: how models differ when not all judges rated all of them.",
+            ),
+            Section(
+                "adjusted_pairs", "Differences as the average judge would rate them",
+                adjusted_differences(several), ADJUSTED_PAIR_COLUMNS,
+                "From the same model: all votes of both, less what each judge is more severe than the average.",
             ),
             Section(
                 "preference", "Self-preference", self_preference(several), PREFERENCE_COLUMNS,
@@ -249,23 +337,28 @@ def votes(runs: Sequence[Run]) -> pd.DataFrame:
 
     Returns:
         One row per vote that gave a rating: `kind`, `model`, `context`, `unit` (the inference: model, context, prompt,
-        date, sample, epoch), `id`, `user`, `judge`, `repeat` (0 …), `rating` (1–5), `own_family` (whether judge and
-        evaluated model are of the same family). A vote that several scores of a log share counts once.
+        date, sample, epoch), `id`, `user`, `judge`, `repeat` (0 …), `rating` (1–5), `family` (of the evaluated model),
+        `own_family` (whether the judge is of the same family). A vote that several scores of a log share counts once.
     """
     rows = []
     for run in runs:
-        measured = f"{run.model}|{run.context}|{run.prompt_hash}|{run.date}"
+        measured = f"{run.name}|{run.context}|{run.prompt_hash}"
+        started = {part.file: part.date for part in run.contributions}
         rated = run.rows[run.rows["ratings"].notna()]
-        for sample, epoch, user, by_judge in rated[["id", "epoch", "user", "ratings"]].itertuples(index=False):
+        of_replies = rated[["file", "id", "epoch", "user", "ratings"]].itertuples(index=False)
+        for file, sample, epoch, user, by_judge in of_replies:
+            unit = f"{measured}|{started[file]}|{sample}|{epoch}"
             for judge, ratings in json.loads(by_judge).items():
                 for repeat, rating in enumerate(ratings):
                     if rating is not None:
-                        rows.append((run.kind, run.model, run.context, f"{measured}|{sample}|{epoch}", sample, user,
-                                     judge, repeat, float(rating)))  # fmt: skip
+                        rows.append((run.kind, run.name, run.context, unit, sample, user, judge, repeat, float(rating)))
     columns = ["kind", "model", "context", "unit", "id", "user", "judge", "repeat", "rating"]
     table = pd.DataFrame(rows, columns=columns).drop_duplicates(["unit", "judge", "repeat"])
-    families = {model: family(model) for model in {*table["judge"], *table["model"]}}
-    return table.assign(own_family=table["judge"].map(families) == table["model"].map(families))
+    families = {run.name: family(run.evaluated) for run in runs} | {
+        judge: family(judge) for judge in set(table["judge"])
+    }
+    own = table["model"].map(families)
+    return table.assign(family=own, own_family=table["judge"].map(families) == own)
 
 
 def means(table: pd.DataFrame) -> list[JudgeMeanRow]:
@@ -279,6 +372,37 @@ def means(table: pd.DataFrame) -> list[JudgeMeanRow]:
         units = members.groupby("unit", sort=False).agg({"rating": "mean", "user": "first"})
         mean = mean_agreement(units["rating"].to_numpy(), units["user"].to_numpy())
         rows.append(JudgeMeanRow(**about, **mean.as_row("mean")))
+    return rows
+
+
+def panels(runs: Sequence[Run]) -> list[PanelRow]:
+    """Estimate the mean of each run with several judges, for these judges and for judges like them.
+
+    Args:
+        runs: Runs of models that infer thoughts.
+    """
+    rows = []
+    for run in runs:
+        judges = run.other_judges
+        ratings = run.ratings_of(judges)
+        if len(judges) < 2 or ratings.empty:
+            continue
+        users = run.samples.set_index("id")["user"].loc[ratings.index].to_numpy()
+        these = mean_agreement(ratings.mean(axis=1).to_numpy(), users)
+        others = mean_over_judges(ratings, users, bounds=SCALE)
+        rows.append(
+            PanelRow(
+                kind=kind_of(run),
+                model=run.name,
+                context=run.context,
+                judges=len(judges),
+                **these.as_row("mean"),
+                other_judges_lower=others.lower,
+                other_judges_upper=others.upper,
+                other_judges_note=others.reason or "",
+                effective_votes=effective_votes(ratings),
+            )
+        )
     return rows
 
 
@@ -319,6 +443,83 @@ def severity(table: pd.DataFrame) -> tuple[list[SeverityRow], list[AdjustedRow]]
     """
     severities: list[SeverityRow] = []
     adjusted: list[AdjustedRow] = []
+    for model in _additive_models(table):
+        m, j = len(model.systems), len(model.judges)
+        effects = np.hstack([np.zeros((j, m)), np.eye(j)[:, 1:]])
+        average = effects.mean(axis=0)
+        severities += [
+            SeverityRow(**model.about, judge=judge, severity=points, lower=lower, upper=upper, n=int(n))
+            for judge, (points, lower, upper, _), n in zip(
+                model.judges, model.contrasts(average - effects), model.votes_of_judges, strict=True
+            )
+        ]
+        as_average_judge = model.contrasts(np.hstack([np.eye(m), np.zeros((m, j - 1))]) + average)
+        adjusted += [
+            AdjustedRow(
+                **model.about, model=name, context=context, adjusted=points, lower=lower, upper=upper, mean=mean
+            )
+            for (name, context), mean, (points, lower, upper, _) in zip(
+                model.systems, model.means, as_average_judge, strict=True
+            )
+        ]
+    return severities, adjusted
+
+
+def adjusted_differences(table: pd.DataFrame) -> list[AdjustedPairRow]:
+    """Estimate the differences of models as the average judge would rate them, by the model of `severity`.
+
+    Unlike the paired comparisons this uses all votes of both models, and rests on judges being as severe on one model
+    as on another.
+
+    Args:
+        table: What `votes` returns.
+
+    Returns:
+        A row for each two models that were shown the same context.
+    """
+    rows: list[AdjustedPairRow] = []
+    for model in _additive_models(table):
+        m, j = len(model.systems), len(model.judges)
+        pairs = [(a, b) for a, b in combinations(range(m), 2) if model.systems[a][1] == model.systems[b][1]]
+        if not pairs:
+            continue
+        contrasts = np.zeros((len(pairs), m + j - 1))
+        for row, (a, b) in enumerate(pairs):
+            contrasts[row, [a, b]] = 1, -1
+        rows += [
+            AdjustedPairRow(
+                **model.about, a=model.systems[a][0], b=model.systems[b][0], context=model.systems[a][1],
+                difference=points, lower=lower, upper=upper, p_value=p_value,
+                raw_difference=model.means[a] - model.means[b],
+            )
+            for (a, b), (points, lower, upper, p_value) in zip(pairs, model.contrasts(contrasts), strict=True)
+        ]  # fmt: skip
+    adjusted = holm_by_family([row.p_value for row in rows], [row.kind for row in rows])
+    return [replace(row, p_holm=p_holm) for row, p_holm in zip(rows, adjusted, strict=True)]
+
+
+@dataclass(frozen=True)
+class _AdditiveModel:
+    """A fit of rating = model + judge to the votes on one kind of thought."""
+
+    about: dict[str, Any]
+    fit: Any
+    systems: list[tuple[str, str]]
+    """Models, and what they were shown, in the order of the first coefficients."""
+    means: list[float]
+    """Of all votes on each."""
+    judges: list[str]
+    """The first has the effect 0, and no coefficient."""
+    votes_of_judges: list[int]
+
+    def contrasts(self, contrasts: Numbers) -> list[tuple[float, float, float, float]]:
+        """Estimate linear combinations of the coefficients, with 95 % limits and p-values."""
+        test = self.fit.t_test(contrasts)
+        return list(zip(test.effect, *test.conf_int().T, np.atleast_1d(test.pvalue), strict=True))
+
+
+def _additive_models(table: pd.DataFrame) -> Iterator[_AdditiveModel]:
+    """Fit the additive model to each kind that has several judges and users, linked by what they share."""
     for about, members in _groups(table, "kind"):
         if members["judge"].nunique() < 2 or members["user"].nunique() < 2:
             continue
@@ -333,28 +534,10 @@ def severity(table: pd.DataFrame) -> tuple[list[SeverityRow], list[AdjustedRow]]
         fit = sm.OLS(members["rating"].to_numpy(), design).fit(
             cov_type="cluster", cov_kwds={"groups": clusters}, use_t=True
         )
-        m, j = of_model.shape[1], of_judge.shape[1]
-        effects = np.hstack([np.zeros((j, m)), np.eye(j)[:, 1:]])
-        average = effects.mean(axis=0)
-        severities += [
-            SeverityRow(**about, judge=judge, severity=points, lower=lower, upper=upper, n=int(n))
-            for judge, (points, lower, upper), n in zip(
-                judges, _contrasts(fit, average - effects), of_judge.sum(axis=0), strict=True
-            )
-        ]
-        unadjusted = by_model["rating"].mean().reset_index().itertuples(index=False, name=None)
-        as_average_judge = _contrasts(fit, np.hstack([np.eye(m), np.zeros((m, j - 1))]) + average)
-        adjusted += [
-            AdjustedRow(**about, model=model, context=context, adjusted=points, lower=lower, upper=upper, mean=mean)
-            for (model, context, mean), (points, lower, upper) in zip(unadjusted, as_average_judge, strict=True)
-        ]
-    return severities, adjusted
-
-
-def _contrasts(fit: Any, contrasts: Numbers) -> Sequence[tuple[float, float, float]]:
-    """Estimate linear combinations of a fit's coefficients, with 95 % limits."""
-    test = fit.t_test(contrasts)
-    return list(zip(test.effect, *test.conf_int().T, strict=True))
+        means = by_model["rating"].mean()
+        systems = [(str(model), str(context)) for model, context in means.index]
+        votes_of_judges = [int(votes) for votes in of_judge.sum(axis=0)]
+        yield _AdditiveModel(about, fit, systems, [*means], [*judges], votes_of_judges)
 
 
 def self_preference(table: pd.DataFrame) -> list[PreferenceRow]:
@@ -369,10 +552,10 @@ def self_preference(table: pd.DataFrame) -> list[PreferenceRow]:
     rows = []
     for about, members in _groups(table, "kind"):
         wide = _by_judge(members)
-        units = members.drop_duplicates("unit").set_index("unit").loc[wide.index, ["id", "user", "model"]]
+        units = members.drop_duplicates("unit").set_index("unit").loc[wide.index, ["id", "user", "family"]]
         for judge in wide.columns if wide.shape[1] > 1 else ():
             excess = wide[judge] - wide.drop(columns=judge).mean(axis=1)
-            rated = units.assign(excess=excess, own=units["model"].map(family) == family(judge)).dropna()
+            rated = units.assign(excess=excess, own=units["family"] == family(judge)).dropna()
             sides = rated.pivot_table(index="id", columns="own", values="excess", aggfunc="mean")
             both = sides.dropna()
             if sides.shape[1] < 2 or both.empty:

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from thoughttrace.analysis.page.table import Chapter, Section, count, name, short, text
+from thoughttrace.analysis.page.table import Chapter, Section, count, name, pair, short, text
 from thoughttrace.analysis.read.evidence import Evidence
 from thoughttrace.analysis.read.runs import Runs
-from thoughttrace.analysis.read.task_log import Run
+from thoughttrace.analysis.read.task_log import Contribution, Run
 from thoughttrace.core.record import TASKS
 
 
@@ -28,9 +28,30 @@ class RunRow:
     epochs: int
     package_version: str
     inspect_version: str
+    effort: str
+    generation: str
+    solver: str
+    context_words: str
     missing: str
     """How many replies have no score, by reason."""
     log: str
+    """The newest, where several were joined."""
+
+
+@dataclass(frozen=True)
+class LogRow:
+    """What one log contributed to a run."""
+
+    task: str
+    model: str
+    kind: str
+    log: str
+    started: str
+    status: str
+    counted: int
+    """Replies that count."""
+    replies: int
+    """Replies in the log."""
 
 
 @dataclass(frozen=True)
@@ -51,11 +72,26 @@ RUN_COLUMNS = [
     short("Prompt", "prompt_hash"),
     short("Rubric", "rubric_hash"),
     short("Task version", "task_version"),
+    short("Effort", "effort"),
+    name("Generation", "generation"),
+    name("Solver", "solver"),
+    short("Words of context", "context_words"),
     count("Epochs", "epochs"),
     short("ThoughtTrace", "package_version"),
     short("Inspect", "inspect_version"),
     text("Not scored", "missing"),
     name("Log", "log"),
+]
+
+
+LOG_COLUMNS = [
+    short("Task", "task"),
+    name("Model", "model"),
+    short("Kind", "kind"),
+    name("Log", "log"),
+    short("Started", "started"),
+    short("Status", "status"),
+    pair("Replies that count", "counted", "replies", between=" of "),
 ]
 
 
@@ -74,15 +110,21 @@ def sources(evidence: Evidence) -> Chapter:
         "",
         [
             Section("runs", "Runs that count", [_row(run) for run in runs.counted], RUN_COLUMNS),
+            Section(
+                "logs", "What each log contributed",
+                [_log_row(run, part) for run in runs.counted for part in run.contributions],
+                LOG_COLUMNS,
+                "Logs of one measurement are joined: of each sample and epoch the newest reply that was scored counts.",
+            ),
             Section("left_out", "Logs left out", left_out, [text("Log and reason", "reason")]),
         ],
-    )
+    )  # fmt: skip
 
 
 def _row(run: Run) -> RunRow:
     return RunRow(
         task=run.task,
-        model=run.model,
+        model=run.name,
         kind=run.kind or "",
         date=run.date,
         data=run.data,
@@ -95,8 +137,25 @@ def _row(run: Run) -> RunRow:
         epochs=run.epochs,
         package_version=run.package_version,
         inspect_version=run.inspect_version,
+        effort=run.effort,
+        generation=run.generation,
+        solver=run.solver,
+        context_words=run.context_words,
         missing=_missing(run) or "none",
         log=run.log,
+    )
+
+
+def _log_row(run: Run, part: Contribution) -> LogRow:
+    return LogRow(
+        task=run.task,
+        model=run.name,
+        kind=run.kind or "",
+        log=part.log,
+        started=part.date,
+        status=part.status,
+        counted=part.counted,
+        replies=part.replies,
     )
 
 
@@ -119,12 +178,18 @@ def methods(runs: Runs) -> str:
     repeated = f" Each sample was run {epochs} times, and its mean rating was used." if epochs > 1 else ""
     panel = any(len(run.judges) > 1 for run in models)
     several = " A panel's rating is the mean of its members' valid votes." if panel else ""
+    judges = {run.judge_described for run in models}
+    if len(judges) > 1:
+        several += " Two models were compared by the votes of the judges of both; no model's vote on itself counted."
+    configs = {run.name: _generation(run) for run in models}
+    alike = len({*configs.values()}) == 1
+    generation = _generation(models[0]) if alike else "; ".join(f"{name}: {text}" for name, text in configs.items())
     return (
-        f"We evaluated {_list(run.model for run in models)} with ThoughtTrace "
+        f"We evaluated {_list(run.name for run in models)} with ThoughtTrace "
         f"{_list(run.package_version for run in models)} (Inspect {_list(run.inspect_version for run in models)}) "
-        f"{when}. {_kinds(models)} The data were "
-        f"{_list(f'{run.data} (revision {run.data_revision})' for run in models)}. A judge, "
-        f"{_list(run.judge for run in models)}, rated the agreement of each inference with the user's own note from 1 "
+        f"{when}. {_kinds(models)} Generation config: {generation}. The data were "
+        f"{_list(f'{run.data} (revision {run.data_revision})' for run in models)}. "
+        f"{_judges(models)} rated the agreement of each inference with the user's own note from 1 "
         f"(another thought) to 5 (the same thought) by a fixed rubric "
         f"({_list(f'{run.kind} rubric {run.rubric_hash}' for run in models)}); the evaluated models never saw the "
         f"note.{several}{repeated} A refusal or an empty answer counts as 1. Samples without a valid rating were left "
@@ -135,6 +200,19 @@ def methods(runs: Runs) -> str:
         f"{_controls(runs.controls)} The prompts and rubrics are this project's, not those of Jin et al. (2026), so "
         f"the published means are not the same measurement."
     )
+
+
+def _generation(run: Run) -> str:
+    parts = (f"effort {run.effort}" * bool(run.effort), run.generation, f"solver {run.solver}" * bool(run.solver))
+    return ", ".join(filter(None, parts)) or "the provider's defaults"
+
+
+def _judges(models: Sequence[Run]) -> str:
+    """Name the judges; where models have different ones, those of each model."""
+    if len({run.judge_described for run in models}) == 1:
+        return f"A judge, {models[0].judge_described},"
+    by_model = {run.name: run.judge_described for run in models}
+    return f"Judges ({'; '.join(f'{name} by {judges}' for name, judges in by_model.items())})"
 
 
 def _controls(controls: Sequence[Run]) -> str:
@@ -154,12 +232,16 @@ def _kinds(runs: Sequence[Run]) -> str:
         members = [run for run in runs if run.kind == kind]
         sentences.append(
             f"{str(kind).capitalize()}s: task {members[0].task} version {_list(run.task_version for run in members)}, "
-            f"context {_list(run.context for run in members)}, prompt {_list(run.prompt_hash for run in members)}; "
+            f"context {_list(_context(run) for run in members)}, prompt {_list(run.prompt_hash for run in members)}; "
             f"{_range(run.planned for run in members)} samples per model, "
             f"{_range(len(run.scored) for run in members)} of them scored, of "
             f"{_range(run.scored['user'].nunique() for run in members)} users."
         )
     return " ".join(sentences)
+
+
+def _context(run: Run) -> str:
+    return f"{run.context}, {run.context_words} words at most" if run.context_words else run.context
 
 
 def _range(numbers: Iterable[int]) -> str:

@@ -165,7 +165,7 @@ def _mean(run: Run) -> MeanRow:
     else:
         mean = Interval.without_limits("none scored")
     return MeanRow(
-        model=run.model,
+        model=run.name,
         arm=run.arm,
         judge=run.judge,
         self_judged=run.self_judged,

@@ -238,10 +238,10 @@ def unpaired(runs: Sequence[Run]) -> list[str]:
     """Write one sentence for every run that nothing can be compared with, though there are runs of other arms."""
     sentences = []
     for run in runs:
-        others = [other for other in runs if other.model == run.model and other.arm != run.arm]
+        others = [other for other in runs if other.name == run.name and other.arm != run.arm]
         if others and not any((Setting.of(run), run.judge) == (Setting.of(other), other.judge) for other in others):
             sentences.append(
-                f"{run.log} ({run.model}, {run.arm}) is compared with no other: judge, rubric, prompt, data or choice "
+                f"{run.log} ({run.name}, {run.arm}) is compared with no other: judge, rubric, prompt, data or choice "
                 "of messages differ."
             )
     return sentences
@@ -305,7 +305,7 @@ def _cells(runs: Sequence[Run], arms: tuple[str, ...]) -> Iterator[_Cell]:
     """Find who has all of some arms: each model and judge, and the mean over models."""
     by_model: dict[tuple[str, str], dict[str, pd.DataFrame]] = {}
     for run in runs:
-        by_model.setdefault((run.model, run.judge), {})[run.arm] = run.scored
+        by_model.setdefault((run.name, run.judge), {})[run.arm] = run.scored
     complete = {key: [tables[arm] for arm in arms] for key, tables in by_model.items() if {*arms} <= {*tables}}
     for (model, judge), tables in complete.items():
         yield _Cell(model, judge, 0, _shared(tables))

@@ -20,7 +20,7 @@ from thoughttrace.analysis.page.table import (
     short,
 )
 from thoughttrace.analysis.read.evidence import Evidence
-from thoughttrace.analysis.read.task_log import Run
+from thoughttrace.analysis.read.task_log import Run, shared_judges
 from thoughttrace.analysis.stats.intervals import Interval, paired_difference, ratio_of_means
 from thoughttrace.analysis.stats.multiplicity import LEVEL, holm_by_family
 from thoughttrace.core.record import CEILINGS, FLOOR, Kind
@@ -202,8 +202,8 @@ def recovered(runs: Sequence[Run]) -> list[ShareRow]:
     """Estimate each model's recovered share: (agreement − floor) / (ceiling − floor).
 
     Args:
-        runs: Models and controls. A control serves every model of the same kind, judge, rubric, task version
-            and data, in whatever context: it reads no conversation.
+        runs: Models and controls. A control serves every model of the same kind, rubric, task version and data, in
+            whatever context: it reads no conversation. Of a control only the votes of the model's judges count.
 
     Returns:
         One row per model run with a floor and a ceiling.
@@ -217,12 +217,13 @@ def against_controls(runs: Sequence[Run]) -> list[ControlPairRow]:
     Args:
         runs: Models and controls.
     """
-    models, controls = ([run for run in runs if bool(run.control) is wanted] for wanted in (False, True))
     rows = [
         row
-        for run in models
-        for control in controls
-        if _serves(control, run) and (row := _against(run, control)) is not None
+        for run in runs
+        if not run.control
+        for serving in _serving(run, runs).values()
+        for control in serving
+        if (row := _against(*_rated_alike(run, control))) is not None
     ]
     adjusted = holm_by_family([row.p_value for row in rows], [row.kind for row in rows])
     return [replace(row, p_holm=p_holm) for row, p_holm in zip(rows, adjusted, strict=True)]
@@ -254,15 +255,17 @@ def leaked(runs: Sequence[Run]) -> tuple[list[LeakRow], list[FlaggedRow]]:
     """
     rows, flagged_rows = [], []
     for run in runs:
-        floor = next((control for control in runs if control.control == FLOOR and _serves(control, run)), None)
-        if run.control or floor is None:
+        # What words a floor shares with its targets does not depend on who rated it.
+        floors = [control for control in runs if control.control == FLOOR and _comparable(control, run)]
+        if run.control or not floors:
             continue
+        floor = max(floors, key=lambda control: control.judge == run.judge)
         chance = int(floor.rows["overlap"].max())
         flagged = run.rows[run.rows["overlap"] >= max(MIN_OVERLAP, chance + 1)]
         without = run.samples[~run.samples["id"].isin(flagged["id"])]
         rows.append(
             LeakRow(
-                model=run.model,
+                model=run.name,
                 kind=kind_of(run),
                 context=run.context,
                 judge=run.judge,
@@ -274,27 +277,27 @@ def leaked(runs: Sequence[Run]) -> tuple[list[LeakRow], list[FlaggedRow]]:
             )
         )
         flagged_rows += [
-            FlaggedRow(run.model, kind_of(run), row["id"], int(row["overlap"]), row["score"])
+            FlaggedRow(run.name, kind_of(run), row["id"], int(row["overlap"]), row["score"])
             for row in flagged.to_dict("records")
         ]
     return rows, flagged_rows
 
 
 def _share(run: Run, runs: Sequence[Run]) -> ShareRow | None:
-    serving = {control.control: control for control in runs if control.control and _serves(control, run)}
+    serving = {control: members[-1] for control, members in _serving(run, runs).items()}
     ceiling = next((control for control in CEILINGS if control in serving), None)
     if FLOOR not in serving or ceiling is None:
         return None
-    scores = {
-        "agreement": run.scored["score"],
-        "floor": serving[FLOOR].scored["score"],
-        "ceiling": serving[ceiling].scored["score"],
-    }
+    alike = _rated_alike(run, serving[FLOOR], serving[ceiling])
+    if not alike:
+        return None
+    rated, floor, top = alike
+    scores = {"agreement": rated.scored["score"], "floor": floor.scored["score"], "ceiling": top.scored["score"]}
     shared = pd.concat(scores, axis=1, join="inner")
     if shared.empty:
         interval = Interval.without_limits("no scored sample in common with floor and ceiling")
     else:
-        users = run.scored.loc[shared.index, "user"].to_numpy()
+        users = rated.scored.loc[shared.index, "user"].to_numpy()
         interval = ratio_of_means(
             shared["agreement"] - shared["floor"],
             shared["ceiling"] - shared["floor"],
@@ -302,10 +305,10 @@ def _share(run: Run, runs: Sequence[Run]) -> ShareRow | None:
             denominator_name="ceiling − floor",
         )
     return ShareRow(
-        model=run.model,
+        model=run.name,
         kind=kind_of(run),
         context=run.context,
-        judge=run.judge,
+        judge=rated.judge,
         ceiling_is=ceiling,
         **{str(part): mean for part, mean in shared.mean().items()},
         **interval.as_row("share"),
@@ -319,7 +322,7 @@ def _against(run: Run, control: Run) -> ControlPairRow | None:
     users = run.scored.loc[shared.index, "user"].to_numpy()
     difference = paired_difference(shared["model"], shared["control"], users)
     return ControlPairRow(
-        model=run.model,
+        model=run.name,
         kind=kind_of(run),
         context=run.context,
         judge=run.judge,
@@ -330,12 +333,29 @@ def _against(run: Run, control: Run) -> ControlPairRow | None:
     )
 
 
-def _serves(control: Run, run: Run) -> bool:
-    """Whether a control was rated as the model was: everything but what the model saw."""
+def _serving(run: Run, runs: Sequence[Run]) -> dict[str, list[Run]]:
+    """Find the controls that share a judge with a model: of each those of the same panel, or else the most alike."""
+    serving: dict[str, list[Run]] = {}
+    for control in runs:
+        if control.control and _comparable(control, run) and shared_judges(run, control):
+            serving.setdefault(control.control, []).append(control)
+    return {
+        name: [control for control in members if control.judge == run.judge]
+        or [max(members, key=lambda control: len(shared_judges(run, control)))]
+        for name, members in serving.items()
+    }
+
+
+def _rated_alike(run: Run, *controls: Run) -> list[Run]:
+    """Return a model and controls as the judges of all of them rated them; nothing where they share no judge."""
+    judges = [judge for judge in run.judges if all(judge in shared_judges(run, control) for control in controls)]
+    return [each.rated_by(judges) for each in (run, *controls)] if judges else []
+
+
+def _comparable(control: Run, run: Run) -> bool:
+    """Whether a control was rated as the model was: everything but what the model saw, and who rated it."""
 
     def rated(rated_run: Run) -> tuple[object, ...]:
-        return (
-            rated_run.kind, rated_run.judge, rated_run.version, rated_run.rubric_hash, rated_run.data_revision,
-        )  # fmt: skip
+        return rated_run.kind, rated_run.version, rated_run.rubric_hash, rated_run.data_revision
 
     return rated(control) == rated(run)

@@ -238,10 +238,10 @@ def _mean(run: Run) -> RatingRow:
         users = scored["user"].to_numpy()
         mean = cluster_mean(scored["score"].to_numpy(), users, bounds=SCALE)
         high = cluster_mean(_is_high(scored).to_numpy(dtype=float), users, bounds=(0, 1))
-    planned = run.planned * run.epochs
+    planned = run.planned_replies
     return RatingRow(
         kind=kind_of(run),
-        model=run.model,
+        model=run.name,
         **mean.as_row("mean"),
         **high.as_columns("high"),
         **_counts(scored),
@@ -270,7 +270,7 @@ def _group(run: Run, members: pd.DataFrame, by: str, group: str) -> RatingGroupR
     mean = group_mean(members["score"], members["user"], SCALE, unit="ratings")
     return RatingGroupRow(
         kind=kind_of(run),
-        model=run.model,
+        model=run.name,
         by=by,
         group=group,
         **mean.as_row("mean"),

@@ -275,7 +275,7 @@ def _matrices(runs: Sequence[Run]) -> Figure:
     types = [name.replace("_", " ") for name in TYPES[kind_of(runs[0])]]
     return confusion(
         [
-            Matrix(f"{run.model}\nshown: {run.context}", types, [*types, NO_TYPE], _counts(run).sum(axis=0).tolist())
+            Matrix(f"{run.name}\nshown: {run.context}", types, [*types, NO_TYPE], _counts(run).sum(axis=0).tolist())
             for run in runs
         ],
         "the dataset's type",
@@ -351,7 +351,7 @@ def confused(runs: Sequence[Run]) -> list[ConfusionRow]:
 
 def _accuracy(run: Run) -> AccuracyRow:
     scored, counts = run.rows.dropna(subset="score"), _counts(run)
-    planned = run.planned * run.epochs
+    planned = run.planned_replies
     shares = scored["type"].value_counts(normalize=True)
     return AccuracyRow(
         **_about(run),
@@ -404,7 +404,7 @@ def _difference(a: Run, b: Run) -> PairRow | None:
 
 
 def _about(run: Run) -> dict[str, Any]:
-    return {"kind": run.kind, "model": run.model, "context": run.context}
+    return {"kind": run.kind, "model": run.name, "context": run.context}
 
 
 def _mean(rows: pd.DataFrame) -> Interval:

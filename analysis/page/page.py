@@ -1,6 +1,9 @@
 """One page of chapters: a file that opens from disk and loads nothing, with its tables and figures beside it."""
 
+import base64
+import contextlib
 import dataclasses
+import hashlib
 import json
 import re
 import shutil
@@ -8,19 +11,32 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, ClassVar
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
+from pydantic import ConfigDict, Field, TypeAdapter
 
 from thoughttrace.analysis.page.style import INK, save
-from thoughttrace.analysis.page.table import Cell, Chapter, Column, Section, visible
+from thoughttrace.analysis.page.table import Cell, Chapter, Column, Nature, Section
+from thoughttrace.core.cache_dir import work_folder
 from thoughttrace.core.errors import UserError
+from thoughttrace.core.terminal import visible
 
 _HERE = Path(__file__).resolve().parent
 
-_CONTENT = "page.json"
+_PAGE = "index.html"
+
+CONTENT = "page.json"
 """What is on a page, for another page that shows it too."""
+
+_SCRIPT = (_HERE / "page.js").read_text(encoding="utf-8")
+
+_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; "
+    f"script-src 'sha256-{base64.b64encode(hashlib.sha256(_SCRIPT.encode()).digest()).decode()}'"
+)
+"""What a browser may do with a page: run our script and no other, and load nothing, whatever gets into the page."""
 
 _SEARCHED = 20
 """A table of more rows can be searched."""
@@ -29,20 +45,28 @@ _NARROW = 30
 """Names of at most so many characters are not wrapped."""
 
 
+_Name = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
+"""Of a place in a page, and of files."""
+
+_STRICT = ConfigDict(extra="forbid", strict=True)
+
+
 @dataclass(frozen=True)
 class ShownSection:
-    """A section as the page shows it: plain values that JSON can hold."""
+    """A section as the page shows it: plain values that JSON can hold, and that are checked where it is read again."""
 
-    name: str
+    __pydantic_config__: ClassVar = _STRICT
+
+    name: _Name
     title: str
     note: str
     titles: list[str]
-    natures: list[str]
+    natures: list[Nature]
     rows: list[list[Cell]]
-    row_classes: list[str]
-    pictures: list[tuple[str, str]]
+    row_classes: list[Annotated[str, Field(pattern="^(published|clear|)$")]]
+    pictures: list[tuple[_Name, str]]
     """Names and captions."""
-    files: list[str]
+    files: list[Annotated[str, Field(pattern="^(csv|md|tex)$")]]
     """The endings of the files that hold the table."""
 
 
@@ -50,9 +74,11 @@ class ShownSection:
 class ShownChapter:
     """A chapter whose files are written."""
 
+    __pydantic_config__: ClassVar = _STRICT
+
     folder: Path
     """Where its files are."""
-    name: str
+    name: _Name
     title: str
     intro: str
     sections: list[ShownSection]
@@ -60,13 +86,20 @@ class ShownChapter:
     help: list[tuple[str, str]]
 
 
+CHAPTERS = TypeAdapter(list[ShownChapter])
+"""Reads what a page's `page.json` holds, and nothing else."""
+
+
 def write_page(
     folder: Path, title: str, intro: str, chapters: Sequence[Chapter], added: Sequence[ShownChapter] = ()
 ) -> None:
     """Write `index.html`, all tables and figures as files, and `page.json`.
 
+    They are written to a folder inside first, and take the place of an earlier page only once all of them are whole: a
+    full disk or a kill leaves the earlier page as it was.
+
     Args:
-        folder: Made if absent; files of an earlier page in it are overwritten.
+        folder: Made if absent. Files of an earlier page in it are replaced or removed; other files stay.
         title: Of the page.
         intro: Stands under the title.
         chapters: What is on it; those with neither rows nor an intro are left out.
@@ -80,48 +113,39 @@ def write_page(
     _check_names(chapters, added, folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        shown = [_write(folder, chapter) for chapter in chapters] + [_copy(chapter, folder) for chapter in added]
-        page = _template().render(
-            title=title, intro=intro, chapters=shown, links=_links(shown),
-            warnings=dict.fromkeys(sentence for chapter in shown for sentence in chapter.warnings),
-        )  # fmt: skip
-        (folder / "index.html").write_text(page, encoding="utf-8", errors="replace")
-        content = [dataclasses.asdict(dataclasses.replace(chapter, folder=Path())) for chapter in shown]
-        (folder / _CONTENT).write_text(json.dumps(content, default=str), encoding="utf-8")
+        # Not beside the folder: that may be another file system, or not writable.
+        with work_folder(folder, ".new-page-") as new:
+            shown = [_write(new, chapter) for chapter in chapters] + [_copy(chapter, new) for chapter in added]
+            page = _template().render(
+                title=title, intro=intro, chapters=shown, links=_links(shown),
+                warnings=dict.fromkeys(sentence for chapter in shown for sentence in chapter.warnings),
+            )  # fmt: skip
+            (new / _PAGE).write_text(page, encoding="utf-8", errors="replace")
+            content = [dataclasses.asdict(dataclasses.replace(chapter, folder=Path())) for chapter in shown]
+            # A half of a surrogate pair is no JSON that others read.
+            words = visible(json.dumps(content, ensure_ascii=False, default=str))
+            (new / CONTENT).write_text(words, encoding="utf-8")
+            _replace(folder, new)
     except OSError as error:
         raise UserError(
             f"{folder}: cannot write here ({error.strerror or error}). Choose another folder with -o."
         ) from error
 
 
-def read_page(folder: Path) -> list[ShownChapter]:
-    """Read the chapters of a page that `write_page` wrote, to be added to another.
-
-    Args:
-        folder: The page's folder.
-
-    Raises:
-        UserError: There is no page.
-    """
-    try:
-        chapters = [_chapter(folder, content) for content in json.loads((folder / _CONTENT).read_bytes())]
-        for name in (name for chapter in chapters for section in chapter.sections for name, _ in section.pictures):
-            (folder / f"{name}.svg").stat()
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise UserError(
-            f"{folder}: no page here ({_CONTENT} is missing or unreadable). "
-            "Write one with thoughttrace profile DATA -o FOLDER or thoughttrace shift DATA -o FOLDER."
-        ) from error
-    return chapters
-
-
-def _chapter(folder: Path, content: dict[str, Any]) -> ShownChapter:
-    sections = [ShownSection(**section) for section in content["sections"]]
-    for name in (name for section in sections for name in (section.name, *(name for name, _ in section.pictures))):
-        # It becomes the name of a file that is copied.
-        if not re.fullmatch(r"[a-z0-9_]+", name):
-            raise ValueError(name)
-    return ShownChapter(**{**content, "folder": folder, "sections": sections})
+def _replace(folder: Path, new: Path) -> None:
+    """Put a new page's files into a folder, and remove those of the earlier page that the new one does not have."""
+    earlier: set[str] = set()
+    with contextlib.suppress(OSError, ValueError):  # there was none, or we cannot tell which files are its own
+        chapters = CHAPTERS.validate_json((folder / CONTENT).read_bytes())
+        earlier = {name for chapter in chapters for section in chapter.sections for name in files_of(section)}
+    files = [file for file in new.iterdir() if file.name not in {_PAGE, CONTENT}]
+    # The page after the files that it links to, and last of all the list of what is ours: cut short by a kill, the next
+    # page still finds every file of this and of the earlier one.
+    for file in (*files, new / _PAGE):
+        file.replace(folder / file.name)
+    for name in earlier - {file.name for file in files}:
+        (folder / name).unlink(missing_ok=True)
+    (new / CONTENT).replace(folder / CONTENT)
 
 
 def _check_names(chapters: Sequence[Chapter], added: Sequence[ShownChapter], folder: Path) -> None:
@@ -175,7 +199,7 @@ def _write_section(folder: Path, section: Section) -> ShownSection:
     )
 
 
-def _nature(column: Column, cells: list[Cell]) -> str:
+def _nature(column: Column, cells: list[Cell]) -> Nature:
     """Give the column's nature; names that are all brief are as good as short words, and keep less room."""
     return "short" if column.nature == "name" and max(map(len, cells)) <= _NARROW else column.nature
 
@@ -183,12 +207,16 @@ def _nature(column: Column, cells: list[Cell]) -> str:
 def _copy(chapter: ShownChapter, folder: Path) -> ShownChapter:
     """Take over a chapter's files."""
     for section in chapter.sections:
-        names = [f"{section.name}.{ending}" for ending in section.files]
-        names += [f"{name}.{ending}" for name, _ in section.pictures for ending in ("svg", "png")]
-        for file in (chapter.folder / name for name in names):
-            if file.exists() and file.resolve() != (folder / file.name).resolve():
+        for file in (chapter.folder / name for name in files_of(section)):
+            if file.exists():
                 shutil.copyfile(file, folder / file.name)
     return dataclasses.replace(chapter, folder=folder)
+
+
+def files_of(section: ShownSection) -> list[str]:
+    """Name the files of a section: of its table, and of its figures."""
+    figures = [f"{name}.{ending}" for name, _ in section.pictures for ending in ("svg", "png")]
+    return [*(f"{section.name}.{ending}" for ending in section.files), *figures]
 
 
 def _links(chapters: Sequence[ShownChapter]) -> list[tuple[str, str]]:
@@ -218,6 +246,7 @@ def _template() -> Any:
     )
     looks = {
         "css": Markup((_HERE / "page.css").read_text(encoding="utf-8")),
-        "script": Markup((_HERE / "page.js").read_text(encoding="utf-8")),
+        "script": Markup(_SCRIPT),
     }
-    return environment.get_template("page.html", globals={**looks, "inline": _inline, "searched": _SEARCHED})
+    globals_ = {**looks, "policy": Markup(_POLICY), "inline": _inline, "searched": _SEARCHED}
+    return environment.get_template("page.html", globals=globals_)

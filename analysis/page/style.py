@@ -8,7 +8,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from thoughttrace.analysis.page.table import visible
+from thoughttrace.core.terminal import visible
 
 INK = "#1b1b1b"
 """Text and lines; the page replaces it by its own ink, light or dark."""
@@ -56,8 +56,11 @@ def save(figure: Figure, folder: Path, name: str) -> None:
         name: Of both files.
     """
     with mpl.rc_context(STYLE):
-        figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
-        figure.set_layout_engine("none")  # laid out once is enough
+        drawing = folder / f"{name}.svg"
+        figure.savefig(drawing, metadata={"Date": None})
+        # Labels of ticks and legends come from data; with a control character in it, no reader opens an SVG.
+        drawing.write_text(visible(drawing.read_text(encoding="utf-8")), encoding="utf-8")
+        figure.set_layout_engine(None)  # laid out once is enough; with "none", savefig draws twice all the same
         figure.savefig(folder / f"{name}.png", dpi=200, facecolor="white")
 
 

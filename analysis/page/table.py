@@ -24,6 +24,8 @@ from rich.cells import cell_len
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from thoughttrace.core.terminal import visible
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -208,16 +210,6 @@ def format_dollars(value: Any) -> str:
     return "no price" if _missing(value) else f"${value:,.2f}"
 
 
-# Direction overrides and isolates turn all text after them; other control characters and lone surrogates make an
-# SVG that no reader opens, and an escape sequence would steer the terminal.
-_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-
-
-def visible(words: str) -> str:
-    """Name characters that turn or steer what is shown after them, instead of obeying them."""
-    return _UNSEEN.sub(lambda match: f"[U+{ord(match[0]):04X}]", words.replace("\r\n", "\n"))
-
-
 def _missing(value: object) -> bool:
     return value is None or value is pd.NA or value is pd.NaT or (isinstance(value, _FLOATS) and bool(np.isnan(value)))
 
@@ -283,8 +275,16 @@ class Table:
         return pd.DataFrame({key: _series([getattr(row, key, None) for row in rows]) for key in fields})
 
     def to_csv(self, path: Path) -> None:
-        """Write every field of every row, with every digit."""
-        self.to_frame().to_csv(path, index=False, errors="replace")
+        """Write every field of every row, with every digit.
+
+        Text that a spreadsheet would take for a formula begins with an apostrophe, as OWASP advises against "CSV
+        injection": labels and names come from data and logs, and a formula can send the file elsewhere.
+        """
+        frame = self.to_frame()
+        for name in frame.select_dtypes(object):
+            cells = [_csv(cell) if isinstance(cell, str) else cell for cell in frame[name]]
+            frame[name] = pd.Series(cells, dtype=object)
+        frame.to_csv(path, index=False, errors="replace")
 
     def to_markdown(self, note: str = "") -> str:
         """Give the table in Markdown.
@@ -352,6 +352,15 @@ def _cell(row: Any, column: Column) -> Cell:
     values = (getattr(row, read) if isinstance(read, str) else read(row) for read in column.reads)
     cell = column.format(*values)
     return visible(cell) if isinstance(cell, str) else [(visible(who), visible(what)) for who, what in cell]
+
+
+def _csv(words: str) -> str:
+    # Python's writer does not quote a lone \r, at which readers begin a new row.
+    words = re.sub("\r\n?", "\n", words)
+    return f"'{words}" if _FORMULA(words) else words
+
+
+_FORMULA = re.compile("[=+\\-@\t\n＝＋－＠]").match
 
 
 def _flat(cell: Cell) -> str:

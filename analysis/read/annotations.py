@@ -1,6 +1,7 @@
 """Labels and ratings of messages and conversations as one table, for analyses to group by."""
 
 from collections.abc import Callable, Iterator, Sequence
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,8 @@ def read_annotations(path: Path) -> pd.DataFrame:
         path: A Parquet file.
 
     Raises:
-        UserError: It cannot be read, or is no such table.
+        UserError: It cannot be read, is no such table, holds something else than `annotate` writes, or has two rows for
+            one message.
     """
     try:
         table = pd.read_parquet(from_where_started(str(path)))
@@ -78,6 +80,19 @@ def read_annotations(path: Path) -> pd.DataFrame:
             f"{path}: has no column {' and '.join(lacking) or ', '.join(TASK_OF)}. "
             "Make the file with thoughttrace annotate LOGS -o FILE.parquet."
         )
+    for name in table.columns.intersection([*KEYS, *TASK_OF]):
+        number = name in {"message_index", "coverage", "quality"}
+        if not table[name].dropna().map(lambda value: isinstance(value, Real if number else str)).all():  # noqa: B023
+            raise UserError(f"{path}: the column {name} must hold {'numbers' if number else 'text'} only.")
+    try:
+        table = table.astype({"message_index": "Int64"})
+    except (TypeError, ValueError, OverflowError) as error:
+        raise UserError(f"{path}: the column message_index must hold whole numbers only.") from error
+    repeated = table[table.duplicated(list(KEYS[:2]))]
+    if len(repeated):
+        row = repeated.iloc[0]
+        place = "the conversation" if row["message_index"] is pd.NA else f"message {row['message_index']} of"
+        raise UserError(f"{path}: has several rows for {place} {row['conversation']}; keep one.")
     return table
 
 
@@ -101,7 +116,7 @@ def _sources(runs: Runs, column: str) -> list[Run]:
 
 def _source(run: Run) -> str:
     context = f", context {run.context}" if run.context else ""
-    return f"{run.model}{context} on {run.data} ({run.log})"
+    return f"{run.name}{context} on {run.data} ({run.log})"
 
 
 def _labels(value: Callable[[str], str]) -> Callable[[pd.DataFrame], Iterator[Annotation]]:

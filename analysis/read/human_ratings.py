@@ -10,7 +10,7 @@ from typing import Literal
 
 import pandas as pd
 from inspect_ai.log import read_eval_log_sample
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from thoughttrace.analysis.read.task_log import Run
 from thoughttrace.core.errors import UserError
@@ -18,6 +18,11 @@ from thoughttrace.core.record import Kind
 
 UNREAD = {"messages", "events", "store", "attachments"}
 """Parts of a sample in a log that nobody who rates it needs."""
+
+_OPENING = b'{"rater":'
+"""How every line that `append` writes begins."""
+
+_FIELDS = TypeAdapter(dict[str, object])
 
 _KEY = ["rater", "kind", "id", "inference"]
 _SHORTENED = "..."
@@ -54,20 +59,20 @@ def inferences(run: Run) -> pd.DataFrame:
 
     Returns:
         One row per scored sample and epoch: `id`, `epoch`, `user`, `score` (the judges' rating, 1–5), `inference` (its
-        hash).
+        hash), `file` (the log it is in).
     """
-    rows = run.rows.dropna(subset="score")[["id", "epoch", "user", "score", "answer"]]
+    rows = run.rows.dropna(subset="score")[["id", "epoch", "user", "score", "answer", "file", "score_name"]]
     # An answer that ends like a shortened one may be complete: reading it again does no harm.
     texts = [
-        _full_answer(run, id_, epoch) if answer.endswith(_SHORTENED) else answer
-        for id_, epoch, answer in zip(rows["id"], rows["epoch"], rows["answer"], strict=True)
+        _full_answer(*place) if answer.endswith(_SHORTENED) else answer
+        for answer, *place in rows[["answer", "file", "id", "epoch", "score_name"]].itertuples(index=False)
     ]
-    return rows.drop(columns="answer").assign(inference=[inference_hash(text) for text in texts])
+    return rows.drop(columns=["answer", "score_name"]).assign(inference=[inference_hash(text) for text in texts])
 
 
-def _full_answer(run: Run, sample: str, epoch: int) -> str:
-    scores = read_eval_log_sample(run.file, sample, epoch, exclude_fields=UNREAD).scores or {}
-    return scores[run.score_name].answer or ""
+def _full_answer(file: str, sample: str, epoch: int, score_name: str) -> str:
+    scores = read_eval_log_sample(file, sample, epoch, exclude_fields=UNREAD).scores or {}
+    return scores[score_name].answer or ""
 
 
 def read_ratings(files: Sequence[Path]) -> pd.DataFrame:
@@ -93,39 +98,77 @@ def _lines(file: Path) -> Iterator[Rating]:
         raw = file.read_bytes()
     except OSError as error:
         raise UserError(f"{file}: cannot be read ({error.strerror or error}).") from error
-    for number, line in enumerate(raw[: _end(raw)].splitlines(), start=1):
-        try:
-            yield Rating.model_validate_json(line)
-        except ValidationError as error:
-            where, why = ".".join(map(str, error.errors()[0]["loc"])), error.errors()[0]["msg"]
-            raise UserError(
-                f"{file}, line {number}: not a rating ({where + ': ' if where else ''}{why}). Fix or delete the line."
-            ) from error
+    for number, line in enumerate(raw[: _end(file, raw)].splitlines(), start=1):
+        yield _rating(file, number, line)
 
 
-def _end(raw: bytes) -> int:
-    """Return where the last complete line ends: writing what follows was interrupted."""
-    return raw.rfind(b"\n") + 1
+def _rating(file: Path, number: int, line: bytes) -> Rating:
+    try:
+        return Rating.model_validate_json(line)
+    except ValidationError as error:
+        where, why = ".".join(map(str, error.errors()[0]["loc"])), error.errors()[0]["msg"]
+        raise UserError(
+            f"{file}, line {number}: not a rating ({where + ': ' if where else ''}{why}). Fix or delete the line."
+        ) from error
+
+
+def _end(file: Path, raw: bytes) -> int:
+    """Return where the ratings end: behind the last line, or before it if writing it was interrupted.
+
+    A last line without a line break may be a whole rating, as editors and other programs leave it, and the file may be
+    no ratings file at all: only what can be nothing but the beginning of a rating may be passed over, or removed.
+
+    Raises:
+        UserError: The last line has no line break, and is neither a rating nor the beginning of one.
+    """
+    last_line = raw.rfind(b"\n") + 1
+    last = raw[last_line:]
+    if not last:
+        return len(raw)
+    if _is_beginning(last):
+        return last_line
+    _rating(file, raw.count(b"\n") + 1, last)
+    return len(raw)
+
+
+def _is_beginning(line: bytes) -> bool:
+    """Whether a line is the beginning of a rating that `append` was writing, and not all of it."""
+    if not (line.startswith(_OPENING) or _OPENING.startswith(line)):
+        return False
+    try:
+        fields = _FIELDS.validate_json(line, experimental_allow_partial="trailing-strings")
+    except ValueError:
+        return False
+    if not fields.keys() <= Rating.model_fields.keys():
+        return False
+    try:
+        json.JSONDecoder().raw_decode(line.decode("utf-8", "replace"))
+    except ValueError:
+        return True
+    return False  # it is complete, whatever follows it
 
 
 def append(file: Path, ratings: Sequence[Rating]) -> None:
     """Append ratings, so that they are on the disk when this returns.
 
     Args:
-        file: Made if absent. An incomplete last line, which was never a rating, is removed.
+        file: Made if absent, for its owner alone: it holds people's names. An incomplete last line, which was never a
+            rating, is removed.
         ratings: Those to append, in order.
 
     Raises:
-        UserError: The file cannot be written.
+        UserError: The file cannot be written, or its last line is no rating.
     """
     data = "".join(json.dumps(rating.model_dump(), ensure_ascii=False) + "\n" for rating in ratings)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        with file.open("a+b") as opened:
+        with open(file, "a+b", opener=lambda path, flags: os.open(path, flags, 0o600)) as opened:
             fcntl.flock(opened, fcntl.LOCK_EX)  # another rater may be at the same file
             opened.seek(0)
-            opened.truncate(_end(opened.read()))
-            opened.write(data.encode())
+            before = opened.read()
+            kept = before[: _end(file, before)]
+            opened.truncate(len(kept))
+            opened.write(b"\n" * (kept[-1:] not in {b"", b"\n"}) + data.encode())
             opened.flush()
             os.fsync(opened.fileno())
     except OSError as error:

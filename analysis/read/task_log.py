@@ -9,15 +9,18 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import fsspec
+import numpy as np
 import pandas as pd
 from inspect_ai.log import EvalLog, EvalSampleSummary, read_eval_log, read_eval_log_sample_summaries
+from inspect_ai.model import GenerateConfig
 from inspect_ai.scorer import Score
 
 from thoughttrace.analysis.read.costs import LogCosts, Usages, input_tokens, output_tokens
@@ -30,6 +33,10 @@ USAGE = ("input_tokens", "output_tokens", "cost", "judge_input_tokens", "judge_o
 
 BASELINE = "baseline (embedding, logistic regression)"
 """The model of a log of `classify_thought` that a classifier answered."""
+
+
+UNFINISHED = "did not finish (status {}); resume it with inspect eval-retry."
+"""Why a log with another status than `success` does not count."""
 
 
 class UnusableLogError(Exception):
@@ -51,8 +58,16 @@ class LogInfo:
     control: str
     """The control's name; empty for a model."""
     baseline: bool
+    effort: str
+    """How long the evaluated model may think, such as "high" or "8,000 tokens"; empty for its provider's default."""
+    generation: str
+    """What else changes its answers, such as "temperature 0.7, max_tokens 200"; empty for the defaults."""
+    solver: str
+    """The solvers that replaced the task's own, with their arguments; else empty."""
     context: str
     """Empty where a task has none."""
+    context_words: str
+    """The most words of context that were shown; empty for all, and where `selection` tells it."""
     arm: str
     """Of `predict_message`: the thoughts that were shown, and whose inferences; else empty."""
     stands_for: str
@@ -66,39 +81,78 @@ class LogInfo:
     probe_rubrics: str
     """Of `judge_agreement`: the rubrics' hashes by kind; else empty."""
     judge_message: bool
+    judge_configs: dict[str, str]
+    """What changes each judge's votes, of those judges that were not left at their defaults."""
     data: str
     data_revision: str
     package_version: str
     inspect_version: str
     date: str
-    """When it was started, ISO 8601."""
+    """When it was started, ISO 8601; of several logs the newest."""
+    status: str
+    """Inspect's: `success`, or of an unfinished log `cancelled`, `error` or `started`."""
     epochs: int
     planned: int
     """Samples planned, not counting epochs."""
+    planned_replies: int
+    """Samples planned, counting epochs."""
+    absent: list[str]
+    """Ids of planned samples that the log does not hold."""
     file: str
-    """The log's path or URL."""
-
-
-@dataclass(frozen=True)
-class Run(LogInfo):
-    """One finished evaluation of one model, or control, as one panel of judges scored it."""
-
-    score_name: str
-    """Of the score in the log: `agreement`, or `agreement1` … where `inspect score` appended others."""
-    judge: str
-    """The judges' names, comma-separated; of `judge_agreement` the evaluated model; else empty."""
-    rubric_hash: str
-    rows: pd.DataFrame = field(compare=False, repr=False)
-    """One row per sample and epoch: `id`, `epoch`, `user`, `score` (NaN if unscored, or if the score is a label),
-    `reason` (why it is unscored, or was scored by a rule; else None), `answer`, `similarity` (a cosine; NaN where
-    not scored), `ratings` (JSON: each judge's), `overlap` (words of the longest run that answer and target share),
-    the columns of the task's sample metadata, and `USAGE` (NaN where no price is known). Of `judge_agreement` also
-    `within` and `injected` (1 or 0; `injected` is NaN where the probe is no attack)."""
+    """The log's path or URL; of several logs the newest."""
 
     @property
     def log(self) -> str:
         """The log's file name."""
         return Path(self.file).name
+
+
+@dataclass(frozen=True)
+class Contribution:
+    """What one log gave to a run."""
+
+    file: str
+    score_name: str
+    """Of the score in the log: `agreement`, or `agreement1` … where `inspect score` appended others."""
+    date: str
+    status: str
+    replies: int
+    """Replies in the log: its samples, counting epochs."""
+    counted: int
+    """Those that count; newer ones, or ones with a score, stand in the place of the others."""
+
+    @property
+    def log(self) -> str:
+        """The log's file name."""
+        return Path(self.file).name
+
+
+@dataclass(frozen=True)
+class Run(LogInfo):
+    """One measurement of a model or control, as one panel of judges scored it: one log, or several joined.
+
+    See `measurement` for what must be equal in logs that are joined.
+    """
+
+    judge: str
+    """The judges' names, comma-separated; of `judge_agreement` the evaluated model; else empty."""
+    rubric_hash: str
+    rows: pd.DataFrame = field(compare=False, repr=False)
+    """One row per sample and epoch: `id`, `epoch`, `file` and `score_name` (the log it is in, and the name of its
+    score there), `user`, `score` (NaN if unscored, or if the score is a label), `reason` (why it is unscored, or was
+    scored by a rule; else None), `answer`, `similarity` (a cosine; NaN where not scored), `ratings` (JSON: each
+    judge's), `overlap` (words of the longest run that answer and target share), the columns of the task's sample
+    metadata, and `USAGE` (NaN where no price is known). Of `judge_agreement` also `within` and `injected` (1 or 0;
+    `injected` is NaN where the probe is no attack)."""
+    contributions: tuple[Contribution, ...]
+    """What each log gave, the oldest first; a log that gave nothing is not among them."""
+    distinction: str = ""
+    """In what it differs from other runs of the same model, such as "effort high"; empty for the only one."""
+
+    @property
+    def name(self) -> str:
+        """The model, and in what this run differs from others of it: what tables and plots call the run."""
+        return f"{self.model} ({self.distinction})" if self.distinction else self.model
 
     @property
     def version(self) -> int:
@@ -112,17 +166,71 @@ class Run(LogInfo):
         return self.judge.split(", ") if self.judge else []
 
     @property
+    def configured_judges(self) -> list[str]:
+        """Those of the judges that were not left at their defaults."""
+        return [judge for judge in self.judges if judge in self.judge_configs]
+
+    @property
+    def judge_described(self) -> str:
+        """The judges, each with what changes its votes."""
+        return ", ".join(
+            f"{judge} ({self.judge_configs[judge]})" if judge in self.judge_configs else judge for judge in self.judges
+        )
+
+    @property
     def self_judged(self) -> bool:
         """Whether the evaluated model is among the judges of its own answers."""
         return not self.control and any(same_model(self.evaluated, judge) for judge in self.judges)
 
+    @cached_property
+    def votes(self) -> pd.DataFrame:
+        """The mean valid vote of each judge on each of `rows`: a column per judge, NaN where it gave none."""
+        return self._of_votes(fmean)
+
+    @cached_property
+    def vote_counts(self) -> pd.DataFrame:
+        """The number of valid votes of each judge on each of `rows`: a column per judge."""
+        return self._of_votes(len).fillna(0).astype(int)
+
+    def _of_votes(self, reduce: Callable[[list[int]], float]) -> pd.DataFrame:
+        parsed = [json.loads(ratings) if isinstance(ratings, str) else {} for ratings in self.rows["ratings"]]
+        valid = [{judge: [r for r in votes if r is not None] for judge, votes in row.items()} for row in parsed]
+        values = [{judge: reduce(votes) for judge, votes in row.items() if votes} for row in valid]
+        return pd.DataFrame(values, index=self.rows.index, columns=self.judges, dtype=float)
+
+    def ratings_of(self, judges: Sequence[str]) -> pd.DataFrame:
+        """Return what some judges gave each sample, the mean over its epochs: a row per sample, a column per judge.
+
+        What a rule rated, such as a refusal, is given to all of them. NaN where a judge gave no vote.
+
+        Args:
+            judges: Names of judges of this run.
+        """
+        ratings = self.votes[list(judges)].copy()
+        by_rule = self.rows["score"].notna() & self.votes.isna().all(axis=1)
+        ratings.loc[by_rule] = np.repeat(self.rows.loc[by_rule, ["score"]].to_numpy(), len(judges), axis=1)
+        return ratings.groupby(self.rows["id"], sort=False).mean().dropna(how="all")
+
     @property
-    def setting(self) -> tuple[Any, ...]:
-        """What must be equal for the numbers of two models to compare."""
-        return (
-            self.kind, self.context, self.arm, self.selection, self.judge, self.version, self.prompt_hash,
-            self.rubric_hash, self.probes_hash, self.judge_message, self.data_revision,
-        )  # fmt: skip
+    def other_judges(self) -> list[str]:
+        """The judges, without the evaluated model itself."""
+        return [judge for judge in self.judges if self.control or not same_model(self.evaluated, judge)]
+
+    def rated_by(self, judges: Sequence[str]) -> "Run":
+        """Return the run as some of its judges rated it.
+
+        What a rule rated stays as it is. A reply that none of these judges rated has no score.
+
+        Args:
+            judges: Names of judges of this run.
+        """
+        if set(judges) == set(self.judges):
+            return self
+        by_rule = self.rows["score"].notna() & self.votes.isna().all(axis=1)
+        score = self.rows["score"].where(by_rule, self.votes[list(judges)].mean(axis=1))
+        lost = score.isna() & self.rows["score"].notna()
+        reason = self.rows["reason"].mask(lost, Unscored.NO_VALID_VOTE.value)
+        return replace(self, judge=", ".join(sorted(judges)), rows=self.rows.assign(score=score, reason=reason))
 
     @cached_property
     def samples(self) -> pd.DataFrame:
@@ -157,7 +265,7 @@ class Run(LogInfo):
             without: For each of `rows`, whether it lacks what is counted, such as a label.
         """
         reasons = self.rows.loc[without, "reason"].fillna(Unscored.NOT_SCORED.value).value_counts()
-        lost = self.planned * self.epochs - len(self.rows)
+        lost = self.planned_replies - len(self.rows)
         counts = [f"{count} {reason}" for reason, count in reasons.items()]
         return ", ".join([*counts, *[f"{lost} {Unscored.NOT_IN_LOG}"] * (lost > 0)])
 
@@ -220,11 +328,11 @@ def _read(file: str) -> tuple[LogInfo, pd.DataFrame]:
         spec = record.task_of(log.eval.task)
         if spec is None:
             raise UnusableLogError(f"is of another task ({log.eval.task}).")
-        if log.status != "success":
-            raise UnusableLogError(f"did not finish (status {log.status}); resume it with inspect eval-retry.")
         summaries = read_eval_log_sample_summaries(file)
         costs = LogCosts(log)
         rows = pd.DataFrame([row for summary in summaries for row in _rows(summary, spec, costs)])
+        if log.status != "success" and (rows.empty or (spec.judged and "ratings" not in rows)):
+            raise UnusableLogError(UNFINISHED.format(log.status))
         if rows.empty:
             raise UnusableLogError("holds no samples; run it again.")
         if spec.judged and ("ratings" not in rows or not rows["ratings"].notna().any()):
@@ -237,10 +345,14 @@ def _read(file: str) -> tuple[LogInfo, pd.DataFrame]:
 
 
 def _info(log: EvalLog, spec: TaskSpec, rows: pd.DataFrame, file: str) -> LogInfo:
-    evaluation, metadata = log.eval, record.run_metadata(log.eval.metadata)
+    evaluation = log.eval
+    metadata = record.run_metadata(evaluation.metadata, evaluation.task_args)
     epochs = evaluation.config.epochs or 1
     # A sample that failed for good is planned but may not be among the rows.
     total = log.results.total_samples if log.results else 0
+    absent = sorted({str(name) for name in evaluation.dataset.sample_ids or ()} - set(rows["id"]))
+    planned = max(rows["id"].nunique() + len(absent), total // epochs)
+    config = evaluation.model_generate_config.merge(log.plan.config)
     kinds = [kind for kind, task in record.INFER.items() if task is spec]
     return LogInfo(
         task=spec.name,
@@ -249,7 +361,12 @@ def _info(log: EvalLog, spec: TaskSpec, rows: pd.DataFrame, file: str) -> LogInf
         evaluated=evaluation.model,
         control=metadata.control or "",
         baseline=metadata.baseline,
+        effort=_effort(config),
+        generation=_generation(config, evaluation.model_args),
+        solver=_solver(log),
         context=metadata.context or "",
+        # What `predict_message` shows is in `selection`.
+        context_words=str(metadata.max_context_words or "") if spec is not record.PREDICT else "",
         arm=_arm(metadata, evaluation.model),
         stands_for=_stands_for(metadata),
         selection=_selection(metadata) if spec is record.PREDICT else "",
@@ -259,13 +376,17 @@ def _info(log: EvalLog, spec: TaskSpec, rows: pd.DataFrame, file: str) -> LogInf
         probes_hash=metadata.probes_hash if spec is record.PROBE else "",
         probe_rubrics=", ".join(f"{kind} {name}" for kind, name in sorted(metadata.rubric_hash.items())),
         judge_message=metadata.judge_message,
+        judge_configs=_judge_configs(log),
         data=metadata.data,
         data_revision=metadata.data_revision,
         package_version=metadata.thoughttrace,
         inspect_version=str(evaluation.packages.get("inspect_ai", "unknown")),
         date=str(evaluation.created),
+        status=log.status,
         epochs=epochs,
-        planned=max(rows["id"].nunique(), total // epochs),
+        planned=planned,
+        planned_replies=planned * epochs,
+        absent=absent,
         file=file,
     )
 
@@ -274,6 +395,58 @@ def _model(metadata: RunMetadata, evaluated: str) -> str:
     if metadata.control:
         return f"control {metadata.control}" + f" by {evaluated}" * (metadata.control == "reworded")
     return BASELINE if metadata.baseline else evaluated
+
+
+_EFFORT = ("effort", "reasoning_effort", "reasoning_mode", "reasoning_tokens")
+
+_NO_ANSWERS = {
+    "max_retries", "timeout", "attempt_timeout", "stream_idle_timeout", "max_connections", "adaptive_connections",
+    "seed", "num_choices", "logprobs", "top_logprobs", "prompt_logprobs", "parallel_tool_calls", "internal_tools",
+    "max_tool_output", "cache_prompt", "fail_on_refusal", "reasoning_summary", "reasoning_history", "extra_headers",
+    "modalities", "cache", "batch",
+}  # fmt: skip
+"""What of a generation config changes no answer, or as little as asking again; what is not listed, new options too,
+keeps measurements apart."""
+
+_SECRETS = re.compile("key|token|secret|password|auth|credential|header", re.IGNORECASE)
+"""Names of a provider's arguments that no report may show; they identify who asks, not what answers."""
+
+
+def _effort(config: GenerateConfig) -> str:
+    given = [(name, value) for name in _EFFORT if (value := getattr(config, name))]
+    return ", ".join(f"{value:,} tokens" if name == "reasoning_tokens" else str(value) for name, value in given)
+
+
+def _generation(config: GenerateConfig, arguments: Mapping[str, Any]) -> str:
+    given = config.model_dump(exclude_none=True, exclude={*_EFFORT, *_NO_ANSWERS})
+    given |= {name: value for name, value in arguments.items() if value is not None and not _SECRETS.search(name)}
+    return ", ".join(f"{name} {_short(value)}" for name, value in sorted(given.items()))
+
+
+def _short(value: Any) -> str:
+    """Write a value, or the hash of one that would not fit into a line."""
+    text = value if isinstance(value, str) else json.dumps(value, sort_keys=True, default=str)
+    return text if len(text) <= 24 else hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def _solver(log: EvalLog) -> str:
+    """Name the solvers that replaced the task's own; plain `generate` is what a task without any does."""
+    steps = [step for step in log.plan.steps if not step.solver.startswith(record.OWN) and step.solver != "generate"]
+    return ", ".join(f"{step.solver}({_arguments(step.params_passed)})" for step in steps)
+
+
+def _arguments(arguments: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}={_short(value)}" for name, value in sorted(arguments.items()))
+
+
+def _judge_configs(log: EvalLog) -> dict[str, str]:
+    bound = (log.eval.model_roles or {}).get(record.JUDGE_ROLE, [])
+    configs = {}
+    for judge in bound if isinstance(bound, list) else [bound]:
+        parts = (_effort(judge.config), _generation(judge.config, judge.args))
+        if text := ", ".join(filter(None, (f"effort {parts[0]}" * bool(parts[0]), parts[1]))):
+            configs[judge.model] = text
+    return configs
 
 
 def _arm(metadata: RunMetadata, evaluated: str) -> str:
@@ -377,8 +550,9 @@ def _runs(info: LogInfo, rows: pd.DataFrame) -> list[Run]:
             rubric_hash = ", ".join(sorted(scored["rubric_hash"].dropna().unique()))
             if not judge:
                 continue  # samples that failed before any score, among those that were scored under another name
-        own = scored.drop(columns=["score_name", "rubric_hash"], errors="ignore").reset_index(drop=True)
-        runs.append(Run(**header, score_name=str(name), judge=judge, rubric_hash=rubric_hash, rows=own))
+        own = scored.drop(columns="rubric_hash", errors="ignore").reset_index(drop=True).assign(file=info.file)
+        whole = Contribution(info.file, str(name), info.date, info.status, len(own), len(own))
+        runs.append(Run(**header, judge=judge, rubric_hash=rubric_hash, rows=own, contributions=(whole,)))
     return runs
 
 
@@ -407,3 +581,17 @@ def _longest(a: Sequence[str], b: Sequence[str]) -> int:
         ending = {place: ending.get(place - 1, 0) + 1 for place in places.get(word, ())}
         best = max(best, max(ending.values(), default=0))
     return best
+
+
+def shared_judges(a: Run, b: Run) -> list[str]:
+    """Return the judges that rated both of two runs, neither of which is their own.
+
+    Args:
+        a: A run.
+        b: Another.
+    """
+    return [
+        judge
+        for judge in a.other_judges
+        if judge in b.other_judges and a.judge_configs.get(judge) == b.judge_configs.get(judge)
+    ]

@@ -5,12 +5,14 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 from inspect_ai import eval as inspect_eval
 from inspect_ai.log import EvalLog, write_eval_log
+from inspect_ai.model import get_model
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from thoughttrace.core.record import TYPES
@@ -91,26 +93,41 @@ def predict(
     return predict
 
 
-@pytest.fixture
-def labelled_data(write: Callable[..., Path], make_conversation: Callable[..., dict[str, Any]]) -> str:
+@pytest.fixture(scope="session")
+def labelled_data(make_conversation: Callable[..., dict[str, Any]], tmp_path_factory: pytest.TempPathFactory) -> str:
     records = [make_conversation(f"user{n}", turns=3 + n % 3) for n in range(12)]
     records[0]["messages"][1]["reactions"].append(records[0]["messages"][3]["reactions"][0])  # two on one reply
-    return str(write(*records))
+    path = tmp_path_factory.mktemp("labelled") / "data.jsonl"
+    path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
+    return str(path)
+
+
+@pytest.fixture(scope="session")
+def label_logs(labelled_data: str, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., EvalLog]:
+    """Run a task by a labeller; the same run is made once."""
+
+    @cache
+    def run(task: Any, model: str, reply: Callable[[list[Any]], str]) -> EvalLog:
+        (log,) = inspect_eval(
+            task(data=labelled_data, **TASKS[task]),
+            model=get_model(f"scripted/{model}", script=reply, memoize=False),
+            log_dir=str(tmp_path_factory.mktemp("label")), display="none",
+        )  # fmt: skip
+        return log
+
+    return run
 
 
 @pytest.fixture
-def label(
-    labelled_data: str, tmp_path: Path, scripted: Callable[..., Any]
-) -> Callable[..., dict[str, tuple[str, Any]]]:
-    """Run the tasks, and give the answer and value of each sample."""
+def label(label_logs: Callable[..., EvalLog], tmp_path: Path) -> Callable[..., dict[str, tuple[str, Any]]]:
+    """Put logs of the tasks into the folder `labels`, and give the answer and value of each sample."""
 
     def label(*tasks: Any, model: str = "ann", reply: Any = None) -> dict[str, tuple[str, Any]]:
-        logs = inspect_eval(
-            [task(data=labelled_data, **TASKS[task]) for task in tasks or TASKS],
-            model=scripted(model, reply or labels), log_dir=str(tmp_path / "labels"), display="none",
-        )  # fmt: skip
+        logs = [label_logs(task, model, reply or labels) for task in tasks or TASKS]
+        (tmp_path / "labels").mkdir(exist_ok=True)
         said = {}
         for log in logs:
+            shutil.copy(log.location, tmp_path / "labels")
             assert log.status == "success"
             for sample in log.samples or []:
                 for name, score in (sample.scores or {}).items():

@@ -19,12 +19,16 @@ from thoughttrace.scorers.agreement import agreement
 Run = Callable[..., EvalLog]
 
 
-@pytest.fixture
-def page(run_task: Run, tmp_path: Path) -> Path:
-    run_task(model="m1")
-    run_task(model="m2")
-    run_task(model="m1", kind="reaction")
-    done = CliRunner().invoke(main, ["report", str(tmp_path / "logs"), "-o", str(tmp_path / "report")])
+@pytest.fixture(scope="module")
+def page(run_in_module: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    tmp_path = tmp_path_factory.mktemp("page")
+    logs = [
+        run_in_module(model=model, kind=kind).location
+        for model, kind in (("m1", "reason"), ("m2", "reason"), ("m1", "reaction"))
+    ]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("THOUGHTTRACE_CACHE", str(tmp_path / "cache"))
+        done = CliRunner().invoke(main, ["report", *logs, "-o", str(tmp_path / "report")])
     assert done.exit_code == 0, done.output
     assert "scripted/m1" in done.output
     assert "published" in done.output
@@ -34,7 +38,7 @@ def page(run_task: Run, tmp_path: Path) -> Path:
 def test_the_folder_holds_page_tables_and_figures(page: Path) -> None:
     names = {file.name for file in page.parent.iterdir()}
     tables = {f"{n}.{e}" for n in ("headline", "comparisons", "ranking") for e in ("csv", "md", "tex")}
-    tables |= {f"{n}.csv" for n in ("variance", "breakdown", "example_samples", "runs")}
+    tables |= {f"{n}.csv" for n in ("variance", "estimands", "breakdown", "example_samples", "runs")}
     figures = {f"{n}.{e}" for n in ("forest", "ratings", "types", "stages") for e in ("svg", "png")}
     assert names == {"index.html", "page.json"} | tables | figures
     table = pd.read_csv(page.parent / "headline.csv")
@@ -153,7 +157,7 @@ def test_the_rationale_is_of_the_score_that_is_shown(
     rescored = score(log, agreement(), action="append", model_roles={"grader": second})
     write_eval_log(rescored, log.location)
     runs = read_runs([log.location])
-    assert [(run.judge, run.score_name) for run in runs.models] == [
+    assert [(run.judge, *set(run.rows["score_name"])) for run in runs.models] == [
         ("scripted/j", "agreement"),
         ("scripted/k", "agreement1"),
     ]

@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from thoughttrace.core.cache_dir import sha256
 from thoughttrace.datasets.hub import REVISION
 
 OLDER = "1" * 40
@@ -37,12 +36,18 @@ def test_the_command(hub: Any, tmp_path: Path) -> None:
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr
     exits = [line for line in done.stdout.splitlines() if line.startswith("exit")]
-    assert exits == ["exit v0 1", "exit v0 0", "exit nope 1", f"exit {OLDER} 0", f"exit {REVISION} 0"]
+    assert exits == ["exit v0 1", "exit v0 0", "exit nope 1", f"exit {OLDER} 0", f"exit {REVISION} 1"]
     told = [line for line in done.stderr.splitlines() if line.startswith("Error: ")]
     assert [line[:35] for line in told] == [
         "Error: The Hub refuses access to SC",
         "Error: There is no revision 'nope' ",
+        "Error: ThoughtTrace.jsonl of the pi",
     ]
+    # This server's file passes for the release with its own checksum, but not with its size.
+    assert re.search(
+        r"has [\d,]+ bytes where 29,915,720 are published: it is another file than the release", done.stderr
+    )
+    assert not list(tmp_path.glob(f"hub/datasets--*/snapshots/{REVISION}/*"))
     assert "Traceback" not in done.stderr
     ask = f"HEAD /datasets/SCAI-JHU/ThoughtTrace/resolve/{{}}/{hub.name}"
     assert hub.requests == [ask.format("v0")] * 3 + [
@@ -52,8 +57,10 @@ def test_the_command(hub: Any, tmp_path: Path) -> None:
     ]
 
     (path,) = tmp_path.glob(f"hub/datasets--*/snapshots/{OLDER}/{hub.name}")
-    for words in (str(path), f"{OLDER} ('v0')", f"{len(hub.content):,} bytes", sha256(path)):
+    for words in (str(path), f"{OLDER} ('v0')", f"{len(hub.content):,} bytes"):
         assert words in done.stdout
+    assert f"sha256    {hub.stated}" in done.stdout
+    assert "Nothing else is known of this revision here" in done.stdout
     assert "1 unusable lines of ThoughtTrace.jsonl are not counted:" in done.stdout
     assert "ThoughtTrace.jsonl, line 3: is not valid JSON" in done.stdout
     assert re.search(r"users +│ +2 │ +1,058 │ +-1,056", done.stdout)

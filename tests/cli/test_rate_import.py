@@ -84,3 +84,43 @@ def test_mistakes_are_one_sentence(run_task: Runner, tmp_path: Path) -> None:
         done = rate(*words)
         assert done.exit_code == 1
         assert sentence in done.output
+
+
+@pytest.mark.parametrize("content", [b'{"precious": "one line, no newline"}', bytes(range(256)).replace(b"\n", b"")])
+def test_a_file_of_something_else_is_not_written_to(run_task: Runner, tmp_path: Path, content: bytes) -> None:
+    run_task(limit=2)
+    file, precious = tmp_path / "others.jsonl", tmp_path / "precious.json"
+    file.write_text(json.dumps(rows(tmp_path / "logs")[0]))
+    precious.write_bytes(content)
+    done = rate(str(tmp_path / "logs"), "-o", str(precious), "--import", str(file))
+    assert done.exit_code == 1
+    assert "precious.json, line 1: not a rating" in done.output
+    assert precious.read_bytes() == content
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("deep.jsonl", "[" * 100_000, "line 1: not a JSON object."),
+        ("wide.csv", "kind,id,model,rater,rating\nreason," + "x" * 200_000, "wide.csv, line 2: not readable as CSV"),
+        ("odd.csv", "kind,id\nreason,\0", "line 2:"),
+    ],
+)
+def test_a_file_that_no_reader_takes_is_one_sentence(
+    run_task: Runner, tmp_path: Path, name: str, content: str, sentence: str
+) -> None:
+    run_task(limit=2)
+    (tmp_path / name).write_text(content)
+    done = rate(str(tmp_path / "logs"), "-o", str(tmp_path / "r.jsonl"), "--import", str(tmp_path / name))
+    assert done.exit_code == 1
+    assert isinstance(done.exception, SystemExit)
+    assert sentence in done.output
+
+
+def test_a_line_of_json_may_hold_what_other_programs_take_for_a_line_break(run_task: Runner, tmp_path: Path) -> None:
+    run_task(limit=2)
+    row = rows(tmp_path / "logs")[0] | {"rater": "ann\u2028lee\x85\x0b"}
+    (tmp_path / "others.jsonl").write_text(json.dumps(row, ensure_ascii=False).replace("\\u000b", ""), encoding="utf-8")
+    done = rate(str(tmp_path / "logs"), "-o", str(tmp_path / "r.jsonl"), "--import", str(tmp_path / "others.jsonl"))
+    assert done.exit_code == 0, done.output
+    assert "1 ratings imported" in done.output

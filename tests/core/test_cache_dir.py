@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from thoughttrace.core.cache_dir import cache_dir, sha256, write_whole
+from thoughttrace.core.cache_dir import cache_dir, sha256, work_folder, write_whole
 
 
 def test_the_folder_is_the_one_that_the_environment_names(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -51,3 +51,14 @@ def test_two_writers_of_one_file_do_not_meet(tmp_path: Path) -> None:
         second.write_text("second")
     assert path.read_text() == "first"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_to_work_in_is_gone_afterwards_and_what_a_kill_left_goes_too(tmp_path: Path) -> None:
+    (tmp_path / ".work-left").mkdir()
+    (tmp_path / ".work-left" / "part").touch()
+    (tmp_path / "other").mkdir()
+    with work_folder(tmp_path, ".work-") as first, work_folder(tmp_path, ".work-") as second:
+        (first / "file").touch()
+        assert {path.name for path in tmp_path.iterdir()} == {first.name, second.name, "other"}
+        assert (first / "file").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["other"]

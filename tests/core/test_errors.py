@@ -72,6 +72,13 @@ def test_a_number_must_be_positive(value: int) -> None:
         check_positive("users", value)
 
 
+@pytest.mark.parametrize("value", ["abc", "3", 2.5, 2.0, True, [3]])
+def test_a_number_must_be_whole(value: object) -> None:
+    with pytest.raises(UserError) as raised:
+        check_positive("users", value)
+    assert str(raised.value) == f"users={value}: must be a whole number, 1 or more."
+
+
 @pytest.mark.parametrize("value", [1, 7, None])
 def test_a_positive_number_or_none_passes(value: int | None) -> None:
     check_positive("users", value)

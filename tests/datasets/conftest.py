@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ def client(hub: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
     from huggingface_hub import close_session, constants
 
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setattr("thoughttrace.datasets.hub.SIZE", len(hub.content))
+    monkeypatch.setattr("thoughttrace.datasets.hub.NOTED_SHA256", sha256(hub.content).hexdigest())
     monkeypatch.delenv("HF_TOKEN", raising=False)
     monkeypatch.setattr(constants, "ENDPOINT", hub.endpoint)
     template = hub.endpoint + "/{repo_id}/resolve/{revision}/{filename}"

@@ -9,7 +9,15 @@ import pytest
 
 from thoughttrace.core.errors import UserError
 from thoughttrace.core.published import totals
-from thoughttrace.datasets.hub import REVISION, download, published_differences
+from thoughttrace.datasets.hub import (
+    REVISION,
+    _refuse_plain_http,
+    _remove,
+    download,
+    published_differences,
+    state_checks,
+)
+from thoughttrace.datasets.sources import open_source
 
 OLDER = "1" * 40
 
@@ -112,6 +120,58 @@ def test_a_file_that_a_user_linked_into_the_cache_is_never_removed(client: Any, 
     with pytest.raises(UserError, match="has 6 bytes where the Hub states"):
         download()
     assert mine.read_bytes() == b"my own"
+
+
+def test_an_altered_file_of_the_published_size_is_not_used_silently(
+    client: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    original = open_source("hub")
+    assert original.revision == REVISION
+    assert original.content == f"sha256:{original.content[-12:]}"
+    assert state_checks(download()) == [
+        "Its checksum is the one that the server it came from stated for it.",
+        f"Its size is the one that is published for this revision, {len(client.content):,} bytes.",
+        "Its checksum is also the one that was noted second-hand for this revision.",
+    ]
+    assert capsys.readouterr().err == ""
+    _remove(download())
+    client.content = client.content.replace(b"question", b"quastion")
+    altered = open_source("hub")
+    # The server's word for the commit is the same; the content is not, and a log has both.
+    assert altered.revision == original.revision
+    assert altered.content != original.content
+    assert "is not " in capsys.readouterr().err
+    open_source("hub")
+    assert "or the file was altered" in capsys.readouterr().err
+    assert "or the file was altered" in state_checks(download())[-1]
+
+
+def test_an_altered_file_in_the_cache_is_removed_and_the_next_try_has_the_release(
+    client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release = client.content
+    client.content = release + b'{"id": "user3_task1_conversation1"}\n'
+    with pytest.raises(UserError, match=r"bytes where .* are published: it is another file than the release"):
+        download()
+    client.content = release
+    assert download().read_bytes() == release
+
+
+def test_of_another_revision_nothing_is_known(client: Any) -> None:
+    assert state_checks(download(OLDER))[-1].startswith("Nothing else is known of this revision here")
+
+
+@pytest.mark.parametrize(
+    "url", ["https://hub.invalid/x", "http://localhost:1/x", "http://127.0.0.2/x", "http://[::1]:1/"]
+)
+def test_https_and_this_machine_are_asked(url: str) -> None:
+    _refuse_plain_http(url)
+
+
+@pytest.mark.parametrize("url", ["http://hub.invalid/x", "http://192.168.1.2/x", "http://localhost.invalid", "http://"])
+def test_plain_http_to_other_machines_is_refused(url: str) -> None:
+    with pytest.raises(UserError, match="by plain HTTP"):
+        _refuse_plain_http(url)
 
 
 def test_published_totals() -> None:

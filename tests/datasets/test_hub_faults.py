@@ -15,12 +15,20 @@ WITHOUT = "data=sample and data=PATH of a JSONL file work without the Hub"
 
 # Nothing listens on the discard port, and nothing lies below a device.
 NOBODY = "http://127.0.0.1:9/{repo_id}/resolve/{revision}/{filename}"
+# Never asked: the name is reserved to lead nowhere.
+PLAIN = "http://hub.invalid/{repo_id}/resolve/{revision}/{filename}"
 FAULTS: list[tuple[str, dict[str, Any], str, list[str]]] = [
     (
         "refused",
         {"HUGGINGFACE_CO_URL_TEMPLATE": NOBODY},
         REVISION,
         ["The Hub cannot be reached ([Errno", "] Connection refused): check the network and try again", WITHOUT],
+    ),
+    (
+        "plain HTTP",
+        {"HUGGINGFACE_CO_URL_TEMPLATE": PLAIN},
+        REVISION,
+        ["HF_ENDPOINT leads to hub.invalid by plain HTTP, where anybody on the way can alter", "https", WITHOUT],
     ),
     (
         "no folder",

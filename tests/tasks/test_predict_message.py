@@ -183,3 +183,18 @@ def test_a_table_that_does_not_fit_is_refused(data: str, rated: str, tmp_path: P
     pd.read_parquet(rated).query("message_index != 3").to_parquet(wrong)
     with pytest.raises(UserError, match="has no row for 3 of 6 replies with a reaction, such as message 3 of user0_"):
         predict_message(data=data, quality=str(wrong))
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda table: table.assign(message_index="first"), "message_index and quality must be numbers"),
+        (lambda table: table.assign(quality="good"), "message_index and quality must be numbers"),
+        (lambda table: pd.concat([table, table.head(1)]), "has several rows for the same message"),
+    ],
+)
+def test_a_table_of_other_values_is_refused(data: str, rated: str, tmp_path: Path, change: Any, sentence: str) -> None:
+    wrong = tmp_path / "wrong.parquet"
+    change(pd.read_parquet(rated)).to_parquet(wrong)
+    with pytest.raises(UserError, match=sentence):
+        predict_message(data=data, quality=str(wrong))

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import click
-from rich.console import Console
 from rich.table import Table
+
+from thoughttrace.core.terminal import Terminal
 
 
 @click.command()
@@ -29,7 +30,7 @@ def annotate(logs: tuple[str, ...], output: Path) -> None:
     from thoughttrace.analysis.read.annotations import TASK_OF  # noqa: PLC0415
     from thoughttrace.analysis.read.annotations import annotate as table_of  # noqa: PLC0415
 
-    console = Console(highlight=False)
+    console = Terminal()
     with console.status("Reading logs …"):
         table, left_out = table_of(logs)
     try:
@@ -46,5 +47,5 @@ def annotate(logs: tuple[str, ...], output: Path) -> None:
             overview.add_row(column, f"{table[column].notna().sum():,}", by)
     console.print(overview)
     for sentence in left_out:
-        console.print(f"Left out: {sentence}", markup=False, soft_wrap=True)
-    console.print(f"Annotations: {output}", markup=False, soft_wrap=True)
+        console.print(f"Left out: {sentence}", soft_wrap=True)
+    console.print(f"Annotations: {output}", soft_wrap=True)

@@ -6,11 +6,11 @@ import sys
 from pathlib import Path
 
 import click
-from rich.console import Console
 
 from thoughttrace.cli.report import report
 from thoughttrace.core.errors import UserError
 from thoughttrace.core.record import INFER
+from thoughttrace.core.terminal import Terminal
 from thoughttrace.models.weights import fetch_weights
 
 MODELS = ("smollm2-135m", "qwen2.5-coder-0.5b")
@@ -44,7 +44,7 @@ def demo(context: click.Context, log_dir: Path, output: Path) -> None:
     Fetches the weights once (1.7 GB), runs Inspect on the bundled sample, and writes the report. The models are
     small and the sample is invented: this shows how it works, not what language models can do.
     """
-    console = Console(highlight=False)
+    console = Terminal()
     for name in (*MODELS, JUDGE):
         fetch_weights(name)
     inspect = Path(sys.executable).with_name("inspect")

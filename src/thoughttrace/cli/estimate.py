@@ -56,10 +56,9 @@ def estimate(
         --grader anthropic/claude-opus-4-6
     """  # noqa: D301
     # Imported here: Inspect takes a second, and --help needs none of it.
-    from rich.console import Console  # noqa: PLC0415
-
     from thoughttrace.core.inspect_private import parse_cli_args  # noqa: PLC0415
     from thoughttrace.core.prices import read_prices  # noqa: PLC0415
+    from thoughttrace.core.terminal import Terminal  # noqa: PLC0415
     from thoughttrace.costing.cache_bill import accuracy  # noqa: PLC0415
     from thoughttrace.costing.workload import ReplyLengths, model_bills, workloads  # noqa: PLC0415
 
@@ -81,7 +80,7 @@ def estimate(
             name, parse_cli_args(list(arguments)), evaluated, judges, price_table, limit, epochs, lengths
         )
     ]
-    console = Console(highlight=False)
+    console = Terminal()
     bills = model_bills(works, price_table, max_connections)
     console.print(_table("Requests and tokens", bills, _TOKENS))
     console.print(_table("Cost in US dollars", bills, _DOLLARS))

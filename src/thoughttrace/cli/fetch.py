@@ -1,8 +1,9 @@
 """`thoughttrace fetch`: the released conversations, downloaded, verified and counted."""
 
 import click
-from rich.console import Console
 from rich.table import Table
+
+from thoughttrace.core.terminal import Terminal
 
 
 @click.command()
@@ -11,7 +12,7 @@ from rich.table import Table
     help="Commit, branch or tag of the dataset.  [default: the commit that this version of thoughttrace pins]",
 )
 def fetch(revision: str | None) -> None:
-    """Download the released conversations, verify them, and compare their counts with the published ones.
+    """Download the released conversations, and compare them with what is published.
 
     Tasks and commands then find them as `hub` (`-T data=hub`), without a network. They are stored in Hugging Face's
     cache (HF_HOME).
@@ -26,21 +27,24 @@ def fetch(revision: str | None) -> None:
         REVISION,
         download,
         published_differences,
+        state_checks,
     )
     from thoughttrace.datasets.load import load_conversations  # noqa: PLC0415
 
     revision = revision or REVISION
     path = download(revision)
     commit = path.parent.name
-    console = Console(highlight=False, soft_wrap=True)
+    console = Terminal(soft_wrap=True)
     for name, value in {
         "path": str(path),
         "dataset": REPOSITORY,
         "revision": commit if commit == revision else f"{commit} ('{revision}')",
         "size": f"{path.stat().st_size:,} bytes",
-        "sha256": f"{sha256(path)} (verified: equals the checksum that the Hub states)",
+        "sha256": sha256(path),
     }.items():
         console.print(f"{name:<9} {value}", markup=False)
+    for sentence in state_checks(path):
+        console.print(sentence, markup=False)
     loaded = load_conversations(path, skip_bad=True)
     counts = census(loaded.conversations)
     counted = {

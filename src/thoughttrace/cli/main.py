@@ -73,14 +73,15 @@ class LazyGroup(click.Group):
         """Show a user's mistake as one message, without a traceback, and exit with code 1."""
         try:
             return super().invoke(ctx)
-        except (click.ClickException, click.exceptions.Exit, click.Abort):
+        except (click.UsageError, click.exceptions.Exit, click.Abort):
             raise
         except Exception as error:
             # Imported here: it imports Inspect, which takes two seconds that --help would have to wait for.
             from thoughttrace.core.errors import UserError  # noqa: PLC0415
+            from thoughttrace.core.terminal import visible  # noqa: PLC0415
 
-            if isinstance(error, UserError):
-                raise click.ClickException(str(error)) from error
+            if isinstance(error, UserError | click.ClickException):
+                raise click.ClickException(visible(str(error))) from error
             raise
 
 

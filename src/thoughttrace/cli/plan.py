@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 from rich import box
-from rich.console import Console
 from rich.table import Table
+
+from thoughttrace.core.terminal import Terminal
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -171,12 +172,12 @@ def plan(
         RatingStatistics(sd, icc, sizes, correlation, icc_difference=icc_difference),
         RatingStatistics(),
     )
-    console = Console(highlight=False)
+    console = Terminal()
     if logs:
         runs = _pilot(logs, kind)
         kind = runs[0].kind
         from_pilot = pilot_statistics(*_ratings(runs))
-        console.print(f"Pilot, {kind}s: {', '.join(run.model for run in runs)}", markup=False, soft_wrap=True)
+        console.print(f"Pilot, {kind}s: {', '.join(run.name for run in runs)}", markup=False, soft_wrap=True)
     statistics = stated.completed_by(from_pilot)
     compares = difference is not None or statistics.sd_difference is not None or statistics.correlation is not None
     _check_complete(statistics, compares)
@@ -230,6 +231,7 @@ def _check_complete(statistics: "RatingStatistics", compares: bool) -> None:
 
 def _pilot(logs: Sequence[str], kind: str | None) -> "list[Run]":
     """Return the pilot's runs of the chosen kind, or of the only kind there is."""
+    from thoughttrace.analysis.read.measurement import setting  # noqa: PLC0415
     from thoughttrace.analysis.read.runs import INFERENCE, read_runs  # noqa: PLC0415
 
     counted = read_runs(logs, INFERENCE).counted
@@ -242,7 +244,7 @@ def _pilot(logs: Sequence[str], kind: str | None) -> "list[Run]":
         raise click.ClickException(
             "the pilot's logs contain reasons and reactions: choose with --kind reason or --kind reaction."
         )
-    if len({run.setting for run in runs}) > 1:
+    if len({setting(run) for run in runs}) > 1:
         raise click.ClickException(
             "the pilot's runs differ in judge, context, prompt or data: pass logs with the same settings only."
         )

@@ -7,6 +7,8 @@ import click
 from rich.console import Console
 from rich.progress import track
 
+from thoughttrace.core.terminal import Terminal, visible
+
 if TYPE_CHECKING:
     from thoughttrace.analysis.profile.lengths import Lengths
     from thoughttrace.analysis.profile.tables import Tables
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     "--against",
     multiple=True,
     help="Conversations to compare lengths with: a file or folder of WildChat, LMSYS-Chat-1M, or data in the form of "
-    "ThoughtTrace, as JSONL (also .gz) or Parquet. Needs -o. Repeatable.",
+    "ThoughtTrace, as JSONL (also .gz), a JSON array, or Parquet. Needs -o. Repeatable.",
 )
 @click.option(
     "-o",
@@ -34,7 +36,8 @@ def profile(data: str, against: tuple[str, ...], output: Path | None, skip_bad: 
     With -o the complete profile is written as one HTML page, with its tables and plots as files. It quotes nothing
     that people wrote. `thoughttrace report --add FOLDER` includes it in a report.
 
-    DATA is `sample`, `hub`, `hub@REVISION`, a JSONL file (also .gz), a folder of them, or - for standard input.
+    DATA is `sample`, `hub`, `hub@REVISION`, a JSONL (also .gz) or Parquet file, a folder of them, or - for standard
+    input.
     """
     # Imported here: they take seconds, which --help would have to wait for.
     from thoughttrace.analysis.profile.contents import counts_section  # noqa: PLC0415
@@ -46,7 +49,7 @@ def profile(data: str, against: tuple[str, ...], output: Path | None, skip_bad: 
         raise click.UsageError("--against needs -o FOLDER: the comparison is written to the page.")
     source = open_source(data, skip_bad)
     tables = build_tables(source.conversations)
-    console = Console()
+    console = Terminal()
     title = f"{source.name}, {source.revision}"
     console.print(counts_section(source.conversations).table.to_terminal(title, console.width))
     if len(tables.thoughts):
@@ -66,6 +69,8 @@ def profile(data: str, against: tuple[str, ...], output: Path | None, skip_bad: 
 
 def _measure_others(against: tuple[str, ...], skipped: list[str] | None, console: Console) -> list["Lengths"]:
     """Measure the other datasets; sentences on lines that are skipped are added to `skipped`."""
+    from rich.markup import escape  # noqa: PLC0415
+
     from thoughttrace.analysis.profile.lengths import measure_chats  # noqa: PLC0415
     from thoughttrace.datasets.other_chats import read_chats  # noqa: PLC0415
     from thoughttrace.datasets.sources import from_where_started  # noqa: PLC0415
@@ -74,8 +79,8 @@ def _measure_others(against: tuple[str, ...], skipped: list[str] | None, console
     others = []
     for path in paths:
         same_name = [other.name for other in paths].count(path.name) > 1
-        name = f"{path.parent.name}/{path.name}" if same_name else path.name
-        chats = track(read_chats(path, skipped), f"Reading {name}", console=console, transient=True,
+        name = visible(f"{path.parent.name}/{path.name}" if same_name else path.name)
+        chats = track(read_chats(path, skipped), f"Reading {escape(name)}", console=console, transient=True,
                       disable=not console.is_terminal)  # fmt: skip
         others.append(measure_chats(name, chats))
     return others

@@ -1,6 +1,7 @@
 """`thoughttrace rate`: people's ratings of inferences, given in the terminal or imported from a file."""
 
 import csv
+import io
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -71,19 +72,19 @@ def rate(
             "rating needs an interactive terminal. Run the command in one, or import ratings with --import FILE."
         )
     # Imported here: they take seconds, which --help would have to wait for.
-    from rich.console import Console  # noqa: PLC0415
     from rich.progress import track  # noqa: PLC0415
 
     from thoughttrace.analysis.read.human_ratings import append, read_ratings  # noqa: PLC0415
     from thoughttrace.analysis.read.runs import INFERENCE, read_runs  # noqa: PLC0415
+    from thoughttrace.core.terminal import Terminal  # noqa: PLC0415
 
-    console = Console(highlight=False)
+    console = Terminal()
     runs = read_runs(logs, INFERENCE, lambda files: track(files, "Reading logs", console=console, transient=True))
     existing = read_ratings([output] if output.exists() else [])
     if imported is not None:
         ratings = import_ratings(imported, runs.counted, existing)
         append(output, ratings)
-        console.print(f"{len(ratings):,} ratings imported into {output}", markup=False, soft_wrap=True)
+        console.print(f"{len(ratings):,} ratings imported into {output}", soft_wrap=True)
         return
     from thoughttrace.cli.rating_screen import Session, questions_for  # noqa: PLC0415
 
@@ -97,7 +98,6 @@ def rate(
     rated_now = Session(console, output, rater).run(remaining, rated_before)
     console.print(
         f"{rated_now:,} rated now; {rated_before + rated_now:,} of {len(questions):,} in {output}",
-        markup=False,
         soft_wrap=True,
     )
     if rated_now < len(remaining):
@@ -125,7 +125,7 @@ def import_ratings(file: Path, runs: "Sequence[Run]", existing: "pd.DataFrame") 
     from thoughttrace.analysis.read.human_ratings import Rating, inferences  # noqa: PLC0415
     from thoughttrace.core.errors import UserError  # noqa: PLC0415
 
-    logged = pd.concat([inferences(run).assign(kind=run.kind, model=run.model) for run in runs])
+    logged = pd.concat([inferences(run).assign(kind=run.kind, model=run.name) for run in runs])
     by_sample = {(str(kind), str(id_)): rows for (kind, id_), rows in logged.groupby(["kind", "id"])}
     rated_keys = existing[["rater", "kind", "id", "inference"]].itertuples(index=False, name=None)
     rated_in: dict[tuple[Any, ...], str] = dict.fromkeys(rated_keys, "in the ratings file")
@@ -157,15 +157,19 @@ def _lines(file: Path) -> Iterator[tuple[int, Mapping[str, Any] | None]]:
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{file}: cannot be read ({error}).") from error
     if file.suffix.lower() == ".csv":
-        reader = csv.DictReader(text.splitlines(keepends=True))
-        for row in reader:
-            yield reader.line_num, row
+        reader = csv.DictReader(io.StringIO(text, newline=""))
+        try:
+            for row in reader:
+                yield reader.line_num, row
+        except csv.Error as error:
+            raise UserError(f"{file}, line {reader.reader.line_num}: not readable as CSV ({error}).") from error
         return
-    for number, line in enumerate(text.splitlines(), start=1):
+    # Not splitlines(): JSON may hold U+2028 and others at which that splits too.
+    for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
             try:
                 fields = json.loads(line)
-            except ValueError:
+            except (ValueError, RecursionError):
                 fields = None
             yield number, fields if isinstance(fields, dict) else None
 

@@ -21,10 +21,10 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from thoughttrace.analysis.page.table import visible
 from thoughttrace.analysis.read.human_ratings import UNREAD, Rating, append, inferences
 from thoughttrace.analysis.read.task_log import Run
 from thoughttrace.core.record import INFER, InferenceMetadata, Kind
+from thoughttrace.core.terminal import visible
 from thoughttrace.datasets.prompt import shown_messages
 from thoughttrace.scorers.agreement import rubric
 
@@ -90,7 +90,7 @@ def questions_for(runs: Sequence[Run], rater: str, seed: int, limit: int | None)
     for run in runs:
         assert run.kind, "only inferences are rated"
         for row in inferences(run).to_dict("records"):
-            question = Question(run.kind, row["id"], row["inference"], run.model, row["epoch"], run.file)
+            question = Question(run.kind, row["id"], row["inference"], run.name, row["epoch"], row["file"])
             questions.setdefault(question.key, question)
     selected = sorted(questions.values(), key=lambda question: _random_key(seed, *question.key))[:limit]
     return sorted(selected, key=lambda question: _random_key(seed, rater, *question.key))

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import click
-from rich.console import Console
 from rich.progress import track
+
+from thoughttrace.core.terminal import Terminal
 
 MOST_ROWS = 40
 """Longer tables are not printed."""
@@ -43,6 +44,12 @@ MOST_ROWS = 40
     type=click.Path(path_type=Path),
     help="Also group agreement by the labels in this file, as written by `thoughttrace annotate`.",
 )
+@click.option(
+    "--only-newest",
+    is_flag=True,
+    help="Of each measurement use only the newest run, instead of joining its runs sample by sample.",
+)
+@click.option("--partial", is_flag=True, help="Also count what was scored in unfinished logs; the report marks it.")
 def report(
     logs: tuple[str, ...],
     output: Path,
@@ -50,12 +57,15 @@ def report(
     no_text: bool,
     pages: tuple[Path, ...],
     annotations: Path | None,
+    only_newest: bool,
+    partial: bool,
 ) -> None:
     """Write a report of the runs in LOGS: one HTML page, and its tables and plots as files.
 
-    LOGS are files, folders, or URLs such as s3://…. Of each measurement (task, model, judge, context, prompt and data)
-    the newest finished run counts; the report names every other log and why it does not count. What is read from a
-    log is cached, so the next report of it is quick.
+    LOGS are files, folders, or URLs such as s3://…. Finished runs of one measurement (task, model and generation
+    config, solver, context, prompt, judges and data) are joined: of each sample the newest scored reply counts. The
+    report says what each log contributed, and why others do not count. What is read from a log is cached, so the next
+    report of it is quick.
     """
     # Imported here: they take seconds, which --help would have to wait for.
     from thoughttrace.analysis.read.annotations import read_annotations  # noqa: PLC0415
@@ -64,9 +74,14 @@ def report(
     from thoughttrace.analysis.read.runs import read_runs  # noqa: PLC0415
     from thoughttrace.analysis.report import write_report  # noqa: PLC0415
 
-    console = Console(highlight=False)
+    console = Terminal()
     evidence = Evidence(
-        read_runs(logs, track=lambda files: track(files, "Reading logs", console=console, transient=True)),
+        read_runs(
+            logs,
+            track=lambda files: track(files, "Reading logs", console=console, transient=True),
+            which="newest" if only_newest else "joined",
+            partial=partial,
+        ),
         read_ratings(ratings) if ratings else None,
         read_annotations(annotations) if annotations else None,
         texts=not no_text,
@@ -77,7 +92,7 @@ def report(
         if len(section.rows) <= MOST_ROWS:
             console.print(section.table.to_terminal(section.title, console.width))
         else:
-            console.print(f"{section.title}: {len(section.rows):,} rows, in the report.", markup=False)
+            console.print(f"{section.title}: {len(section.rows):,} rows, in the report.")
     for sentence in evidence.runs.left_out:
-        console.print(f"Left out: {sentence}", markup=False, soft_wrap=True)
-    console.print(f"Report: {output / 'index.html'}", markup=False, soft_wrap=True)
+        console.print(f"Left out: {sentence}", soft_wrap=True)
+    console.print(f"Report: {output / 'index.html'}", soft_wrap=True)

@@ -5,8 +5,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import click
-from rich.console import Console
 from rich.progress import Progress
+
+from thoughttrace.core.terminal import Terminal
 
 _WIDE = 120
 """Characters in a line of tables that are not printed to a terminal."""
@@ -53,7 +54,7 @@ def shift(data: str, embedder: str, seed: int, output: Path) -> None:
     from thoughttrace.datasets.sources import open_source  # noqa: PLC0415
     from thoughttrace.models.embedding import Vectorizer, open_embedder  # noqa: PLC0415
 
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)
+    console = Terminal(width=None if sys.stdout.isatty() else _WIDE)
     source = open_source(data)
     pairs = cut_pairs(source.conversations)
     if pairs.table.empty:

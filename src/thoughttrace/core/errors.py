@@ -1,7 +1,7 @@
 """Define the error that a user's mistake raises, and the mistakes that several places check for."""
 
 from collections.abc import Iterable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from thoughttrace.core.inspect_private import PrerequisiteError
 
@@ -58,15 +58,20 @@ def check_choice(parameter: str, value: str, choices: Iterable[_Choice]) -> _Cho
     raise UserError(f"{parameter}={value}: must be one of {', '.join(allowed)}.")
 
 
-def check_positive(parameter: str, value: int | None) -> None:
-    """Check that a number is 1 or more, or not given.
+def check_positive(parameter: str, value: Any) -> None:
+    """Check that a value is a whole number of 1 or more, or not given.
 
     Args:
         parameter: The name of the parameter, as the user types it.
         value: What the user gave; None if nothing.
 
     Raises:
-        UserError: The number is 0 or less.
+        UserError: It is no whole number, or 0 or less.
     """
-    if value is not None and value < 1:
+    if value is None:
+        return
+    # Inspect's command line parses `-T users=abc` to text, 2.5 to a float, and true to a boolean.
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise UserError(f"{parameter}={value}: must be a whole number, 1 or more.")
+    if value < 1:
         raise UserError(f"{parameter}={value}: must be 1 or more.")

@@ -174,6 +174,8 @@ class RunMetadata(Metadata):
 
     data: str = "unknown"
     data_revision: str = "unknown"
+    data_content: str = "unknown"
+    """The checksum of the conversations; a Hub commit in `data_revision` is only the server's word for it."""
     data_skipped: list[str] | None = None
     """Lines of the data that could not be used."""
     prompt_hash: str = "unknown"
@@ -263,6 +265,9 @@ class InferenceMetadata(PromptMetadata):
         "type",
         "assistant_model",
         "hindsight",
+        "followed",
+        "after_reply",
+        "thoughts",
         "target_words",
         "age",
         "gender",
@@ -278,6 +283,10 @@ class InferenceMetadata(PromptMetadata):
     target_words: int = 0
     hindsight: bool | None = None
     """Whether a thought was written after the next user message; None if not known."""
+    followed: bool | None = None
+    """Whether a user message follows; None in logs written before there was such a key."""
+    after_reply: bool | None = None
+    """Whether a reason was written after the reply to its message; None if not known, and of a reaction."""
     assistant_model: str = "unknown"
     message: str = ""
     """The annotated message."""
@@ -419,6 +428,12 @@ TASKS: dict[str, TaskSpec] = {
 INFER: dict[Kind, TaskSpec] = {"reason": TASKS["infer_reason"], "reaction": TASKS["infer_reaction"]}
 PREDICT, PROBE, CLASSIFY, COVER, RATE, RELATE, TOPIC = list(TASKS.values())[2:]
 
+OWN = "thoughttrace/"
+"""What the registered names of our tasks, solvers and scorers begin with in a log."""
+
+JUDGE_ROLE = "grader"
+"""The model role, of Inspect's, that judges are bound to."""
+
 SIMILARITY = "similarity"
 """The second score of the judged tasks: a cosine of embeddings, −1 to 1."""
 
@@ -490,6 +505,12 @@ def answered_metadata(metadata: Mapping[str, Any]) -> InferenceMetadata | NextMe
     return model.model_validate(metadata)
 
 
-def run_metadata(metadata: Mapping[str, Any] | None) -> RunMetadata:
-    """Read the metadata of a task from a log's header."""
-    return RunMetadata.model_validate(metadata or {})
+def run_metadata(metadata: Mapping[str, Any] | None, arguments: Mapping[str, Any] | None = None) -> RunMetadata:
+    """Read the metadata of a task from a log's header.
+
+    Args:
+        metadata: The task's metadata in the log.
+        arguments: The arguments of the task in the log, for what older versions wrote into no metadata.
+    """
+    in_arguments = {name: (arguments or {}).get(name) for name in ("max_context_words",)}
+    return RunMetadata.model_validate(in_arguments | dict(metadata or {}))

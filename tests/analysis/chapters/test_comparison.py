@@ -1,5 +1,6 @@
 """Which runs are compared, which are refused, and how ranks show ties."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +21,8 @@ SETTING = {
     "prompt_hash": "p", "rubric_hash": "r", "data": "d", "data_revision": "v", "package_version": "0",
     "inspect_version": "0", "epochs": 1, "planned": 60, "file": "x.eval", "baseline": False, "arm": "",
     "stands_for": "", "selection": "", "probes_hash": "", "probe_rubrics": "", "judge_message": True,
-    "score_name": "agreement",
+    "effort": "", "generation": "", "solver": "", "context_words": "", "judge_configs": {}, "status": "success",
+    "planned_replies": 60, "absent": [], "contributions": (),
 }  # fmt: skip
 
 
@@ -32,7 +34,8 @@ def make(model: str, ratings: np.ndarray, **other: object) -> Run:
     """A run of 60 samples by 12 users."""
     rows = pd.DataFrame({
         "id": [f"s{n}" for n in range(len(ratings))], "user": [f"u{n % 12}" for n in range(len(ratings))],
-        "score": ratings, "epoch": 1,
+        "score": ratings, "epoch": 1, "reason": None,
+        "ratings": [json.dumps({judge: [r] for judge in str(other.get("judge", "j")).split(", ")}) for r in ratings],
     })  # fmt: skip
     named = {"model": model, "evaluated": model, "control": ""}
     return Run(**{**SETTING, **named, "date": "2026-01-01", "rows": rows} | other)  # type: ignore[arg-type]
@@ -59,7 +62,7 @@ def test_only_samples_that_both_scored_are_paired(ratings: np.ndarray) -> None:
 @pytest.mark.parametrize(
     ("other", "named"),
     [
-        ({"judge": "k"}, "judge differs"),
+        ({"judge": "k"}, "judge differs, and no judge rated both"),
         ({"prompt_hash": "q"}, "prompt differs"),
         ({"rubric_hash": "s"}, "rubric differs"),
         ({"data_revision": "w"}, "data revision differs"),
@@ -72,10 +75,10 @@ def test_what_does_not_compare_is_refused_and_can_be_forced(
 ) -> None:
     noise = np.random.default_rng(1).integers(0, 2, 60)
     runs = [make("a", ratings), make("b", ratings + noise, **other)]
-    with pytest.raises(UserError, match=rf"Nothing to compare by model\. 1 pair not compared: {named}\..*--force"):
+    with pytest.raises(UserError, match=rf"Nothing to compare by model\. 1 pair not compared: {named}.*--force"):
         require(runs, "model", False)
     table = frame(require(runs, "model", True)[0])
-    assert table["note"].item() == f"forced: {named}"
+    assert table["note"].item().startswith(f"forced: {named.partition(',')[0]}")
     assert table["n"].item() == 60
 
 
@@ -130,12 +133,12 @@ def test_the_command_compares_logs(
 ) -> None:
     for model in ("m1", "m2"):
         backdated(run_task(model=model, limit=12))
-    run_task(model="m1", limit=6)
+    run_task(model="m1", limit=12)
     done = CliRunner().invoke(main, ["compare", str(tmp_path / "logs"), "-o", str(tmp_path / "pairs.csv")])
     assert done.exit_code == 0, done.output
     assert "Wins·ties·losses" in done.output
     assert "superseded by the newer run" in done.output
-    assert pd.read_csv(tmp_path / "pairs.csv")["n"].item() <= 6
+    assert pd.read_csv(tmp_path / "pairs.csv")["n"].item() <= 12
     by_date = CliRunner().invoke(main, ["compare", str(tmp_path / "logs"), "--by", "date"])
     assert by_date.exit_code == 0, by_date.output
     assert "2 pairs not compared: model differs." in by_date.output

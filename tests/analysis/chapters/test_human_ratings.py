@@ -38,10 +38,14 @@ def given(run: Run, rater: str, part: slice, seed: int = 0) -> list[Rating]:
     ]  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def log(run_in_module: Runner) -> EvalLog:
+    return run_in_module(model="a")
+
+
 @pytest.fixture
-def run(run_task: Runner, tmp_path: Path) -> Run:
-    run_task(model="a")
-    return read_runs([str(tmp_path / "logs")]).counted[0]
+def run(log: EvalLog) -> Run:
+    return read_runs([log.location]).counted[0]
 
 
 @pytest.fixture

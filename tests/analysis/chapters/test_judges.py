@@ -38,7 +38,8 @@ def made(seed: int = 0, judge_names: tuple[str, ...] = ("x/claude-1", "x/gpt-1",
                                  0, rating))  # fmt: skip
     columns = ["kind", "model", "context", "unit", "id", "user", "judge", "repeat", "rating"]
     table = pd.DataFrame(rows, columns=columns)
-    return table.assign(own_family=table["judge"].str.contains("claude") & table["model"].str.contains("claude"))
+    table["own_family"] = table["judge"].str.contains("claude") & table["model"].str.contains("claude")
+    return table.assign(family=table["model"].str.extract(r"/(\w+)-", expand=False))
 
 
 def test_severity_and_adjusted_means_are_the_additive_models() -> None:
@@ -56,6 +57,14 @@ def test_severity_and_adjusted_means_are_the_additive_models() -> None:
     base = adjusted.set_index("model").loc["y/claude-9"]
     assert base["adjusted"] == pytest.approx(fit.params["Intercept"], abs=1e-9)
     assert (base["lower"], base["upper"]) == pytest.approx(tuple(fit.conf_int().loc["Intercept"]), abs=1e-9)
+    (pair,) = judges.adjusted_differences(table)
+    second = "C(model)[T.y/llama-9]"
+    low, high = fit.conf_int().loc[second]
+    assert (pair.a, pair.b) == ("y/claude-9", "y/llama-9")
+    assert (pair.difference, pair.lower, pair.upper) == pytest.approx((-fit.params[second], -high, -low), abs=1e-9)
+    assert (pair.p_value, pair.p_holm) == pytest.approx((fit.pvalues[second], fit.pvalues[second]))
+    of_models = table.groupby("model")["rating"].mean()
+    assert pair.raw_difference == pytest.approx(of_models["y/claude-9"] - of_models["y/llama-9"])
 
 
 def test_self_preference_is_what_a_judge_gives_its_own_beyond_the_others() -> None:
@@ -147,7 +156,9 @@ def test_a_panel_and_a_rescored_log_give_all_their_votes(
     assert everyone["unit"].nunique() == len(run.rows)
     assert set(everyone["judge"]) == {"scripted/claude-j", "scripted/gpt-j", "scripted/gemini-j"}
     sections = {section.name: section for section in judges.chapter(Evidence(found)).filled}
-    assert set(sections) == {"by_judge", "reliability", "severity", "adjusted", "preference", "judge_repeat_noise"}
+    assert set(sections) == {
+        "by_judge", "panel", "reliability", "severity", "adjusted", "preference", "judge_repeat_noise",
+    }  # fmt: skip
     assert len(sections["by_judge"].rows) == 3
     assert {row.by for row in compare(found.counted, "judge")[0]} == {"judge"}
 

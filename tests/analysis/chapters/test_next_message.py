@@ -11,9 +11,9 @@ from click.testing import CliRunner
 from inspect_ai.log import read_eval_log, write_eval_log
 
 from thoughttrace.analysis.chapters.next_message_gains import gains, unpaired
-from thoughttrace.analysis.read.log_files import log_files
 from thoughttrace.analysis.read.runs import read_runs
 from thoughttrace.cli.main import main
+from thoughttrace.core.log_files import log_files
 from thoughttrace.core.record import PREDICT
 
 ADDED = {"none": 0, "reasons": 5, "both": 20, "shuffled": 0, "inferred": 10}

@@ -1,16 +1,20 @@
 """The page: what is written, how it is escaped, and how another page shows it."""
 
-import json
 import math
+import os
 import re
-from collections.abc import Callable
+import resource
+import signal
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
 from matplotlib.figure import Figure
 
-from thoughttrace.analysis.page.page import read_page, write_page
+from thoughttrace.analysis.page import page as page_module
+from thoughttrace.analysis.page.added import read_page
+from thoughttrace.analysis.page.page import write_page
 from thoughttrace.analysis.page.style import INK, wrapped
 from thoughttrace.analysis.page.table import Chapter, Picture, Section, limits, name, note, number, quotes, text
 from thoughttrace.core.errors import UserError
@@ -74,6 +78,7 @@ def test_a_page_holds_its_chapters_and_files(tmp_path: Path) -> None:
     assert (page.count("<details>"), page.count("<svg"), page.count('class="warning"')) == (1, 1, 1)
     assert page.index("Warning") < page.index("data_means") < page.index("<details>") < page.index("data_models")
     assert not re.search(r'(?:src|href)="(?:http|//)', page)
+    assert page.index("Content-Security-Policy") < page.index("<style>")
     assert "#1b1b1b" not in page[page.index("<svg") : page.index("</svg>")]
     assert 'type="search"' not in page  # two rows are found without
 
@@ -120,34 +125,60 @@ def test_the_same_numbers_give_the_same_page(tmp_path: Path) -> None:
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
 
 
-def without_name(chapters: list[dict[str, object]]) -> object:
-    return [{key: value for key, value in content.items() if key != "name"} for content in chapters]
+def files_in(folder: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()}
 
 
-def leaving_the_folder(chapters: list[dict[str, object]]) -> object:
-    sections: list[dict[str, object]] = chapters[0]["sections"]  # type: ignore[assignment]
-    return [chapters[0] | {"sections": [sections[0] | {"name": "../secret"}]}]
+def test_files_of_an_earlier_page_go_and_those_of_others_stay(tmp_path: Path) -> None:
+    write_page(tmp_path, "Earlier", "", [chapter("old", paper=True), chapter("data")])
+    others = {"notes.txt": b"mine", "old.csv": b"mine", "old_means.txt": b"mine", ".hidden": b"mine"}
+    for name_, content in others.items():
+        (tmp_path / name_).write_bytes(content)
+    write_page(tmp_path / "only_new", "Later", "", [chapter("data")])
+    write_page(tmp_path, "Later", "", [chapter("data")])
+    assert files_in(tmp_path) == files_in(tmp_path / "only_new") | others
 
 
-@pytest.mark.parametrize("damage", [without_name, leaving_the_folder, lambda _: 3, lambda _: {"a": 1}, lambda _: [[]]])
-def test_a_damaged_page_is_named(damage: Callable[[object], object], tmp_path: Path) -> None:
+@pytest.mark.parametrize("listed", [None, b"{", b'[{"sections": [{"name": "mine", "files": ["csv"]}]}]'])
+def test_nothing_is_removed_where_no_page_says_what_is_its_own(listed: bytes | None, tmp_path: Path) -> None:
+    (tmp_path / "mine.csv").write_text("mine")
+    if listed is not None:
+        (tmp_path / "page.json").write_bytes(listed)
     write_page(tmp_path, "Title", "", [chapter("data")])
-    content = json.loads((tmp_path / "page.json").read_text(encoding="utf-8"))
-    (tmp_path / "page.json").write_text(json.dumps(damage(content)), encoding="utf-8")
-    with pytest.raises(UserError, match=r"no page here"):
-        read_page(tmp_path)
+    assert (tmp_path / "mine.csv").read_text() == "mine"
 
 
-@pytest.mark.parametrize("missing", ["page.json", "data_forest.svg"])
-def test_a_missing_page_is_named(missing: str, tmp_path: Path) -> None:
-    write_page(tmp_path, "Title", "", [chapter("data")])
-    (tmp_path / missing).unlink()
-    with pytest.raises(UserError) as caught:
-        read_page(tmp_path)
-    assert str(caught.value) == (
-        f"{tmp_path}: no page here (page.json is missing or unreadable). "
-        "Write one with thoughttrace profile DATA -o FOLDER or thoughttrace shift DATA -o FOLDER."
-    )
+@pytest.mark.parametrize("room", [100, 5_000, 20_000])
+def test_a_full_disk_leaves_the_earlier_page_as_it_was(room: int, tmp_path: Path) -> None:
+    write_page(tmp_path, "Earlier", "", [chapter("data")])
+    earlier = files_in(tmp_path)
+    sizes = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, sizes[1]))  # as on a full disk, writing stops within a file
+    try:
+        with pytest.raises(UserError, match=r"cannot write here \(File too large\)"):
+            write_page(tmp_path, "Later", "x" * 30_000, [chapter("data"), chapter("other")])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, sizes)
+    assert files_in(tmp_path) == earlier
+    assert {file.name for file in tmp_path.iterdir()} == earlier.keys()
+
+
+def test_a_kill_leaves_the_earlier_page_and_the_next_one_cleans_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_page(tmp_path, "Earlier", "", [chapter("data")])
+    earlier = files_in(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(page_module, "save", lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+        arguments = (tmp_path, "Later", "", [chapter("other")])
+        process = get_context("fork").Process(target=write_page, args=arguments)
+        process.start()
+        process.join()
+    assert process.exitcode == -signal.SIGKILL
+    assert files_in(tmp_path) == earlier
+    assert len(list(tmp_path.iterdir())) == len(earlier) + 1
+    write_page(tmp_path, "Earlier", "", [chapter("data")])
+    assert {file.name for file in tmp_path.iterdir()} == earlier.keys()
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:

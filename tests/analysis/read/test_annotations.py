@@ -15,6 +15,7 @@ from thoughttrace.analysis.read.annotations import read_annotations
 from thoughttrace.analysis.read.evidence import Evidence
 from thoughttrace.analysis.read.runs import read_runs
 from thoughttrace.cli.main import main
+from thoughttrace.core.errors import UserError
 from thoughttrace.datasets.sampling import Item
 from thoughttrace.datasets.sources import open_source
 from thoughttrace.datasets.taxonomy import SUBTOPICS
@@ -159,7 +160,9 @@ def test_the_report_groups_by_a_file_or_says_why_not(
     ]
     (tmp_path / "text.parquet").write_text("hello")
     pd.DataFrame({"conversation": ["a"]}).to_parquet(tmp_path / "half.parquet")
-    read_annotations(good).assign(conversation="another").to_parquet(tmp_path / "other.parquet")
+    read_annotations(good).assign(conversation=lambda table: "x" + table["conversation"]).to_parquet(
+        tmp_path / "other.parquet"
+    )
     for name, sentence in {
         "text": "cannot be read as a Parquet file",
         "half": "has no column message_index. Make the file with thoughttrace annotate",
@@ -168,3 +171,49 @@ def test_the_report_groups_by_a_file_or_says_why_not(
         done = CliRunner().invoke(main, [*command, str(tmp_path / f"{name}.parquet")])
         assert done.exit_code == 1
         assert sentence in " ".join(done.output.split())
+
+
+TWO_ROWS: dict[str, list[Any]] = {
+    "conversation": ["a", "a"], "message_index": [0, 2], "relation": ["first", None], "quality": [1.0, None],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"message_index": ["0", "x"]}, "the column message_index must hold numbers only."),
+        ({"message_index": [0.5, 2]}, "the column message_index must hold whole numbers only."),
+        ({"message_index": [float("inf"), 2]}, "the column message_index must hold whole numbers only."),
+        ({"conversation": [1, 2]}, "the column conversation must hold text only."),
+        ({"relation": [1, 2]}, "the column relation must hold text only."),
+        ({"relation": [["first"], ["first"]]}, "the column relation must hold text only."),
+        ({"quality": ["high", "low"]}, "the column quality must hold numbers only."),
+        ({"message_index": [2, 2]}, "has several rows for message 2 of a; keep one."),
+        ({"message_index": [None, None]}, "has several rows for the conversation a; keep one."),
+    ],
+)
+def test_a_table_of_other_values_is_refused(changes: dict[str, list[Any]], sentence: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    pd.DataFrame(TWO_ROWS).to_parquet(path)
+    assert len(read_annotations(path)) == 2
+    pd.DataFrame(TWO_ROWS | changes).to_parquet(path)
+    with pytest.raises(UserError) as caught:
+        read_annotations(path)
+    assert str(caught.value) == f"{path}: {sentence}"
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"message_index": ["0", "x"]}, "message_index and quality must be numbers"),
+        ({"quality": ["high", "low"]}, "message_index and quality must be numbers"),
+        ({"quality": [[1], [2]]}, "message_index and quality must be numbers"),
+        ({"message_index": [float("inf"), 2]}, "message_index and quality must be numbers"),
+        ({"message_index": [2, 2]}, "has several rows for the same message; keep one."),
+    ],
+)
+def test_qualities_of_other_values_are_refused(changes: dict[str, list[Any]], sentence: str, tmp_path: Path) -> None:
+    path = str(tmp_path / "a.parquet")
+    pd.DataFrame(TWO_ROWS | changes).to_parquet(path)
+    with pytest.raises(UserError, match=f"^quality={path}: {sentence}"):
+        read_quality(path, [])

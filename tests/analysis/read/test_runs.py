@@ -17,12 +17,12 @@ from inspect_ai.scorer import includes
 from moto.server import ThreadedMotoServer
 
 from thoughttrace.analysis.read import task_log
-from thoughttrace.analysis.read.log_files import log_files
 from thoughttrace.analysis.read.runs import read_runs
 from thoughttrace.cli.main import main
 from thoughttrace.core import record
 from thoughttrace.core.cache_dir import cache_dir
 from thoughttrace.core.errors import UserError
+from thoughttrace.core.log_files import log_files
 from thoughttrace.scorers.labels import rating, type_match
 from thoughttrace.scorers.message_similarity import message_similarity
 from thoughttrace.tasks.classify_thought import classify_thought
@@ -90,7 +90,7 @@ def test_runs_of_an_older_task_version_are_left_out(run_task: Run, tmp_path: Pat
         f"{Path(old.location).name}: is of version 2-A of infer_reason; its numbers do not compare with those of "
         "version 3 in the same report. Run it again, or report it in a folder of its own."
     ]
-    assert len(read_runs([str(tmp_path / "logs")], every=True).counted) == 3
+    assert len(read_runs([str(tmp_path / "logs")], which="every").counted) == 3
 
 
 def test_a_log_is_parsed_once_and_never_stale(run_task: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,7 +147,8 @@ def test_logs_may_be_on_s3(run_task: Run, tmp_path: Path, monkeypatch: pytest.Mo
         assert done.exit_code == 0, done.output
         assert f"Left out: 0-{path.name}: cannot be read (" in done.output.replace("\n", "")
         (remote,), (local,) = (read_runs([at]).counted for at in ("s3://thoughts/runs", str(path)))
-        pd.testing.assert_frame_equal(remote.rows, local.rows)
+        pd.testing.assert_frame_equal(remote.rows.drop(columns="file"), local.rows.drop(columns="file"))
+        assert set(remote.rows["file"]) == {f"s3://thoughts/runs/{path.name}"}
         missing = CliRunner().invoke(main, ["report", "s3://nowhere/runs"])
         assert missing.exit_code == 1
         assert "Error: No finished run in s3://nowhere/runs. There is no log file there." in missing.output
@@ -216,10 +217,11 @@ def test_rescored_logs_of_every_scorer_are_read(
         scorer = scorers[log.eval.task.rpartition("/")[2]]
         write_eval_log(score(log, scorer, action="append", model_roles={"grader": second}), file)
     runs = read_runs([str(tmp_path / "labels")])
-    assert [(run.judge, run.score_name, set(run.rows["score"])) for run in runs.of(record.PREDICT)] == [
-        ("scripted/j", "message_similarity", {20.0}),
-        ("scripted/k", "message_similarity1", {80.0}),
+    assert [(run.judge, *set(run.rows["score_name"]), *set(run.rows["score"])) for run in runs.of(record.PREDICT)] == [
+        ("scripted/j", "message_similarity", 20.0),
+        ("scripted/k", "message_similarity1", 80.0),
     ]
     # Without a judge the later score is of the same measurement, and counts.
-    assert [run.score_name for run in runs.of(record.RATE, record.CLASSIFY)] == ["type_match1", "rating1"]
+    unjudged = runs.of(record.RATE, record.CLASSIFY)
+    assert [part.score_name for run in unjudged for part in run.contributions] == ["type_match1", "rating1"]
     assert sum("is superseded by the newer" in sentence for sentence in runs.left_out) == 2

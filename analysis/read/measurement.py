@@ -1,0 +1,96 @@
+"""Define what a run measures: what must be equal in two logs that are joined, or that are compared."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Literal
+
+from thoughttrace.analysis.read.task_log import Run
+
+Aspect = Literal[
+    "task", "kind", "model", "effort", "generation", "solver", "context", "context_words", "arm", "selection", "prompt",
+    "judge", "judge_message", "rubric", "probes", "data", "version",
+]  # fmt: skip
+"""One thing that a measurement depends on."""
+
+ASPECTS: dict[Aspect, Callable[[Run], str]] = {
+    "task": lambda run: run.task,
+    "kind": lambda run: run.kind or "",
+    "model": lambda run: run.model,
+    "effort": lambda run: run.effort,
+    "generation": lambda run: run.generation,
+    "solver": lambda run: run.solver,
+    "context": lambda run: run.context,
+    "context_words": lambda run: run.context_words,
+    "arm": lambda run: run.arm,
+    "selection": lambda run: run.selection,
+    "judge": lambda run: run.judge_described,
+    "version": lambda run: str(run.version),
+    "prompt": lambda run: run.prompt_hash,
+    "rubric": lambda run: run.rubric_hash,
+    "probes": lambda run: run.probes_hash,
+    "judge_message": lambda run: "" if run.judge_message else "without the message",
+    "data": lambda run: run.data_revision,
+}
+"""What a measurement depends on. Which samples a run has is no part of it: runs are joined sample by sample."""
+
+SYSTEM: tuple[Aspect, ...] = ("model", "effort", "generation")
+"""The aspects that make up what is evaluated: a model, and how it is asked to generate."""
+
+ASPECT_NAMES: dict[Aspect, str] = {
+    "effort": "reasoning effort",
+    "generation": "generation config",
+    "context_words": "words of context",
+    "judge_message": "what the judge sees",
+    "data": "data revision",
+    "version": "task version",
+}
+"""The aspects that sentences call by another name."""
+
+
+def measurement(run: Run) -> tuple[str, ...]:
+    """Return what a run measures: its value of every aspect."""
+    return tuple(value(run) for value in ASPECTS.values())
+
+
+def setting(run: Run, judges: bool = True) -> tuple[str, ...]:
+    """Return what must be equal for the numbers of two models to compare: every aspect but those of `SYSTEM`.
+
+    Args:
+        run: The run.
+        judges: Whether the judges must be equal too.
+    """
+    free = SYSTEM if judges else (*SYSTEM, "judge")
+    return tuple(value(run) for aspect, value in ASPECTS.items() if aspect not in free)
+
+
+_TEXTS: dict[Aspect, Callable[[Run], str]] = {
+    "effort": lambda run: f"effort {run.effort or 'default'}",
+    "generation": lambda run: run.generation or "default generation",
+    "solver": lambda run: f"solver {run.solver or 'of the task'}",
+    "context_words": lambda run: f"{run.context_words} words of context" if run.context_words else "the whole context",
+    "prompt": lambda run: f"prompt {run.prompt_hash}",
+    "judge_message": lambda run: "judge sees the message" if run.judge_message else "judge does not see the message",
+    "rubric": lambda run: f"rubric {run.rubric_hash}",
+    "data": lambda run: f"{run.data}, revision {run.data_revision}",
+    "judge": lambda run: "; ".join(f"judge {name}: {run.judge_configs[name]}" for name in run.configured_judges),
+}
+"""How a run is told from others of the same model; context, judges and arms have columns of their own."""
+
+
+def distinguish(runs: Sequence[Run]) -> list[Run]:
+    """Name in each run in what it differs from the other runs of the same task, kind and model.
+
+    Args:
+        runs: The runs of one report.
+    """
+    models: dict[tuple[str, str | None, str], list[Run]] = {}
+    for run in runs:
+        models.setdefault((run.task, run.kind, run.model), []).append(run)
+    texts = {
+        key: [text for text in _TEXTS.values() if len({text(run) for run in members}) > 1]
+        for key, members in models.items()
+    }
+    return [
+        replace(run, distinction=", ".join(filter(None, (text(run) for text in texts[run.task, run.kind, run.model]))))
+        for run in runs
+    ]

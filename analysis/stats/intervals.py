@@ -164,13 +164,13 @@ def pooled_mean(
     Every model counts the same, however many ratings it has. A user's ratings under all models are one cluster: the
     models were rated on the same thoughts of the same people, so their means err together.
 
-    This is the intercept of the least-squares fit on models coded to sum to zero, as `coefficient` estimates it, in
-    closed form: with the :math:`n_m` ratings of model m, their residuals :math:`e` from its mean, and user g's share
-    :math:`h_{gm}` of them, over M models
+    This is the intercept of the least-squares fit on models coded to sum to zero, as `coefficient` estimates it: with
+    the :math:`n_m` ratings of model m, their residuals :math:`e` from its mean, and user g's share :math:`h_{gm}` of
+    them, over M models
 
     .. math:: V = M^{-2} \sum_g \Bigl( \sum_m \frac{\sum_{i \in gm} e_i}{n_m \sqrt{1 - h_{gm}}} \Bigr)^2
 
-    (Pustejovsky & Tipton 2018, *JBES* 36). Where no rating is missing it is `cluster_mean` of the samples' means.
+    Where no rating is missing it is `cluster_mean` of the samples' means.
 
     Args:
         ratings: Shape (n samples, M models); NaN where a model has no rating of a sample. For the samples that all
@@ -189,29 +189,17 @@ def pooled_mean(
     y, labels = np.asarray(ratings, dtype=float), np.asarray(clusters)
     if len(y) != len(labels):
         raise ValueError(f"{len(y)} samples but {len(labels)} cluster labels")
-    kept = ~np.isnan(y).all(axis=1)
-    y, codes = y[kept], pd.factorize(labels[kept])[0]
-    rated = ~np.isnan(y)
-    numbers = rated.sum(axis=0)
-    if not numbers.all():
+    samples, models = np.nonzero(~np.isnan(y))
+    if len(set(models)) < y.shape[1]:
         raise ValueError("a model without ratings has no mean: leave it out")
-    means = np.nanmean(y, axis=0)
-    tables = rated, np.where(rated, y - means, 0)
-    # Shape (users, models).
-    sizes, sums = (np.stack([np.bincount(codes, weights=column) for column in table.T], axis=1) for table in tables)
-    estimate, n, users = float(means.mean()), len(y), len(sizes)
-    leverages = sizes / numbers
-    if (leverages == 1).any():
-        return Interval.without_limits(ONE_USER, estimate, n, users)
-    weights = 1 / (len(means) * numbers * np.sqrt(1 - leverages))
-    variance = float(((weights * sums).sum(axis=1) ** 2).sum())
-    squares, projected = (weights**2 * sizes).sum(axis=1), weights * sizes / np.sqrt(numbers)
-    inner = projected.T @ projected
-    # The trace of P and of P squared of `coefficient`, without P: it has a row and a column for every user.
-    trace = float(squares.sum() - np.trace(inner))
-    total = float((squares**2).sum() - 2 * squares @ (projected**2).sum(axis=1) + (inner**2).sum())
-    df = trace**2 / total
-    return t_interval(estimate, math.sqrt(variance), df, n, users, float(np.nanmax(np.abs(y))), level, bounds)
+    coded = np.eye(y.shape[1])[models]
+    design = np.column_stack([np.ones(len(models)), coded[:, :-1] - coded[:, -1:]])
+    found = coefficient(y[samples, models], design, labels[samples], level)
+    found = replace(found, n=len(set(samples)), p_value=math.nan)
+    if any(len(set(labels[samples[models == model]])) < 2 for model in range(y.shape[1])):
+        return Interval.without_limits(ONE_USER, found.estimate, found.n, found.clusters)
+    lower, upper = np.clip([found.lower, found.upper], *(bounds or (-math.inf, math.inf)))
+    return replace(found, lower=float(lower), upper=float(upper))
 
 
 def paired_difference(

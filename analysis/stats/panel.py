@@ -28,13 +28,13 @@ def mean_over_judges(
 
     .. math:: \bar y \pm \sqrt{t_U^2 V_U + t_J^2 V_J}.
 
-    It is never narrower than the one for these judges. Under normal effects and complete votes it contains the true
-    mean at least as often as its level says, with any number of judges and any shares of the variance: the variance
-    of the mean is at most :math:`E V_U + E V_J`, and the distribution function of chi-squared with one degree of
-    freedom is concave. Satterthwaite's degrees of freedom for the sum of the two do not have that property: with 2 or
-    3 judges they covered 0.88–0.92 in simulation (`benchmarks/coverage.py`), because judges that happen to agree make
-    their share look small. With 2 judges t is 12.7, so that such an interval is often as wide as the scale: two judges
-    say little about others. That is shown, not hidden.
+    It is never narrower than the one for these judges. With normal effects, complete votes and users of one size it
+    holds the true mean at least as often as its level says, for any number of judges and any shares of the variance:
+    the variance of the mean is at most :math:`E V_U + E V_J`, and the distribution function of chi-squared with one
+    degree of freedom is concave. Satterthwaite's degrees of freedom for the sum of the two do not have that property:
+    with 2 and 3 judges they covered as little as 0.86 and 0.91 in simulation, because judges that happen to agree make
+    their share look small; this one covered 0.94–0.99 (`docs/coverage_panels.md`). With 2 judges t is 12.7, so that the
+    interval is often as wide as the scale: two judges say little about others. That is shown, not hidden.
 
     :math:`V_J` is the CR2 variance, clustered by judge, of the judges' severities in an additive model of samples and
     judges, so that what a judge did not rate is not mistaken for its severity. With complete votes it is

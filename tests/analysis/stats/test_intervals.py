@@ -14,7 +14,6 @@ from thoughttrace.analysis.stats.intervals import (
     Interval,
     cluster_mean,
     cluster_share,
-    coefficient,
     paired_difference,
     pooled_mean,
     ratio_of_means,
@@ -266,19 +265,22 @@ def test_the_mean_of_models_is_cr2_with_users_clustered_across_models(users: int
     assert math.isnan(found.p_value)
 
 
-def test_the_mean_of_models_is_the_intercept_of_a_fit_that_is_coded_to_sum_to_zero() -> None:
+def test_without_the_small_sample_correction_the_mean_of_models_is_statsmodels_cr0() -> None:
     ratings, clusters = ratings_of_models(8, 15, 0.3)
     y, model, users = long(ratings, clusters)
-    design = np.column_stack([np.ones(len(y)), *((model == m).astype(float) - (model == 2) for m in (0, 1))])
-    found, expected = pooled_mean(ratings, clusters), coefficient(y, design, users)
-    compared = ("estimate", "lower", "upper", "standard_error", "df", "clusters")
-    assert [getattr(found, name) for name in compared] == pytest.approx([getattr(expected, name) for name in compared])
-    # Without the small-sample correction it is what statsmodels calls CR0.
+    design = (model[:, None] == np.arange(3)).astype(float)
     fit = sm.OLS(y, design).fit(cov_type="cluster", cov_kwds={"groups": users, "use_correction": False})
-    means = np.nanmean(ratings, axis=0)
-    sums = [np.sum((y - means[model])[users == user] / np.bincount(model)[model[users == user]]) for user in set(users)]
-    assert fit.bse[0] == pytest.approx(math.sqrt(np.sum(np.square(sums))) / 3, rel=1e-10)
-    assert fit.bse[0] < found.standard_error < 1.2 * fit.bse[0]
+    test = fit.t_test(np.full((1, 3), 1 / 3))
+    found = pooled_mean(ratings, clusters)
+    assert found.estimate == pytest.approx(test.effect.item(), rel=1e-12)
+    assert test.sd.item() < found.standard_error < 1.2 * test.sd.item()
+    # The correction is of the order of 1 over the number of users: with many it is gone.
+    ratings, clusters = ratings_of_models(9, 1500, 0.3)
+    y, model, users = long(ratings, clusters)
+    design = (model[:, None] == np.arange(3)).astype(float)
+    fit = sm.OLS(y, design).fit(cov_type="cluster", cov_kwds={"groups": users, "use_correction": False})
+    error = fit.t_test(np.full((1, 3), 1 / 3)).sd.item()
+    assert pooled_mean(ratings, clusters).standard_error == pytest.approx(error, rel=2e-3)
 
 
 def test_where_no_rating_is_missing_it_is_the_interval_of_the_samples_means() -> None:

@@ -8,6 +8,7 @@ from thoughttrace.analysis.chapters import (
     by_annotation,
     comparison,
     conversation_labels,
+    estimands,
     example_samples,
     headline,
     human_ratings,
@@ -28,6 +29,7 @@ from thoughttrace.core.errors import UserError
 
 CHAPTERS: tuple[Callable[[Evidence], Chapter], ...] = (
     headline.chapter,
+    estimands.chapter,
     recovered_share.chapter,
     comparison.chapter,
     judges.chapter,

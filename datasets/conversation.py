@@ -221,12 +221,26 @@ class Conversation(_Record):
         """Return where message `index` is: 0 the first message of the conversation, 1 the last."""
         return round(index / max(1, len(self.messages) - 1), 4)
 
+    def next_message(self, index: int, role: Role) -> Message | None:
+        """Return the first message of a role after message `index`, if there is one."""
+        return next((message for message in self.messages[index + 1 :] if message.role == role), None)
+
     def hindsight(self, index: int) -> bool | None:
         """Return whether a thought on message `index` was written after the next user message.
 
         None where there is no next user message, or no timestamps.
         """
-        later = (m.timestamp for m in self.messages[index + 1 :] if m.role == "user")
-        following = next(later, None)
-        written = [t.timestamp for t in self.messages[index].thoughts if t.timestamp]
-        return max(written) > following if following and written else None
+        return self._written_after(index, self.next_message(index, "user"))
+
+    def after_reply(self, index: int) -> bool | None:
+        """Return whether a reason on message `index` was written after the reply to the message.
+
+        None where there is no reply, or no timestamps, and on a reply itself.
+        """
+        reply = self.next_message(index, "assistant") if self.messages[index].role == "user" else None
+        return self._written_after(index, reply)
+
+    def _written_after(self, index: int, later: Message | None) -> bool | None:
+        """Return whether a thought on message `index` was written after a later message; None if not known."""
+        written = [thought.timestamp for thought in self.messages[index].thoughts if thought.timestamp]
+        return max(written) > later.timestamp if later and later.timestamp and written else None

@@ -82,6 +82,8 @@ def record_to_sample(
         thoughts=len(thoughts),
         target_words=sum(thought.words for thought in thoughts),
         hindsight=conversation.hindsight(index),
+        followed=conversation.next_message(index, "user") is not None,
+        after_reply=conversation.after_reply(index),
         assistant_model=conversation.model,
         message=message.content,
         survey=_survey(conversation.participant),
@@ -297,8 +299,7 @@ class AnnotatedThought:
     @property
     def following(self) -> Message | None:
         """The next message of the user, if there is one."""
-        later = self.conversation.messages[self.index + 1 :]
-        return next((message for message in later if message.role == "user"), None)
+        return self.conversation.next_message(self.index, "user")
 
 
 def select_thoughts(

@@ -5,7 +5,15 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from thoughttrace.analysis.chapters.breakdown import COLUMNS, GroupRow, group_plot, grouped
+from thoughttrace.analysis.chapters.breakdown import (
+    COLUMNS,
+    TEST_NOTE,
+    GroupRow,
+    group_plot,
+    grouped,
+    row_class,
+    with_p_fdr,
+)
 from thoughttrace.analysis.page.table import Chapter, Picture, Section
 from thoughttrace.analysis.read.annotations import TASK_OF
 from thoughttrace.analysis.read.evidence import Evidence
@@ -66,11 +74,12 @@ def _section(runs: Sequence[Run], annotations: pd.DataFrame, column: str) -> Sec
     return Section(
         f"by_{column}",
         _TITLES[column],
-        rows,
+        with_p_fdr(rows),
         COLUMNS,
         f"Annotated by {by} ({TASK_OF[column].name}). {_NOTES[column]} 95 % intervals are clustered by user (CR2); the "
-        "groups differ in much else, so a difference does not show a cause." + missing * (without > 0),
+        f"groups differ in much else, so a difference does not show a cause. {TEST_NOTE}" + missing * (without > 0),
         [Picture(f"by_{column}", group_plot(rows, column), "Mean agreement by group.")] if drawn else [],
+        row_class=row_class,
     )
 
 

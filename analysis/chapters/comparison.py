@@ -16,6 +16,7 @@ from thoughttrace.analysis.page.table import (
     Chapter,
     Section,
     count,
+    format_number,
     limits,
     name,
     note,
@@ -284,8 +285,8 @@ def misleading(rows: Sequence[PairRow]) -> list[str]:
         if not math.isnan(row.raw_difference) and np.sign(by_shared) != np.sign(raw):
             sentences.append(
                 f"On {row.kind}s, {row.a} and {row.b} were not rated by the same judges: the raw means differ by "
-                f"{row.raw_difference:+.2f}, and by the votes of the judges of both ({row.judge}) they differ by "
-                f"{row.difference:+.2f}."
+                f"{format_number(row.raw_difference, '+.2f')}, and by the votes of the judges of both ({row.judge}) "
+                f"they differ by {format_number(row.difference, '+.2f')}."
             )
     return sentences
 

@@ -56,7 +56,9 @@ class HeadlineRow:
     """95 % limit, CR2 by user, clipped to 1–5; NaN where there is no interval, and then `note` says why."""
     upper: float = math.nan
     n: int | None = None
-    """Scored samples."""
+    """Scored samples; each is one message."""
+    thoughts: int | None = None
+    """Thoughts on these messages, of which some carry several."""
     users: int | None = None
     note: str = ""
     samples: int | None = None
@@ -112,6 +114,7 @@ COLUMNS = [
     number("Agreement", "agreement"),
     limits("95 % interval"),
     count("n", "n"),
+    count("Thoughts", "thoughts"),
     count("Users", "users"),
     share("Coverage", "coverage"),
     spread("Rated 1·2·3·4·5", *(f"rated_{rating}" for rating in RATINGS)),
@@ -142,6 +145,10 @@ HELP = [
         "Users are independent, their thoughts are not: the interval is cluster-robust by user (CR2, Bell–McCaffrey "
         "degrees of freedom), clipped to 1–5. Overlapping intervals are no test of a difference between models; the "
         "comparisons are.",
+    ),
+    (
+        "n and thoughts",
+        "n counts scored messages: a message is one sample, and its inference is rated against all thoughts on it.",
     ),
     (
         "Coverage",
@@ -303,6 +310,7 @@ def _row(run: Run) -> HeadlineRow:
         context=run.context,
         judge=run.judge,
         **mean.as_row("mean"),
+        thoughts=int(scored["thoughts"].sum()),
         samples=run.planned,
         coverage=len(scored) / run.planned,
         mean_if_missing_1=(values.sum() + missing * low) / run.planned,

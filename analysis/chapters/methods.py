@@ -188,8 +188,8 @@ def methods(runs: Runs) -> str:
         f"We evaluated {_list(run.name for run in models)} with ThoughtTrace "
         f"{_list(run.package_version for run in models)} (Inspect {_list(run.inspect_version for run in models)}) "
         f"{when}. {_kinds(models)} Generation config: {generation}. The data were "
-        f"{_list(f'{run.data} (revision {run.data_revision})' for run in models)}. A judge, "
-        f"{_judges(models)}, rated the agreement of each inference with the user's own note from 1 "
+        f"{_list(f'{run.data} (revision {run.data_revision})' for run in models)}. "
+        f"{_judges(models)} rated the agreement of each inference with the user's own note from 1 "
         f"(another thought) to 5 (the same thought) by a fixed rubric "
         f"({_list(f'{run.kind} rubric {run.rubric_hash}' for run in models)}); the evaluated models never saw the "
         f"note.{several}{repeated} A refusal or an empty answer counts as 1. Samples without a valid rating were left "
@@ -210,8 +210,9 @@ def _generation(run: Run) -> str:
 def _judges(models: Sequence[Run]) -> str:
     """Name the judges; where models have different ones, those of each model."""
     if len({run.judge_described for run in models}) == 1:
-        return models[0].judge_described
-    return _list(f"{run.judge_described} for {run.name}" for run in models)
+        return f"A judge, {models[0].judge_described},"
+    by_model = {run.name: run.judge_described for run in models}
+    return f"Judges ({'; '.join(f'{name} by {judges}' for name, judges in by_model.items())})"
 
 
 def _controls(controls: Sequence[Run]) -> str:

@@ -186,8 +186,7 @@ def pooled_mean(
     Raises:
         ValueError: Lengths differ, or a model has no ratings.
     """
-    y = np.asarray(ratings, dtype=float)
-    labels = np.asarray(clusters)
+    y, labels = np.asarray(ratings, dtype=float), np.asarray(clusters)
     if len(y) != len(labels):
         raise ValueError(f"{len(y)} samples but {len(labels)} cluster labels")
     kept = ~np.isnan(y).all(axis=1)
@@ -197,11 +196,9 @@ def pooled_mean(
     if not numbers.all():
         raise ValueError("a model without ratings has no mean: leave it out")
     means = np.nanmean(y, axis=0)
-    residuals = np.where(rated, y - means, 0)
+    tables = rated, np.where(rated, y - means, 0)
     # Shape (users, models).
-    sizes, sums = (
-        np.stack([np.bincount(codes, weights=column) for column in table.T], axis=1) for table in (rated, residuals)
-    )
+    sizes, sums = (np.stack([np.bincount(codes, weights=column) for column in table.T], axis=1) for table in tables)
     estimate, n, users = float(means.mean()), len(y), len(sizes)
     leverages = sizes / numbers
     if (leverages == 1).any():
@@ -312,8 +309,9 @@ def coefficient(y: npt.ArrayLike, design: npt.ArrayLike, clusters: npt.ArrayLike
     r"""Estimate the first coefficient of a least-squares fit, with a CR2 interval and a p-value.
 
     With the hat matrix H and residuals e, each cluster's are adjusted by :math:`A_g = (I - H_{gg})^{-1/2}`
-    (Moore–Penrose where singular: Pustejovsky & Tipton 2018, *JBES* 36). The degrees of freedom are Satterthwaite's
-    under an independent working covariance: with :math:`v_g = A_g X_g (X'X)^{-1} c`,
+    (Moore–Penrose where singular: Pustejovsky & Tipton 2018, *JBES* 36). With an orthonormal basis Q of the design,
+    :math:`A_g Q_g = Q_g (I - Q_g'Q_g)^{-1/2}`, a small matrix for each cluster. The degrees of freedom are
+    Satterthwaite's under an independent working covariance: with :math:`v_g = A_g X_g (X'X)^{-1} c`,
 
     .. math:: \nu = (\mathrm{tr} P)^2 / \mathrm{tr} P^2, \quad
         P_{gh} = 1_{g=h} v_g'v_g - v_g' H_{gh} v_h.
@@ -346,21 +344,24 @@ def coefficient(y: npt.ArrayLike, design: npt.ArrayLike, clusters: npt.ArrayLike
     residuals = outcome - basis @ (basis.T @ outcome)
     if users < 2:
         return Interval.without_limits(ONE_USER, estimate, n, users)
-    variance, squares, projections = 0.0, [], []
-    for code in range(users):
-        members = codes == code
-        q = basis[members]
-        values, directions = np.linalg.eigh(np.eye(len(q)) - q @ q.T)
-        roots = np.where(values > _TINY, 1 / np.sqrt(np.maximum(values, _TINY)), 0)
-        v = directions @ (roots * (directions.T @ (remainder[members] / size)))
-        variance += float(v @ residuals[members]) ** 2
-        squares.append(float(v @ v))
-        projections.append(q.T @ v)
-    projected = np.array(projections)
-    p = np.diag(squares) - projected @ projected.T
+    k = basis.shape[1]
+    products = np.empty((users, k, k))  # Q_g'Q_g
+    for i in range(k):
+        for j in range(i + 1):
+            products[:, i, j] = products[:, j, i] = np.bincount(codes, weights=basis[:, i] * basis[:, j])
+    values, directions = np.linalg.eigh(np.eye(k) - products)
+    roots = np.where(values > _TINY, 1 / np.sqrt(np.maximum(values, _TINY)), 0)
+    # v_g = Q_g weights_g, for (X'X)^{-1} c is the basis' last column over the root of `size`.
+    weights = np.einsum("gij,gj->gi", directions, roots * directions[:, -1]) / math.sqrt(size)
+    sums = np.stack([np.bincount(codes, weights=column * residuals) for column in basis.T], axis=1)
+    variance = float(((weights * sums).sum(axis=1) ** 2).sum())
+    projected = np.einsum("gij,gj->gi", products, weights)
+    squares, inner = (weights * projected).sum(axis=1), projected.T @ projected
+    # The trace of P and of P squared, without P: it has a row and a column for every user.
+    trace = float(squares.sum() - np.trace(inner))
+    total = float((squares**2).sum() - 2 * squares @ (projected**2).sum(axis=1) + (inner**2).sum())
+    df = trace**2 / total if total > 0 else math.nan
     scale = float(np.abs(outcome).max())
-    total = float((p**2).sum())
-    df = float(np.trace(p)) ** 2 / total if total else math.nan
     return _with_p_value(t_interval(estimate, math.sqrt(variance), df, n, users, scale, level))
 
 

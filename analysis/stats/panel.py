@@ -173,8 +173,8 @@ def _reach(miss: float, errors: Numbers, df: Numbers) -> float:
 
 
 def _p_value(distance: float, errors: Numbers, df: Numbers) -> float:
-    """Compute the probability of a miss at which the interval reaches just so far."""
-    smallest = math.log(1e-300)
+    """Compute the probability of a miss at which the interval reaches just so far; 0 below 1e-50."""
+    smallest = math.log(1e-50)  # scipy's quantiles of t are wrong or NaN for some degrees of freedom further out
     if _reach(math.exp(smallest), errors, df) <= distance:
         return 0.0
     return math.exp(optimize.brentq(lambda miss: _reach(math.exp(miss), errors, df) - distance, smallest, 0.0))

@@ -1,12 +1,14 @@
 """Samples: what is shown in each context, how it is marked, and what the metadata says."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from thoughttrace.core.record import Context
 from thoughttrace.datasets.conversation import Conversation
+from thoughttrace.datasets.load import load_conversations
 from thoughttrace.datasets.prompt import window
 from thoughttrace.datasets.samples import record_to_sample
 
@@ -77,6 +79,8 @@ def test_the_metadata_holds_what_analysis_groups_by(make_conversation: Callable[
         "thoughts": 2,
         "target_words": 3,
         "hindsight": None,
+        "followed": False,
+        "after_reply": None,
         "assistant_model": "Some Model",
         "message": "question 1 of user1, one two three four",
         "survey": {
@@ -98,3 +102,27 @@ def test_hindsight_is_after_the_next_user_message(make_conversation: Callable[..
         told[written[17:19]] = Conversation.model_validate(record).hindsight(1)
     assert told == {"59": False, "01": True}
     assert Conversation.model_validate(record).hindsight(3) is None
+
+
+def test_the_metadata_says_whether_a_message_follows_and_whether_a_reason_was_written_after_the_reply(
+    make_conversation: Callable[..., dict[str, Any]],
+) -> None:
+    record = make_conversation(turns=4)
+    reasons = [record["messages"][index]["reasons"] for index in (0, 2, 4, 6)]
+    # The replies are stamped 00:00:30, 00:01:30, …; a reason counts as late when any thought of it is.
+    reasons[0][0]["timestamp"] = "2026-01-01T00:00:29Z"
+    reasons[0].append(reasons[0][0] | {"timestamp": None})
+    reasons[1][0]["timestamp"] = "2026-01-01T00:01:00Z"
+    reasons[1].append(reasons[1][0] | {"timestamp": "2026-01-01T00:01:31Z"})
+    reasons[2][0]["timestamp"] = None
+    record["messages"].pop()  # the last message has no reply
+    talk = Conversation.model_validate(record)
+    facts = [cut(talk, index, "history").metadata for index in range(len(talk.messages))]
+    assert [fact["followed"] for fact in facts] == [True, True, True, True, True, True, False]
+    assert [fact["after_reply"] for fact in facts] == [False, None, True, None, None, None, None]
+
+
+def test_of_the_real_examples_most_reasons_were_written_after_the_reply(examples: Path) -> None:
+    conversations = load_conversations(examples).conversations
+    written = [talk.after_reply(index) for talk in conversations for index, _ in talk.annotated("reason")]
+    assert (written.count(True), len(written)) == (126, 154)

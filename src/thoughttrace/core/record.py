@@ -265,6 +265,9 @@ class InferenceMetadata(PromptMetadata):
         "type",
         "assistant_model",
         "hindsight",
+        "followed",
+        "after_reply",
+        "thoughts",
         "target_words",
         "age",
         "gender",
@@ -280,6 +283,10 @@ class InferenceMetadata(PromptMetadata):
     target_words: int = 0
     hindsight: bool | None = None
     """Whether a thought was written after the next user message; None if not known."""
+    followed: bool | None = None
+    """Whether a user message follows; None in logs written before there was such a key."""
+    after_reply: bool | None = None
+    """Whether a reason was written after the reply to its message; None if not known, and of a reaction."""
     assistant_model: str = "unknown"
     message: str = ""
     """The annotated message."""

@@ -6,11 +6,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import statsmodels.formula.api as smf
 from inspect_ai.log import EvalLog
+from scipy import stats
 
-from thoughttrace.analysis.chapters.breakdown import breakdown
+from thoughttrace.analysis.chapters.breakdown import breakdown, chapter
+from thoughttrace.analysis.read.evidence import Evidence
 from thoughttrace.analysis.read.groupings import GROUPINGS
-from thoughttrace.analysis.read.runs import read_runs
+from thoughttrace.analysis.read.runs import Runs, read_runs
 from thoughttrace.analysis.stats.groups import STAGES, stage
 from thoughttrace.analysis.stats.intervals import cluster_mean
 
@@ -46,6 +49,66 @@ def test_every_group_equals_its_own_computation(run_task: Run, tmp_path: Path) -
     # Each grouping but the types, of which a message can carry several, splits the whole run.
     sizes = table.groupby("by")["samples"].sum()
     assert set(sizes) == {len(run.samples)}
+
+
+def expected_difference(samples: pd.DataFrame, inside: "pd.Series[bool]") -> tuple[float, float, str]:
+    """A group's difference from the rest and its p-value, by statsmodels' fit and every matrix of CR2 written out."""
+    sides = samples.assign(inside=inside).groupby("user")["inside"].nunique()
+    within = (sides == 2).sum() >= 5
+    formula = "score ~ inside + C(user)" if within else "score ~ inside"
+    fit = smf.ols(formula, samples.assign(inside=inside.astype(float))).fit()
+    x, users = fit.model.exog, samples["user"].to_numpy()
+    at = fit.model.exog_names.index("inside")
+    bread = np.linalg.pinv(x.T @ x)
+    annihilator = np.eye(len(x)) - x @ bread @ x.T
+    variance, columns = 0.0, []
+    for user in set(users):
+        own = users == user
+        values, basis = np.linalg.eigh(annihilator[np.ix_(own, own)])
+        roots = np.array([value**-0.5 if value > 1e-9 else 0 for value in values])
+        v = basis @ np.diag(roots) @ basis.T @ x[own] @ bread[at]
+        variance += float(v @ fit.resid.to_numpy()[own]) ** 2
+        columns.append(annihilator[:, own] @ v)
+    spectrum = np.linalg.eigvalsh(np.array(columns) @ np.array(columns).T)
+    df = spectrum.sum() ** 2 / (spectrum**2).sum()
+    difference = fit.params["inside"]
+    return difference, 2 * stats.t.sf(abs(difference) / variance**0.5, df), f"{'within' if within else 'between'} users"
+
+
+def test_every_difference_equals_its_own_regression_and_p_is_adjusted_over_the_run(
+    run_task: Run, tmp_path: Path
+) -> None:
+    for model in ("m1", "m2"):
+        run_task(model=model)
+    runs = read_runs([str(tmp_path / "logs")]).counted
+    for run in runs:  # 18 users, a fact of users that splits them into two large groups, and messages with two types
+        run.rows["user"] = run.rows["conversation"]
+        run.rows["gender"] = np.where(pd.factorize(run.rows["user"])[0] % 2, "Female", "Male")
+        run.rows.loc[run.rows.index[::3], "type"] = "task_motivation + style_expectation"
+    table = pd.DataFrame(breakdown(runs))
+    ways = set()
+    for run in runs:
+        samples = run.samples.reset_index(drop=True)
+        rows = table[table["model"] == run.name]
+        for row in rows[rows["p_value"].notna()].itertuples():
+            labels = GROUPINGS[str(row.by)](samples).explode()
+            members = samples.index.isin(labels.index[labels.astype(str) == row.group])
+            scored = samples[samples["score"].notna()]
+            difference, p_value, compared = expected_difference(scored, pd.Series(members)[scored.index])
+            assert (row.difference, row.p_value) == pytest.approx((difference, p_value), rel=1e-6)
+            assert row.compared == compared
+            ways.add((row.by, compared))
+        tested = rows.dropna(subset="p_value")
+        assert len(tested) > 6
+        assert list(tested["p_fdr"]) == pytest.approx(list(stats.false_discovery_control(tested["p_value"])))
+        assert (tested["p_fdr"] > tested["p_value"]).any()
+    assert ways >= {("stage", "within users"), ("type", "within users"), ("gender", "between users")}
+    # Where there is no rest, or one that is too small, there is no test.
+    alone = table[table["by"] == "context"]
+    assert alone[["difference", "p_value", "p_fdr"]].isna().all(axis=None)
+    assert set(alone["compared"]) == {""}
+    page = "".join(section.note for section in chapter(Evidence(Runs(runs))).sections)
+    assert "adjusted by Benjamini–Hochberg over all groups of the same run in this table" in page
 
 
 def test_small_groups_are_shown_as_too_small(run_task: Run, tmp_path: Path) -> None:

@@ -109,6 +109,16 @@ def test_the_p_value_of_a_difference_is_where_a_limit_is_zero(shift: float) -> N
     assert (found.p_value < 0.05) == (found.lower > 0 or found.upper < 0)
 
 
+@pytest.mark.parametrize(("users", "judges"), [(2, 2), (3, 3), (12, 4), (80, 4)])
+def test_a_far_difference_has_a_p_value(users: int, judges: int) -> None:
+    a, clusters = votes(10 * users + judges, users, judges)
+    b, _ = votes(users, users, judges)
+    b = np.resize(b, a.shape)
+    p_values = [difference_over_judges(a + shift, b, clusters).p_value for shift in (10, 1e3, 1e6, 1e9)]
+    assert all(0 <= p <= 1 for p in p_values)
+    assert p_values == sorted(p_values, reverse=True)
+
+
 def test_only_votes_of_judges_that_rated_both_are_compared() -> None:
     a, clusters = votes(7, 10, 3)
     b = a - np.random.default_rng(0).integers(0, 3, a.shape)

@@ -1,0 +1,128 @@
+"""A server that nobody here wrote: llama.cpp's own, as model and judge of a whole run, and its own faults."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from inspect_ai import eval as inspect_eval
+from inspect_ai.log import EvalLog
+from inspect_ai.model import GenerateConfig, get_model
+
+from thoughttrace.analysis.chapters.headline import headline
+from thoughttrace.analysis.read.runs import read_runs
+from thoughttrace.core.errors import UserError
+from thoughttrace.models.weights import CATALOGUE
+from thoughttrace.tasks.infer_reason import infer_reason
+
+WEIGHTS = CATALOGUE["smollm2-135m"]
+KEY = "the-key"
+CONTEXT = 1_500
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    """The address of a running server with a small model, which asks for a key."""
+    xllamacpp = pytest.importorskip("xllamacpp", reason='llama.cpp is absent: pip install "thoughttrace[local]"')
+    if not WEIGHTS.cached:
+        pytest.skip(f"weights absent: thoughttrace fetch-model {WEIGHTS.name}")
+    params = xllamacpp.CommonParams()
+    params.model.path = str(WEIGHTS.path)
+    params.port = 0
+    params.n_parallel = 2
+    params.n_ctx = 2 * CONTEXT
+    params.fit_params = False
+    params.api_keys = [KEY]
+    params.verbosity = 0
+    params.ui = False
+    # Several threads wait for each other, which takes many times as long on a machine that others use too.
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 1
+    server = xllamacpp.Server(params)
+    yield server.listening_address
+    del server
+
+
+@pytest.fixture
+def run(
+    address: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    write: Callable[..., Path],
+    make_conversation: Callable[..., Any],
+) -> Callable[..., EvalLog]:
+    """Run `infer_reason` on one message; the keys, the judge's max_tokens and the message can be others."""
+    monkeypatch.setenv("LLAMA_BASE_URL", f"{address}/v1")
+
+    def run(key: str = KEY, judge_key: str = KEY, judge_tokens: int = 60, message: str = "Which tea?") -> EvalLog:
+        record = make_conversation(turns=1)
+        record["messages"][0]["content"] = message
+        # Two names of one model, so that none judges itself.
+        model = get_model("openai-api/llama/model", api_key=key, memoize=False)
+        config = GenerateConfig(max_tokens=judge_tokens)
+        judge = get_model("openai-api/llama/judge", api_key=judge_key, memoize=False, config=config)
+        (log,) = inspect_eval(
+            infer_reason(data=str(write(record))),
+            model=model,
+            model_roles={"grader": judge},
+            max_tokens=12,
+            temperature=0,
+            max_retries=0,
+            fail_on_error=False,
+            log_dir=str(tmp_path / "logs"),
+            display="none",
+        )
+        assert log.status == "success"
+        return log
+
+    return run
+
+
+def test_a_run_against_llama_cpp_s_own_server(run: Callable[..., EvalLog]) -> None:
+    log = run()
+    assert log.samples
+    score = (log.samples[0].scores or {})["agreement"]
+    # The server's grammar, which our schema became: a model this small would not write a verdict by itself.
+    assert score.value in {1, 2, 3, 4, 5}
+    (vote,) = (score.metadata or {})["votes"]
+    assert (vote["judge"], vote["rating"], vote["reason"]) == ("openai-api/llama/judge", score.value, None)
+    for name, least in {"openai-api/llama/model": 12, "openai-api/llama/judge": 5}.items():
+        usage = log.stats.model_usage[name]
+        assert usage.output_tokens >= least
+        assert usage.total_tokens > 200
+    (counted,) = read_runs([log.location]).counted
+    (row,) = headline([counted])
+    assert (row.n, row.mean) == (1, score.value)
+
+
+ERRORS: dict[str, tuple[dict[str, Any], str]] = {
+    "wrong key of the model": ({"key": "other"}, "Invalid API Key"),
+    "wrong key of the judge": ({"judge_key": "other"}, "Invalid API Key"),
+    # Inspect knows the sentences of other servers for it, and ends such a sample as one that could not be asked.
+    "longer than the context": ({"message": "tea " * 2 * CONTEXT}, "exceeds the available context size"),
+}
+
+
+@pytest.mark.parametrize(("fault", "sentence"), ERRORS.values(), ids=ERRORS)
+def test_what_the_server_refuses_is_an_error_and_no_number(
+    run: Callable[..., EvalLog], fault: dict[str, Any], sentence: str
+) -> None:
+    log = run(**fault)
+    assert log.samples
+    (sample,) = log.samples
+    assert sample.error
+    assert sentence in sample.error.message
+    assert not sample.scores
+    with pytest.raises(UserError, match="holds no agreement scores"):
+        read_runs([log.location])
+
+
+def test_a_verdict_that_the_server_cuts_off_is_no_number(run: Callable[..., EvalLog]) -> None:
+    log = run(judge_tokens=4)
+    assert log.samples
+    score = (log.samples[0].scores or {})["agreement"]
+    assert score.reason == "judge_unparsable"
+    (vote,) = (score.metadata or {})["votes"]
+    assert (vote["rating"], len(vote["replies"])) == (None, 2)
+    (counted,) = read_runs([log.location]).counted
+    (row,) = headline([counted])
+    assert (row.samples, row.n, row.missing) == (1, 0, "1 judge_unparsable")

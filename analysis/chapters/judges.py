@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import numpy as np
 import pandas as pd
-import statsmodels.api as sm
+from scipy import stats
 
 from thoughttrace.analysis.chapters.headline import SCALE, kind_of, mean_agreement
 from thoughttrace.analysis.page.table import (
@@ -47,7 +47,7 @@ class JudgeMeanRow:
     own_family: bool
     """Whether judge and model are of the same family."""
     mean: float
-    """1–5; each inference counts once, with the mean of the judge's votes on it."""
+    """1–5; each inference counts once, with the mean of the judge's votes on it, or what a rule rated it."""
     lower: float
     """95 % limit, CR2 by user, clipped to 1–5."""
     upper: float
@@ -104,7 +104,7 @@ class AdjustedRow:
     """95 % limit, CR1 by user."""
     upper: float
     mean: float
-    """Of all votes, unadjusted."""
+    """Of all votes and of what a rule rated, unadjusted."""
 
 
 @dataclass(frozen=True)
@@ -345,23 +345,29 @@ def votes(runs: Sequence[Run]) -> pd.DataFrame:
 
     Returns:
         One row per vote that gave a rating: `kind`, `model`, `context`, `unit` (the inference: model, context, prompt,
-        date, sample, epoch), `id`, `user`, `judge`, `repeat` (0 …), `rating` (1–5), `family` (of the evaluated model),
-        `own_family` (whether the judge is of the same family). A vote that several scores of a log share counts once.
+        date, sample, epoch), `id`, `user`, `judge`, `repeat` (0 …), `rating` (1–5), `by_rule`, `family` (of the
+        evaluated model), `own_family` (whether the judge is of the same family). A vote that several scores of a log
+        share counts once. What a rule rated, such as a refusal, is given to all judges of the run, as often as each
+        was to vote, with `by_rule` true: it belongs to the model's means, and says nothing of the judges.
     """
     rows = []
     for run in runs:
         measured = f"{run.name}|{run.context}|{run.prompt_hash}"
         started = {part.file: part.date for part in run.contributions}
-        rated = run.rows[run.rows["ratings"].notna()]
-        of_replies = rated[["file", "id", "epoch", "user", "ratings"]].itertuples(index=False)
-        for file, sample, epoch, user, by_judge in of_replies:
+        rated = run.rows.assign(by_rule=run.rated_by_rule)[run.rows["ratings"].notna()]
+        parsed = [json.loads(by_judge) for by_judge in rated["ratings"]]
+        repeats = {judge: max(len(row.get(judge, ())) for row in parsed) for judge in run.judges}
+        of_replies = rated[["file", "id", "epoch", "user", "score", "by_rule"]].itertuples(index=False)
+        for (file, sample, epoch, user, score, by_rule), by_judge in zip(of_replies, parsed, strict=True):
             unit = f"{measured}|{started[file]}|{sample}|{epoch}"
-            for judge, ratings in json.loads(by_judge).items():
+            about = (run.kind, run.name, run.context, unit, sample, user)
+            given = {judge: [score] * n for judge, n in repeats.items()} if by_rule else by_judge
+            for judge, ratings in given.items():
                 for repeat, rating in enumerate(ratings):
                     if rating is not None:
-                        rows.append((run.kind, run.name, run.context, unit, sample, user, judge, repeat, float(rating)))
-    columns = ["kind", "model", "context", "unit", "id", "user", "judge", "repeat", "rating"]
-    table = pd.DataFrame(rows, columns=columns).drop_duplicates(["unit", "judge", "repeat"])
+                        rows.append((*about, judge, repeat, float(rating), by_rule))
+    columns = ["kind", "model", "context", "unit", "id", "user", "judge", "repeat", "rating", "by_rule"]
+    table = pd.DataFrame(rows, columns=columns).astype({"by_rule": bool}).drop_duplicates(["unit", "judge", "repeat"])
     families = {run.name: family(run.evaluated) for run in runs} | {
         judge: family(judge) for judge in set(table["judge"])
     }
@@ -422,7 +428,7 @@ def reliability(table: pd.DataFrame) -> list[ReliabilityRow]:
     """
     rows = []
     for about, members in _groups(table, "kind"):
-        wide = _by_judge(members)
+        wide = _by_judge(members[~members["by_rule"]])
         users = _of_units(members, "user").loc[wide.index]
         if wide.shape[1] < 2:
             continue
@@ -440,7 +446,8 @@ def severity(table: pd.DataFrame) -> tuple[list[SeverityRow], list[AdjustedRow]]
     """Estimate how severe each judge is, and each model's mean as the average judge would rate it.
 
     An additive two-way model, rating = model + judge, by least squares over all votes, with standard errors
-    clustered by user (CR1, t with users − 1 degrees of freedom).
+    clustered by user (CR1, t with users − 1 degrees of freedom). What a rule rated counts as a rating of the average
+    judge in the model's mean, and has no part in how severe judges are.
 
     Args:
         table: What `votes` returns.
@@ -511,7 +518,11 @@ class _AdditiveModel:
     """A fit of rating = model + judge to the votes on one kind of thought."""
 
     about: dict[str, Any]
-    fit: Any
+    effects: Numbers
+    covariance: Numbers
+    """Clustered by user (CR1)."""
+    df: int
+    """Users less 1."""
     systems: list[tuple[str, str]]
     """Models, and what they were shown, in the order of the first coefficients."""
     means: list[float]
@@ -522,8 +533,11 @@ class _AdditiveModel:
 
     def contrasts(self, contrasts: Numbers) -> list[tuple[float, float, float, float]]:
         """Estimate linear combinations of the coefficients, with 95 % limits and p-values."""
-        test = self.fit.t_test(contrasts)
-        return list(zip(test.effect, *test.conf_int().T, np.atleast_1d(test.pvalue), strict=True))
+        effects, variances = contrasts @ self.effects, ((contrasts @ self.covariance) * contrasts).sum(axis=1)
+        errors = np.sqrt(np.where(variances > 1e-24, variances, np.nan))  # less is rounding
+        reach = float(stats.t.ppf(0.975, self.df)) * errors
+        p_values = 2 * stats.t.sf(np.abs(effects) / errors, self.df)
+        return list(zip(effects, effects - reach, effects + reach, p_values, strict=True))
 
 
 def _additive_models(table: pd.DataFrame) -> Iterator[_AdditiveModel]:
@@ -534,18 +548,27 @@ def _additive_models(table: pd.DataFrame) -> Iterator[_AdditiveModel]:
         by_model = members.groupby(["model", "context"])
         codes, judges = pd.factorize(members["judge"], sort=True)
         of_model, of_judge = np.eye(by_model.ngroups)[by_model.ngroup()], np.eye(len(judges))[codes]
+        votes_of_judges = [int(n) for n in of_judge[~members["by_rule"]].sum(axis=0)]
+        of_judge[members["by_rule"]] = 1 / len(judges)
         # All models, and the judges but the first, whose effect is 0.
         design = np.hstack([of_model, of_judge[:, 1:]])
-        if np.linalg.matrix_rank(design) < design.shape[1]:
+        # Only votes tell of judges: by least squares a model with many refusals would make its judges look lenient.
+        # So these are instruments, and without replies that a rule rated it is least squares.
+        votes_only = pd.DataFrame(of_judge[:, 1:]).mask(np.outer(members["by_rule"], np.ones(len(judges) - 1, bool)))
+        within_models = (votes_only - votes_only.groupby(by_model.ngroup().to_numpy()).transform("mean")).fillna(0)
+        instruments = np.hstack([of_model, within_models.to_numpy()])
+        if np.linalg.matrix_rank(instruments) < design.shape[1]:
             continue
-        clusters = pd.factorize(members["user"])[0]
-        fit = sm.OLS(members["rating"].to_numpy(), design).fit(
-            cov_type="cluster", cov_kwds={"groups": clusters}, use_t=True
-        )
+        bread = np.linalg.inv(instruments.T @ design)
+        ratings = members["rating"].to_numpy()
+        effects = bread @ instruments.T @ ratings
+        residuals = pd.DataFrame(instruments * (ratings - design @ effects)[:, None])
+        scores = residuals.groupby(members["user"].to_numpy()).sum().to_numpy() @ bread.T
+        (n, k), users = design.shape, len(scores)
+        covariance = users / (users - 1) * (n - 1) / (n - k) * scores.T @ scores
         means = by_model["rating"].mean()
         systems = [(str(model), str(context)) for model, context in means.index]
-        votes_of_judges = [int(votes) for votes in of_judge.sum(axis=0)]
-        yield _AdditiveModel(about, fit, systems, [*means], [*judges], votes_of_judges)
+        yield _AdditiveModel(about, effects, covariance, users - 1, systems, [*means], [*judges], votes_of_judges)
 
 
 def self_preference(table: pd.DataFrame) -> list[PreferenceRow]:
@@ -566,7 +589,7 @@ def self_preference(table: pd.DataFrame) -> list[PreferenceRow]:
     """
     rows = []
     for about, members in _groups(table, "kind"):
-        wide = _by_judge(members)
+        wide = _by_judge(members[~members["by_rule"]])
         units = members.drop_duplicates("unit").set_index("unit").loc[wide.index, ["id", "user", "family"]]
         for judge in wide.columns if wide.shape[1] > 1 else ():
             excess = wide.drop(columns=judge).rsub(wide[judge], axis=0)
@@ -603,7 +626,7 @@ def noise(table: pd.DataFrame) -> list[NoiseRow]:
         table: What `votes` returns.
     """
     rows = []
-    for about, members in _groups(table, "kind", "judge"):
+    for about, members in _groups(table[~table["by_rule"]], "kind", "judge"):
         units = members.groupby("unit")["rating"]
         counts = units.size()
         repeated = counts[counts > 1].index

@@ -198,6 +198,11 @@ class Run(LogInfo):
         values = [{judge: reduce(votes) for judge, votes in row.items() if votes} for row in valid]
         return pd.DataFrame(values, index=self.rows.index, columns=self.judges, dtype=float)
 
+    @property
+    def rated_by_rule(self) -> pd.Series:
+        """For each of `rows`, whether it has a score without any vote, as a refusal has."""
+        return self.rows["score"].notna() & self.votes.isna().all(axis=1)
+
     def ratings_of(self, judges: Sequence[str]) -> pd.DataFrame:
         """Return what some judges gave each sample, the mean over its epochs: a row per sample, a column per judge.
 
@@ -207,7 +212,7 @@ class Run(LogInfo):
             judges: Names of judges of this run.
         """
         ratings = self.votes[list(judges)].copy()
-        by_rule = self.rows["score"].notna() & self.votes.isna().all(axis=1)
+        by_rule = self.rated_by_rule
         ratings.loc[by_rule] = np.repeat(self.rows.loc[by_rule, ["score"]].to_numpy(), len(judges), axis=1)
         return ratings.groupby(self.rows["id"], sort=False).mean().dropna(how="all")
 
@@ -226,8 +231,7 @@ class Run(LogInfo):
         """
         if set(judges) == set(self.judges):
             return self
-        by_rule = self.rows["score"].notna() & self.votes.isna().all(axis=1)
-        score = self.rows["score"].where(by_rule, self.votes[list(judges)].mean(axis=1))
+        score = self.rows["score"].where(self.rated_by_rule, self.votes[list(judges)].mean(axis=1))
         lost = score.isna() & self.rows["score"].notna()
         reason = self.rows["reason"].mask(lost, Unscored.NO_VALID_VOTE.value)
         return replace(self, judge=", ".join(sorted(judges)), rows=self.rows.assign(score=score, reason=reason))

@@ -39,7 +39,7 @@ def made(seed: int = 0, judge_names: tuple[str, ...] = ("x/claude-1", "x/gpt-1",
     columns = ["kind", "model", "context", "unit", "id", "user", "judge", "repeat", "rating"]
     table = pd.DataFrame(rows, columns=columns)
     table["own_family"] = table["judge"].str.contains("claude") & table["model"].str.contains("claude")
-    return table.assign(family=table["model"].str.extract(r"/(\w+)-", expand=False))
+    return table.assign(family=table["model"].str.extract(r"/(\w+)-", expand=False), by_rule=False)
 
 
 def test_severity_and_adjusted_means_are_the_additive_models() -> None:
@@ -65,6 +65,23 @@ def test_severity_and_adjusted_means_are_the_additive_models() -> None:
     assert (pair.p_value, pair.p_holm) == pytest.approx((fit.pvalues[second], fit.pvalues[second]))
     of_models = table.groupby("model")["rating"].mean()
     assert pair.raw_difference == pytest.approx(of_models["y/claude-9"] - of_models["y/llama-9"])
+
+
+def test_what_a_rule_rated_leaves_severity_to_the_votes_alone() -> None:
+    """A model that one judge rated more often than others, and that often refuses, makes no judge look lenient."""
+    voted = made()
+    voted = voted[(voted["model"] != "y/llama-9") | (voted["judge"] != "x/gpt-1") | (voted.index % 3 == 0)]
+    refused = voted[voted["model"] == "y/llama-9"].drop_duplicates("id").head(60)
+    by_rule = pd.concat([
+        refused.assign(judge=judge, unit="r" + refused["unit"], rating=1.0, by_rule=True)
+        for judge in voted["judge"].unique()
+    ])  # fmt: skip
+    (alone, of_votes), (severities, adjusted) = map(judges.severity, (voted, pd.concat([voted, by_rule])))
+    assert [row.severity for row in severities] == pytest.approx([row.severity for row in alone], abs=1e-12)
+    share = len(by_rule) / (len(by_rule) + (voted["model"] == "y/llama-9").sum())
+    before, after = ({row.model: row.adjusted for row in rows} for rows in (of_votes, adjusted))
+    assert after["y/claude-9"] == pytest.approx(before["y/claude-9"])
+    assert after["y/llama-9"] == pytest.approx(share + (1 - share) * before["y/llama-9"])
 
 
 def test_self_preference_is_what_a_judge_gives_its_own_beyond_the_others() -> None:
@@ -99,7 +116,7 @@ def planted(preferences: dict[str, float], models: tuple[str, ...]) -> pd.DataFr
         if rng.random() < 0.9
     ]  # fmt: skip
     columns = ["kind", "model", "context", "unit", "id", "user", "judge", "repeat", "rating", "family"]
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(rows, columns=columns).assign(by_rule=False)
 
 
 @pytest.mark.parametrize(
@@ -133,6 +150,7 @@ def test_two_judges_without_a_third_family_identify_no_preference() -> None:
 def test_noise_is_the_pooled_spread_of_repeats() -> None:
     table = pd.DataFrame({
         "kind": "reason", "judge": "j", "unit": list("aabbcc"), "user": list("uuvvww"), "rating": [1, 3, 2, 2, 4, 5.0],
+        "by_rule": False,
     })  # fmt: skip
     (row,) = judges.noise(table)
     assert row.sd_within == pytest.approx(np.sqrt((2 + 0 + 0.5) / 3))
@@ -145,7 +163,8 @@ def test_noise_is_the_pooled_spread_of_repeats() -> None:
 
 def test_noise_has_no_share_of_an_unknown_variance() -> None:
     """With one user nothing is known about the variance of the judge's mean: not even that it is all noise."""
-    table = pd.DataFrame({"kind": "reason", "judge": "j", "unit": list("aabb"), "user": "u", "rating": [1, 3, 2, 2.0]})
+    table = pd.DataFrame({"kind": "reason", "judge": "j", "unit": list("aabb"), "user": "u", "rating": [1, 3, 2, 2.0],
+                          "by_rule": False})  # fmt: skip
     (row,) = judges.noise(table)
     assert row.sd_within == pytest.approx(1)
     assert np.isnan(row.share)
@@ -221,3 +240,34 @@ def test_tables_show_signs_intervals_and_reasons() -> None:
     assert section.table.cells()[0][2] == f"{severe.severity:+.2f}"
     shown = Section("preference", "Preference", judges.self_preference(table), judges.PREFERENCE_COLUMNS).table.cells()
     assert [row[4] for row in shown if row[1] != "x/claude-1"] == ["no pair to compare"] * 2
+
+
+def test_empty_replies_count_in_every_judges_means_and_say_nothing_of_the_judges(
+    scripted: Callable[..., Any], rate: Callable[[int], Callable[..., str]], tmp_path: Path
+) -> None:
+    """They are rated 1 by rule, as refusals are: without them a model had means above its headline."""
+    calls = iter(range(10_000))
+
+    panel = [scripted("claude-j", rate(4)), scripted("gpt-j", rate(3))]
+    (log,) = inspect_eval(
+        infer_reason(judge_repeats=2), model=scripted("m", lambda _: "I guess so" if next(calls) % 4 else ""),
+        model_roles={"grader": panel},
+        log_dir=str(tmp_path / "logs"), display="none", max_samples=1,
+    )  # fmt: skip
+    (run,) = read_runs([log.location]).counted
+    by_rule = run.rated_by_rule
+    assert 0 < by_rule.sum() < len(run.rows)
+    table = judges.votes([run])
+    assert table["by_rule"].sum() == 2 * 2 * by_rule.sum()
+    headline = run.rows["score"].mean()
+    by_judge = judges.means(table)
+    assert [row.n for row in by_judge] == [len(run.rows)] * 2
+    assert np.mean([row.mean for row in by_judge]) == pytest.approx(headline)
+    severities, (adjusted,) = judges.severity(table)
+    assert (adjusted.adjusted, adjusted.mean) == pytest.approx((headline, headline))
+    voted = table[~table["by_rule"]]
+    assert [row.n for row in severities] == voted["judge"].value_counts().sort_index().tolist()
+    of_judges = voted.groupby("judge")["rating"].mean()
+    assert [row.severity for row in severities] == pytest.approx((of_judges.mean() - of_judges).tolist())
+    assert judges.reliability(table) == judges.reliability(voted)
+    assert judges.noise(table) == judges.noise(voted)

@@ -46,8 +46,6 @@ LONG = {
     "tests/net/collected.py": "every command whose numbers the net holds",
     "analysis/stats/intervals.py": "one error and its degrees of freedom, for means, differences, ratios and fits",
     "analysis/page/table.py": "a column is written once for HTML, CSV, Markdown, LaTeX and the terminal",
-    "analysis/stats/intervals.py": "all that rests on CR2: means, shares, differences, ratios, coefficients",
-    "analysis/chapters/comparison.py": "which runs compare, the pairs, and the ranks that follow from them",
 }
 """Files of more than 400 lines, with the reason."""
 

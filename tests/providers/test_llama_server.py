@@ -53,12 +53,13 @@ def run(
     """Run `infer_reason` on one message; the keys, the judge's max_tokens and the message can be others."""
     monkeypatch.setenv("LLAMA_BASE_URL", f"{address}/v1")
 
-    def run(key: str = KEY, judge_key: str = KEY, judge_tokens: int = 60, message: str = "Which tea?") -> EvalLog:
+    def run(key: str = KEY, judge_key: str = KEY, judge_tokens: int = 200, message: str = "Which tea?") -> EvalLog:
         record = make_conversation(turns=1)
         record["messages"][0]["content"] = message
         # Two names of one model, so that none judges itself.
         model = get_model("openai-api/llama/model", api_key=key, memoize=False)
-        config = GenerateConfig(max_tokens=judge_tokens)
+        # Its own default is drawn at random: now and then a rationale would not end in time.
+        config = GenerateConfig(max_tokens=judge_tokens, temperature=0)
         judge = get_model("openai-api/llama/judge", api_key=judge_key, memoize=False, config=config)
         (log,) = inspect_eval(
             infer_reason(data=str(write(record))),

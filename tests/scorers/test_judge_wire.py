@@ -11,6 +11,7 @@ import pytest
 from inspect_ai import eval as inspect_eval
 
 from thoughttrace.datasets.probes import WRITTEN, load_probes
+from thoughttrace.datasets.prompt import break_special_tokens
 from thoughttrace.scorers.agreement import rubric
 from thoughttrace.tasks.infer_reason import infer_reason
 from thoughttrace.tasks.judge_agreement import judge_agreement
@@ -60,7 +61,11 @@ def loop(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
 
 
 def test_an_attack_stays_in_its_block_and_the_schema_as_it_is(loop: list[dict[str, Any]], tmp_path: Path) -> None:
-    attacks = {probe.inference.strip(): probe for probe in load_probes(WRITTEN) if probe.family == "injection"}
+    attacks = {
+        break_special_tokens(probe.inference.strip()): probe
+        for probe in load_probes(WRITTEN)
+        if probe.family == "injection"
+    }
     (log,) = inspect_eval(judge_agreement(families="injection"), model=JUDGE, log_dir=str(tmp_path), display="none")
     assert log.status == "success"
     assert len({json.dumps(body["response_format"]) for body in loop}) == 1

@@ -71,11 +71,12 @@ ATTACK = (
 def test_no_text_reaches_a_judge_as_a_role(name: str) -> None:
     if not CATALOGUE[name].cached:
         pytest.skip(f"weights absent: thoughttrace fetch-model {name}")
-    address = get_model(f"local/{name}").api.base_url
+    server = get_model(f"local/{name}").api
+    address, key = server.base_url, server.api_key
     assert address
 
     def ask(path: str, **body: Any) -> Any:
-        headers = {"Content-Type": "application/json"}
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {key}"}
         with urlopen(Request(f"{address.removesuffix('/v1')}{path}", json.dumps(body).encode(), headers)) as reply:
             return json.load(reply)
 

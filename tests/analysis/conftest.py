@@ -143,7 +143,8 @@ def browser(folder: Path) -> Iterator[Browser]:
     if CHROMIUM is None:
         pytest.skip("no Chromium on the PATH (install the system's chromium package)")
     with sync_playwright() as playwright:
-        yield playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        # Half a minute, the default, is not enough where other tests have all the cores.
+        yield playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"], timeout=120_000)
 
 
 @pytest.fixture

@@ -50,7 +50,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 limit=None if name == MODELS[0] else 40,
             )
             assert log.status == "success"
-    done = CliRunner().invoke(main, ["report", str(made / "logs"), "-o", str(made / "report")])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("THOUGHTTRACE_CACHE", str(made / "cache"))
+        done = CliRunner().invoke(main, ["report", str(made / "logs"), "-o", str(made / "report")])
     assert done.exit_code == 0, done.output
     return made / "report"
 

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import reduce
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,7 @@ from thoughttrace.analysis.page.table import (
     short,
 )
 from thoughttrace.analysis.read.evidence import Evidence
-from thoughttrace.analysis.read.task_log import Run
+from thoughttrace.analysis.read.task_log import Run, shared_judges
 from thoughttrace.analysis.stats.intervals import Numbers, paired_difference, ratio_of_means
 from thoughttrace.analysis.stats.multiplicity import LEVEL, holm_by_family
 from thoughttrace.core import published
@@ -239,12 +240,16 @@ def unpaired(runs: Sequence[Run]) -> list[str]:
     sentences = []
     for run in runs:
         others = [other for other in runs if other.model == run.model and other.arm != run.arm]
-        if others and not any((Setting.of(run), run.judge) == (Setting.of(other), other.judge) for other in others):
+        if others and not any(Setting.of(run) == Setting.of(other) and _judged_alike(run, other) for other in others):
             sentences.append(
                 f"{run.log} ({run.name}, {run.arm}) is compared with no other: judge, rubric, prompt, data or choice "
                 "of messages differ."
             )
     return sentences
+
+
+def _judged_alike(run: Run, other: Run) -> bool:
+    return run.judge == other.judge or bool(shared_judges(run, other))
 
 
 def in_words(rows: Sequence[GainRow], arms: set[str]) -> list[str]:
@@ -303,16 +308,35 @@ def _setting_of(row: GainRow) -> tuple[Any, ...]:
 
 def _cells(runs: Sequence[Run], arms: tuple[str, ...]) -> Iterator[_Cell]:
     """Find who has all of some arms: each model and judge, and the mean over models."""
-    by_model: dict[tuple[str, str], dict[str, pd.DataFrame]] = {}
+    panels: dict[str, dict[str, dict[str, Run]]] = {}
     for run in runs:
-        by_model.setdefault((run.name, run.judge), {})[run.arm] = run.scored
-    complete = {key: [tables[arm] for arm in arms] for key, tables in by_model.items() if {*arms} <= {*tables}}
+        panels.setdefault(run.name, {}).setdefault(run.judge, {})[run.arm] = run
+    complete = {
+        (model, members[0].judge): [run.scored for run in members]
+        for model, by_judge in panels.items()
+        for members in _with_all(by_judge, arms)
+    }
     for (model, judge), tables in complete.items():
         yield _Cell(model, judge, 0, _shared(tables))
     models = list(dict.fromkeys(model for model, _ in complete))
     if len(models) > 1:
         judges = ", ".join(sorted({judge for _, judge in complete}))
         yield _Cell(f"mean of {len(models)} models", judges, len(models), _pool(complete, models))
+
+
+def _with_all(by_judge: Mapping[str, Mapping[str, Run]], arms: tuple[str, ...]) -> list[list[Run]]:
+    """Give the runs of all of some arms: of each panel that rated all; without one, by the judges that rated all."""
+    complete = [[by_arm[arm] for arm in arms] for by_arm in by_judge.values() if {*arms} <= {*by_arm}]
+    choices = [[by_arm[arm] for by_arm in by_judge.values() if arm in by_arm] for arm in arms]
+    if complete or not all(choices):
+        return complete
+    most = max(product(*choices), key=lambda runs: len(_judges_of_all(runs)))
+    judges = _judges_of_all(most)
+    return [[run.rated_by(judges) for run in most]] if judges else []
+
+
+def _judges_of_all(runs: Sequence[Run]) -> list[str]:
+    return [judge for judge in runs[0].judges if all(judge in shared_judges(runs[0], run) for run in runs)]
 
 
 def _shared(tables: Sequence[pd.DataFrame]) -> list[pd.DataFrame]:

@@ -1,8 +1,10 @@
 """The next message in the report: which runs count, which are compared, and what the page says."""
 
 import hashlib
+import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,21 @@ def judge(messages: list[Any]) -> str:
     assert said
     spread = hashlib.sha256(messages[1].text.encode()).digest()[0] % 3
     return f'{{"rationale": "because", "rating": {20 + 5 * spread + ADDED[said[2]]}}}'
+
+
+def test_arms_of_different_panels_are_paired_by_the_judges_of_both(
+    tmp_path: Path, predict: Callable[..., Path]
+) -> None:
+    for arm in ("none", "both"):
+        predict("ann", arm, tmp_path / "logs", judge)
+    none, both = sorted(read_runs([str(tmp_path / "logs")]).counted, key=lambda run: run.arm, reverse=True)
+    (expected,) = [row for row in gains([none, both]) if row.subset == "all"]
+    rows = both.rows.copy()
+    rows["ratings"] = [json.dumps(json.loads(votes) | {"scripted/k": [100]}) for votes in rows["ratings"]]
+    panel = replace(both, judge="scripted/j, scripted/k", rows=rows.assign(score=(rows["score"] + 100) / 2))
+    (row,) = [row for row in gains([none, panel]) if row.subset == "all"]
+    assert (row.gain, row.lower, row.upper, row.judge) == (expected.gain, expected.lower, expected.upper, "scripted/j")
+    assert unpaired([none, panel]) == []
 
 
 def test_runs_that_differ_in_more_than_thoughts_are_not_compared(tmp_path: Path, predict: Callable[..., Path]) -> None:

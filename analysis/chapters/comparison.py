@@ -27,7 +27,7 @@ from thoughttrace.analysis.page.table import (
     spread,
 )
 from thoughttrace.analysis.read.evidence import Evidence
-from thoughttrace.analysis.read.measurement import ASPECT_NAMES, ASPECTS, SYSTEM, Aspect
+from thoughttrace.analysis.read.measurement import ASPECT_NAMES, ASPECTS, SYSTEM, Aspect, measurement
 from thoughttrace.analysis.read.task_log import Run, shared_judges
 from thoughttrace.analysis.stats.intervals import Interval, paired_difference
 from thoughttrace.analysis.stats.multiplicity import LEVEL, holm_by_family
@@ -248,18 +248,14 @@ def _panels(runs: Sequence[Run]) -> _Panels:
     """Group runs that differ in their judges only."""
     panels: _Panels = {}
     for run in runs:
-        panels.setdefault(_without_judge(run), []).append(run)
+        panels.setdefault(measurement(run, "judge"), []).append(run)
     return panels
-
-
-def _without_judge(run: Run) -> tuple[str, ...]:
-    return tuple(value(run) for aspect, value in ASPECTS.items() if aspect != "judge")
 
 
 def _most_alike(a: Run, b: Run, panels: _Panels) -> bool:
     """Tell whether two runs share more judges than the same models do in runs that other panels rated."""
     most = max(
-        product(panels[_without_judge(a)], panels[_without_judge(b)]),
+        product(panels[measurement(a, "judge")], panels[measurement(b, "judge")]),
         key=lambda pair: (pair[0].judge == pair[1].judge, len(shared_judges(*pair))),
     )
     return most == (a, b)
@@ -343,7 +339,7 @@ def _ranks(pairs: Sequence[PairRow]) -> list[RankRow]:
 def _pair(a: Run, b: Run, by: By, others: Sequence[Aspect], judges: Sequence[str]) -> PairRow | None:
     """Compare two runs by the votes of some judges of both; without any, each by its own."""
     raw = a, b
-    if judges and not others:
+    if judges:
         a, b = a.rated_by(judges), b.rated_by(judges)
     first, second = _shared_samples(a, b)
     if first.empty:
@@ -352,7 +348,7 @@ def _pair(a: Run, b: Run, by: By, others: Sequence[Aspect], judges: Sequence[str
     difference = paired_difference(x, y, first["user"].to_numpy())
     tied = np.abs(x - y) < _ROUNDING
     spread = float(np.std(x - y, ddof=1)) if len(x) > 1 else math.nan
-    over_judges = _over_judges(a, b, first)
+    over_judges = _over_judges(*raw, a.judges if a.judge == b.judge else [], first)
     notes = [f"forced: {_differing(others)}"] * bool(others) + [difference.reason or ""] * bool(difference.reason)
     unlike = raw[0].judge != raw[1].judge and a.judge == b.judge
     raw_difference, raw_p_value = _raw(*raw, first.index) if unlike else (math.nan, math.nan)
@@ -364,8 +360,8 @@ def _pair(a: Run, b: Run, by: By, others: Sequence[Aspect], judges: Sequence[str
         model=a.model if a.model == b.model else "",
         context=a.context if a.context == b.context else "",
         judge=a.judge if a.judge == b.judge else "",
-        votes_a=_count_votes(a, first.index),
-        votes_b=_count_votes(b, second.index),
+        votes_a=_count_votes(raw[0], a.judges, first.index),
+        votes_b=_count_votes(raw[1], b.judges, first.index),
         mean_a=x.mean(),
         mean_b=y.mean(),
         **difference.as_row("difference", p_value=True) | {"note": "; ".join(notes)},
@@ -382,11 +378,11 @@ def _pair(a: Run, b: Run, by: By, others: Sequence[Aspect], judges: Sequence[str
     )
 
 
-def _over_judges(a: Run, b: Run, samples: pd.DataFrame) -> Interval:
+def _over_judges(a: Run, b: Run, judges: Sequence[str], samples: pd.DataFrame) -> Interval:
     """Estimate the difference for other judges too, where several judges rated both."""
-    if a.judge != b.judge or len(a.judges) < 2:
+    if len(judges) < 2:
         return Interval.without_limits("")
-    first, second = (run.ratings_of(run.judges).reindex(samples.index) for run in (a, b))
+    first, second = (run.ratings_of(judges).reindex(samples.index) for run in (a, b))
     if (first - second).isna().all(axis=None):
         return Interval.without_limits("no judge rated both on one sample")
     return difference_over_judges(first, second, samples["user"].to_numpy())
@@ -400,8 +396,8 @@ def _shared_samples(a: Run, b: Run) -> tuple[pd.DataFrame, pd.DataFrame]:
     return first.loc[shared], second.loc[shared]
 
 
-def _count_votes(run: Run, samples: pd.Index) -> int:
-    return int(run.vote_counts[run.rows["id"].isin(samples)].to_numpy().sum())
+def _count_votes(run: Run, judges: Sequence[str], samples: pd.Index) -> int:
+    return int(run.vote_counts.loc[run.rows["id"].isin(samples), list(judges)].to_numpy().sum())
 
 
 def _raw(a: Run, b: Run, samples: pd.Index) -> tuple[float, float]:

@@ -12,7 +12,7 @@ from thoughttrace.analysis.read.groupings import GROUPINGS, by_types
 from thoughttrace.analysis.read.task_log import Run
 from thoughttrace.analysis.stats.groups import MIN_SAMPLES, MIN_USERS, group_mean, too_small
 from thoughttrace.analysis.stats.intervals import Interval, cluster_mean, pooled_mean
-from thoughttrace.core.record import NO_ANSWER, Kind
+from thoughttrace.core.record import Kind
 
 
 @dataclass(frozen=True)
@@ -142,9 +142,9 @@ def _macro(scored: pd.DataFrame, kind: Kind) -> tuple[Interval, str]:
 
 def _answered(run: Run) -> tuple[Interval, str]:
     """Estimate the mean over what the model answered; of repeated replies to a sample those that are answers."""
+    by_rule = run.rated_by_rule
     rated = run.rows.dropna(subset="score")
-    by_rule = rated["reason"].isin(NO_ANSWER)
-    samples = rated[~by_rule].groupby("id", sort=False).agg({"score": "mean", "user": "first"})
+    samples = rated[~by_rule[rated.index]].groupby("id", sort=False).agg({"score": "mean", "user": "first"})
     mean = mean_agreement(samples["score"].to_numpy(), samples["user"].to_numpy())
     return mean, f"{by_rule.sum():,} of {len(rated):,} replies left out" if by_rule.any() else ""
 

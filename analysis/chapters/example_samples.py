@@ -11,7 +11,7 @@ from thoughttrace.analysis.chapters.headline import kind_of
 from thoughttrace.analysis.page.table import Chapter, Section, name, number, quotes, short, text
 from thoughttrace.analysis.read.evidence import Evidence
 from thoughttrace.analysis.read.human_ratings import UNREAD
-from thoughttrace.analysis.read.measurement import setting
+from thoughttrace.analysis.read.measurement import SYSTEM, measurement
 from thoughttrace.analysis.read.task_log import Run
 from thoughttrace.core.record import InferenceMetadata, Kind
 from thoughttrace.datasets.prompt import shown_messages
@@ -89,7 +89,9 @@ def example_samples(runs: Sequence[Run], texts: bool = True) -> list[ExampleRow]
         members = [run for run in runs if run.kind == kind]
         # The first scored epoch of each sample stands for it.
         scored = [
-            run.rows.dropna(subset="score").drop_duplicates("id").assign(run=place, setting=repr(setting(run)))
+            run.rows.dropna(subset="score")
+            .drop_duplicates("id")
+            .assign(run=place, setting=repr(measurement(run, *SYSTEM)))
             for place, run in enumerate(members)
         ]
         samples = pd.concat(scored, ignore_index=True)

@@ -28,14 +28,14 @@ from thoughttrace.analysis.page.table import (
     text,
 )
 from thoughttrace.analysis.read.evidence import Evidence
-from thoughttrace.analysis.read.measurement import setting
+from thoughttrace.analysis.read.measurement import SYSTEM, measurement
 from thoughttrace.analysis.read.task_log import Run
 from thoughttrace.analysis.stats.intervals import Interval, Numbers, cluster_mean, pooled_mean
 from thoughttrace.analysis.stats.variance import components
 from thoughttrace.core import published
 from thoughttrace.core.model_names import same_model
 from thoughttrace.core.prices import LOCAL, our_prices
-from thoughttrace.core.record import CEILINGS, FLOOR, INFER, NO_ANSWER, Kind
+from thoughttrace.core.record import CEILINGS, FLOOR, INFER, Kind
 
 SCALE = INFER["reason"].scale
 """The ends of the agreement scale."""
@@ -244,7 +244,7 @@ def pooled(runs: Sequence[Run]) -> list[HeadlineRow]:
     """
     groups: dict[tuple[str, ...], list[Run]] = {}
     for run in runs:
-        groups.setdefault(setting(run, judges=False), []).append(run)
+        groups.setdefault(measurement(run, *SYSTEM, "judge"), []).append(run)
     rows = []
     for members in groups.values():
         models = {run.evaluated for run in members}
@@ -316,7 +316,7 @@ def _row(run: Run) -> HeadlineRow:
         mean_if_missing_1=(values.sum() + missing * low) / run.planned,
         mean_if_missing_5=(values.sum() + missing * high) / run.planned,
         **_rated(nearest),
-        refused_or_empty=int((run.rows["reason"].isin(NO_ANSWER) & run.rows["score"].notna()).sum()),
+        refused_or_empty=int(run.rated_by_rule.sum()),
         missing=run.missing,
         similarity=run.samples["similarity"].mean(),
         self_judged=run.self_judged,

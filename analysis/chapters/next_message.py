@@ -27,7 +27,7 @@ from thoughttrace.analysis.read.evidence import Evidence
 from thoughttrace.analysis.read.task_log import Run
 from thoughttrace.analysis.stats.intervals import Interval, cluster_mean
 from thoughttrace.core import published
-from thoughttrace.core.record import NO_ANSWER, PREDICT
+from thoughttrace.core.record import PREDICT
 
 _INTRO = (
     "A model reads a conversation up to one of the assistant's replies, with or without the user's private thoughts "
@@ -173,7 +173,7 @@ def _mean(run: Run) -> MeanRow:
         samples=run.planned,
         coverage=len(scored) / run.planned,
         missing=run.missing,
-        refused_or_empty=int((run.rows["reason"].isin(NO_ANSWER) & run.rows["score"].notna()).sum()),
+        refused_or_empty=int(run.rated_by_rule.sum()),
         cosine=run.samples["similarity"].mean(),
         thought_words=run.samples["note_words"].mean(),
         not_inferred=int(run.samples["not_inferred"].sum()),

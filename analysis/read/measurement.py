@@ -47,19 +47,14 @@ ASPECT_NAMES: dict[Aspect, str] = {
 """The aspects that sentences call by another name."""
 
 
-def measurement(run: Run) -> tuple[str, ...]:
-    """Return what a run measures: its value of every aspect."""
-    return tuple(value(run) for value in ASPECTS.values())
-
-
-def setting(run: Run, judges: bool = True) -> tuple[str, ...]:
-    """Return what must be equal for the numbers of two models to compare: every aspect but those of `SYSTEM`.
+def measurement(run: Run, *free: Aspect) -> tuple[str, ...]:
+    """Return what a run measures: its value of every aspect.
 
     Args:
         run: The run.
-        judges: Whether the judges must be equal too.
+        free: The aspects that are left out. Without those of `SYSTEM` it is what must be equal for the numbers of two
+            models to compare.
     """
-    free = SYSTEM if judges else (*SYSTEM, "judge")
     return tuple(value(run) for aspect, value in ASPECTS.items() if aspect not in free)
 
 

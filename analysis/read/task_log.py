@@ -192,16 +192,19 @@ class Run(LogInfo):
         """The number of valid votes of each judge on each of `rows`: a column per judge."""
         return self._of_votes(len).fillna(0).astype(int)
 
-    def _of_votes(self, reduce: Callable[[list[int]], float]) -> pd.DataFrame:
+    @cached_property
+    def _valid_votes(self) -> list[dict[str, list[int]]]:
         parsed = [json.loads(ratings) if isinstance(ratings, str) else {} for ratings in self.rows["ratings"]]
-        valid = [{judge: [r for r in votes if r is not None] for judge, votes in row.items()} for row in parsed]
-        values = [{judge: reduce(votes) for judge, votes in row.items() if votes} for row in valid]
+        return [{judge: [r for r in votes if r is not None] for judge, votes in row.items()} for row in parsed]
+
+    def _of_votes(self, reduce: Callable[[list[int]], float]) -> pd.DataFrame:
+        values = [{judge: reduce(votes) for judge, votes in row.items() if votes} for row in self._valid_votes]
         return pd.DataFrame(values, index=self.rows.index, columns=self.judges, dtype=float)
 
     @property
     def rated_by_rule(self) -> pd.Series:
-        """For each of `rows`, whether it has a score without any vote, as a refusal has."""
-        return self.rows["score"].notna() & self.votes.isna().all(axis=1)
+        """For each of `rows`, whether a rule rated it and no judge, as a refusal."""
+        return self.rows["score"].notna() & self.rows["reason"].isin(record.NO_ANSWER)
 
     def ratings_of(self, judges: Sequence[str]) -> pd.DataFrame:
         """Return what some judges gave each sample, the mean over its epochs: a row per sample, a column per judge.

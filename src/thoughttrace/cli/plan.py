@@ -231,7 +231,7 @@ def _check_complete(statistics: "RatingStatistics", compares: bool) -> None:
 
 def _pilot(logs: Sequence[str], kind: str | None) -> "list[Run]":
     """Return the pilot's runs of the chosen kind, or of the only kind there is."""
-    from thoughttrace.analysis.read.measurement import setting  # noqa: PLC0415
+    from thoughttrace.analysis.read.measurement import SYSTEM, measurement  # noqa: PLC0415
     from thoughttrace.analysis.read.runs import INFERENCE, read_runs  # noqa: PLC0415
 
     counted = read_runs(logs, INFERENCE).counted
@@ -244,7 +244,7 @@ def _pilot(logs: Sequence[str], kind: str | None) -> "list[Run]":
         raise click.ClickException(
             "the pilot's logs contain reasons and reactions: choose with --kind reason or --kind reaction."
         )
-    if len({setting(run) for run in runs}) > 1:
+    if len({measurement(run, *SYSTEM) for run in runs}) > 1:
         raise click.ClickException(
             "the pilot's runs differ in judge, context, prompt or data: pass logs with the same settings only."
         )

@@ -512,5 +512,5 @@ def run_metadata(metadata: Mapping[str, Any] | None, arguments: Mapping[str, Any
         metadata: The task's metadata in the log.
         arguments: The arguments of the task in the log, for what older versions wrote into no metadata.
     """
-    in_arguments = {name: (arguments or {}).get(name) for name in ("max_context_words",)}
-    return RunMetadata.model_validate(in_arguments | dict(metadata or {}))
+    of_arguments = {"max_context_words": (arguments or {}).get("max_context_words")}
+    return RunMetadata.model_validate(of_arguments | dict(metadata or {}))

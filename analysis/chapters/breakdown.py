@@ -35,7 +35,7 @@ class GroupRow:
     mean: float
     """NaN where the group is too small; `note` says so."""
     lower: float
-    """95 % limit, CR2 by user, clipped to 1–5."""
+    """95 % limit, CR2 by user, on the logit."""
     upper: float
     n: int
     """Scored samples."""

@@ -15,7 +15,7 @@ from thoughttrace.analysis.page.table import Chapter, Picture, Section, count, l
 from thoughttrace.analysis.read.evidence import Evidence
 from thoughttrace.analysis.read.task_log import Run
 from thoughttrace.analysis.stats.groups import group_mean
-from thoughttrace.analysis.stats.interrater import bootstrap_counts, cohen_kappa, confusions
+from thoughttrace.analysis.stats.interrater import CHANCE_CORRECTED, cohen_kappa, confusions, jackknife_counts
 from thoughttrace.core import published
 from thoughttrace.core.record import RELATE, TOPIC
 from thoughttrace.datasets.taxonomy import DOMAINS, RELATIONS, SUBTOPICS
@@ -223,7 +223,7 @@ def labellers(related: Sequence[Run], topics: Sequence[Run]) -> list[LabellersRo
             both = _both(a, b)
             for label, first, second, names in _paired(of, both):
                 counts = confusions(first, second, both["user"].to_numpy(), names)
-                kappa = bootstrap_counts(counts, cohen_kappa).as_row("kappa")
+                kappa = jackknife_counts(counts, cohen_kappa, CHANCE_CORRECTED).as_row("kappa")
                 kappa["note"] = kappa["note"].replace("labels and answers are", "both are")
                 alike = float(np.mean([x == y for x, y in zip(first, second, strict=True)]))
                 rows.append(LabellersRow(of=of, name=label, a=a.model, b=b.model, alike=alike, **kappa))

@@ -28,7 +28,7 @@ class EstimandRow:
     mean: float
     """NaN where there are too few samples; `note` says so."""
     lower: float
-    """95 % limit, CR2 by user, clipped to 1–5; NaN where there is no interval, and `note` says why."""
+    """95 % limit, CR2 by user, on the logit; NaN where there is no interval, and `note` says why."""
     upper: float
     n: int
     """Scored samples that count in it."""

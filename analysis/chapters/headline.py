@@ -53,7 +53,7 @@ class HeadlineRow:
     judge: str = ""
     mean: float = math.nan
     lower: float = math.nan
-    """95 % limit, CR2 by user, clipped to 1–5; NaN where there is no interval, and then `note` says why."""
+    """95 % limit, CR2 by user, on the logit; NaN where there is no interval, and then `note` says why."""
     upper: float = math.nan
     n: int | None = None
     """Scored samples; each is one message."""
@@ -143,8 +143,8 @@ HELP = [
     (
         "Interval",
         "Users are independent, their thoughts are not: the interval is cluster-robust by user (CR2, Bell–McCaffrey "
-        "degrees of freedom), clipped to 1–5. Overlapping intervals are no test of a difference between models; the "
-        "comparisons are.",
+        "degrees of freedom), symmetric on the logit of the scale. Overlapping intervals are no test of a difference "
+        "between models; the comparisons are.",
     ),
     (
         "n and thoughts",

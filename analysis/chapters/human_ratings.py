@@ -40,8 +40,7 @@ NOTE = (
     "The corrected mean is what people would have rated on average: the judge's ratings of all samples, less the bias "
     "seen where people rated too (prediction-powered inference, clustered by user). It is valid only if the samples "
     "that people rated are a random part of all. Alpha and kappa of human and judge take each human rating and the "
-    "judge's of the same inference, the mean of several judges rounded to the nearest; 95 % intervals by a seeded "
-    "bootstrap of users."
+    "judge's of the same inference, or the mean of several judges; 95 % intervals by a jackknife of users."
 )
 
 
@@ -61,7 +60,7 @@ class HumanRow:
     alpha: float
     """Krippendorff's alpha (ordinal) of human and judge; so is `kappa`, with quadratic weights."""
     alpha_lower: float
-    """95 % percentile limit, seeded bootstrap of users; NaN where there is none."""
+    """95 % limit, jackknife of users; NaN where there is none."""
     alpha_upper: float
     kappa: float
     kappa_lower: float
@@ -79,7 +78,7 @@ class HumanRow:
     mean: float
     """Corrected, 1–5."""
     lower: float
-    """95 % limit, clustered by user, clipped to 1–5."""
+    """95 % limit, clustered by user, on the logit."""
     upper: float
     n: int
     """Scored samples."""

@@ -22,7 +22,7 @@ from thoughttrace.analysis.page.table import (
 )
 from thoughttrace.analysis.read.evidence import Evidence
 from thoughttrace.analysis.read.task_log import Run
-from thoughttrace.analysis.stats.intervals import cluster_share
+from thoughttrace.analysis.stats.intervals import cluster_mean
 from thoughttrace.core import record
 
 ALL = "all"
@@ -61,7 +61,7 @@ class CardRow:
     right: float
     """Share of valid judgements whose rating is among the right ones, 0 to 1."""
     right_lower: float
-    """95 % limit, CR2 by target, clipped to 0–1; Clopper and Pearson's where the share is 0 or 1. NaN where there is no
+    """95 % limit, CR2 by target, on the logit; Clopper and Pearson's where the share is 0 or 1. NaN where there is no
     interval, and then `right_note` says why."""
     right_upper: float
     right_note: str
@@ -181,7 +181,7 @@ def _ratings(rows: pd.DataFrame, planned: int) -> dict[str, Any]:
 def _mean(field: str, rows: pd.DataFrame, column: str) -> dict[str, Any]:
     if rows.empty:
         return {field: math.nan, f"{field}_lower": math.nan, f"{field}_upper": math.nan, f"{field}_note": ""}
-    mean = cluster_share(rows[column].to_numpy(), rows["ladder"].to_numpy())
+    mean = cluster_mean(rows[column].to_numpy(), rows["ladder"].to_numpy(), bounds=(0, 1))
     # Statistics cluster by user and say so; here the clusters are targets.
     why = "no spread between targets: no interval" if mean.clusters > 1 else "only one target: no interval"
     return mean.as_columns(field) | {f"{field}_note": why if mean.reason else ""}

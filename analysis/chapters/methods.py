@@ -195,8 +195,9 @@ def methods(runs: Runs) -> str:
         f"note.{several}{repeated} A refusal or an empty answer counts as 1. Samples without a valid rating were left "
         f"unscored and are counted in the coverage. Means are given with 95 % confidence intervals that are "
         f"cluster-robust by user (CR2 with Bell–McCaffrey degrees of freedom; Bell & McCaffrey 2002, Pustejovsky & "
-        f"Tipton 2018), clipped to the scale. Models were compared by the paired differences on the samples that both "
-        f"scored, with the same intervals and p-values adjusted by the method of Holm (1979) over all pairs of a kind."
+        f"Tipton 2018) and symmetric on the logit of the scale. Models were compared by the paired differences on the "
+        f"samples that both scored, with CR2 intervals and p-values adjusted by the method of Holm (1979) over all "
+        f"pairs of a kind."
         f"{_controls(runs.controls)} The prompts and rubrics are this project's, not those of Jin et al. (2026), so "
         f"the published means are not the same measurement."
     )

@@ -36,7 +36,7 @@ _INTRO = (
 )
 
 _NOTE = (
-    "CR2 intervals by user, clipped to 0–100. Thoughts: none, the history alone; reasons, reactions, both, the user's "
+    "CR2 intervals by user, on the logit. Thoughts: none, the history alone; reasons, reactions, both, the user's "
     "own; shuffled, other users' of the same kind and about the same length in their places; inferred, a model's "
     "guesses there. Cosine: of embeddings, without a judge. A refusal or an empty answer counts as 0. "
     "Published: Jin et al. 2026 (arXiv:2605.20087), with another judge, other prompts, messages chosen by an LLM's "
@@ -70,7 +70,7 @@ class MeanRow:
     self_judged: bool = False
     mean: float = math.nan
     lower: float = math.nan
-    """95 % limit, CR2 by user, clipped to 0–100."""
+    """95 % limit, CR2 by user, on the logit."""
     upper: float = math.nan
     n: int | None = None
     """Scored samples."""

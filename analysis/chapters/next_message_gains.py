@@ -84,7 +84,7 @@ class GainRow:
     mean_against: float = math.nan
     gain: float = math.nan
     lower: float = math.nan
-    """95 % limit, CR2 by user, clipped to ±100."""
+    """95 % limit, CR2 by user."""
     upper: float = math.nan
     p_value: float = math.nan
     relative: float = math.nan

@@ -47,7 +47,7 @@ class RatingRow:
     model: str
     mean: float = math.nan
     lower: float = math.nan
-    """95 % limit, CR2 by user, clipped to 1–5; NaN where there is none, and `note` says why."""
+    """95 % limit, CR2 by user, on the logit; NaN where there is none, and `note` says why."""
     upper: float = math.nan
     n: int | None = None
     """Ratings."""

@@ -28,7 +28,15 @@ from thoughttrace.analysis.page.table import (
 from thoughttrace.analysis.read.evidence import Evidence
 from thoughttrace.analysis.read.task_log import Run
 from thoughttrace.analysis.stats.groups import too_small
-from thoughttrace.analysis.stats.interrater import bootstrap_counts, cohen_kappa, confusions, f1, macro_f1
+from thoughttrace.analysis.stats.interrater import (
+    CHANCE_CORRECTED,
+    PROPORTION,
+    cohen_kappa,
+    confusions,
+    f1,
+    jackknife_counts,
+    macro_f1,
+)
 from thoughttrace.analysis.stats.intervals import Interval, Numbers, cluster_mean, paired_difference
 from thoughttrace.analysis.stats.multiplicity import LEVEL, holm_by_family
 from thoughttrace.core.record import CLASSIFY, NO_LABEL, TYPES, Kind
@@ -55,17 +63,17 @@ class AccuracyRow:
     model: str
     context: str
     accuracy: float
-    """Share of scored replies that name the dataset's type, 0 to 1; limits CR2 by user, clipped to 0–1."""
+    """Share of scored replies that name the dataset's type, 0 to 1; limits CR2 by user, on the logit."""
     accuracy_lower: float
     accuracy_upper: float
     accuracy_note: str
     macro_f1: float
-    """Mean F1 over the types that occur, 0 to 1; percentile limits, seeded bootstrap of users."""
+    """Mean F1 over the types that occur, 0 to 1; limits by a jackknife of users."""
     macro_f1_lower: float
     macro_f1_upper: float
     macro_f1_note: str
     kappa: float
-    """Cohen's kappa, −1 to 1; percentile limits, seeded bootstrap of users."""
+    """Cohen's kappa, −1 to 1; limits by a jackknife of users."""
     kappa_lower: float
     kappa_upper: float
     kappa_note: str
@@ -110,7 +118,7 @@ class PairRow:
     difference: float
     """a − b, −1 to 1."""
     lower: float
-    """95 % limit, CR2 by user, clipped to −1–1."""
+    """95 % limit, CR2 by user."""
     upper: float
     p_value: float
     only_a: int
@@ -234,7 +242,7 @@ def chapter(evidence: Evidence) -> Chapter:
             Section(
                 "thought_types_models", "Agreement of models with the labels", rows, COLUMNS,
                 "Accuracy: the same type; interval clustered by user (CR2). Macro-F1: mean over the types that occur. "
-                "Kappa: Cohen's, agreement beyond chance. Intervals of both: a seeded bootstrap of users. Majority: "
+                "Kappa: Cohen's, agreement beyond chance. Intervals of both: a jackknife of users. Majority: "
                 "the accuracy of always naming the most frequent type. The baseline is fitted on the thoughts of "
                 f"other users. {LABELS}",
                 terminal=True,
@@ -356,8 +364,8 @@ def _accuracy(run: Run) -> AccuracyRow:
     return AccuracyRow(
         **_about(run),
         **_mean(scored).as_columns("accuracy"),
-        **_bootstrapped(counts, macro_f1).as_columns("macro_f1"),
-        **_bootstrapped(counts, cohen_kappa).as_columns("kappa"),
+        **_estimate(counts, macro_f1, PROPORTION).as_columns("macro_f1"),
+        **_estimate(counts, cohen_kappa, CHANCE_CORRECTED).as_columns("kappa"),
         majority=shares.iloc[0] if len(shares) else math.nan,
         majority_type=shares.index[0] if len(shares) else "",
         n=len(scored),
@@ -421,5 +429,5 @@ def _counts(run: Run) -> Numbers:
     return confusions(labels, answers, scored["user"].to_numpy(), TYPES[kind_of(run)])
 
 
-def _bootstrapped(counts: Numbers, statistic: Callable[[Numbers], Numbers]) -> Interval:
-    return bootstrap_counts(counts, statistic) if counts.size else Interval.without_limits("none scored")
+def _estimate(counts: Numbers, statistic: Callable[[Numbers], Numbers], bounds: tuple[float, float]) -> Interval:
+    return jackknife_counts(counts, statistic, bounds) if counts.size else Interval.without_limits("none scored")

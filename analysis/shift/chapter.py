@@ -24,7 +24,7 @@ from thoughttrace.analysis.page.table import (
     p,
     short,
 )
-from thoughttrace.analysis.shift.geometry import DRAWS
+from thoughttrace.analysis.shift.geometry import DRAWS, FEWEST_USERS
 from thoughttrace.analysis.shift.measure import (
     ALL,
     BY_TURN,
@@ -79,16 +79,16 @@ def shift_chapter(shift: Shift, pairs: Pairs, embedder: str, data: str, seed: in
 def _pairs_section(shift: Shift) -> Section:
     columns = [
         *_RELATION, number("Cosine distance", "distance", ".3f"), limits("95 % interval", spec=".3f"),
-        number("AUC", "auc", ".3f"), limits("AUC, 95 %", "auc_", ".3f"), number("AUC of words", "auc_words", ".3f"),
+        number("AUC", "auc", ".3f"), number("AUC of words", "auc_words", ".3f"),
         *_SIZES, note(),
     ]  # fmt: skip
     words = (
         f"{' '.join(summarize(shift))} Published: centroid distance, MMD and probe AUC rise from message → next "
         "message over message → reason to reaction → next message (text-embedding-3-large; no numbers). Cosine "
         "distance: 1 − cosine, the mean over pairs with its CR2 interval by user. AUC: a logistic regression separates "
-        f"targets from sources, {FOLDS} folds that split no user; its interval is for these {FOLDS} fits. AUC of "
-        "words: the same from the number of words alone. Similar length: neither text has more than twice the words "
-        "of the other."
+        f"targets from sources, {FOLDS} folds that split no user; it has no interval, because other users would give "
+        "other fits: whether the clouds differ is what MMD tests. AUC of words: the same from the number of words "
+        "alone. Similar length: neither text has more than twice the words of the other."
     )
     return Section("shift_relations", "Distance of pairs", shift.relations, columns, words)
 
@@ -101,12 +101,13 @@ def _clouds_section(shift: Shift) -> Section:
     ]  # fmt: skip
     words = (
         "Centroids: Euclidean distance of the mean source from the mean target. Debiased: the same from products of "
-        "different users' pairs only, because the plain distance grows as pairs get fewer; its limits by a seeded "
-        "bootstrap of users. Standardized: the debiased distance over the root mean squared distance of a text from "
+        "different users' pairs only, because the plain distance grows as pairs get fewer; its limits by a jackknife "
+        "of users. Standardized: the debiased distance over the root mean squared distance of a text from "
         "its own cloud's centroid. MMD²: RBF kernel, with the median distance of all texts "
         f"({shift.bandwidth:.2f}) as bandwidth, unbiased, over pairs of different users; p by {DRAWS} permutations "
-        "that exchange sources and targets of whole users. In message → next message a text is target of one pair and "
-        "source of the next, so its clouds differ by the first and last messages only."
+        f"that exchange sources and targets of whole users; with fewer than {FEWEST_USERS} users it cannot be below "
+        "0.05. In message → next message a text is target of one pair and source of the next, so its clouds differ by "
+        "the first and last messages only."
     )
     return Section("shift_clouds", "Distance of the clouds", shift.relations, columns, words)
 

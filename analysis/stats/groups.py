@@ -78,7 +78,7 @@ def group_mean(
     Args:
         values: n numbers or booleans, none of them NaN.
         users: n names.
-        bounds: The ends of the scale; the limits are clipped to them.
+        bounds: The ends of the scale, between which the limits are set on the logit (`logit_limits`).
         unit: What n counts, in the plural.
 
     Returns:

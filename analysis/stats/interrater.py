@@ -1,61 +1,74 @@
-"""Measure how far raters and labellers agree: Krippendorff's alpha, Cohen's kappa, F1; intervals by a bootstrap."""
+"""Measure how far raters and labellers agree: Krippendorff's alpha, Cohen's kappa, F1; intervals by a jackknife."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from itertools import permutations
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from thoughttrace.analysis.stats.intervals import ONE_USER, Interval, Numbers
+from thoughttrace.analysis.stats.jackknife import jackknife
 
-RATINGS = np.arange(1, 6)
+CHANCE_CORRECTED, PROPORTION = (-1.0, 1.0), (0.0, 1.0)
+"""The ends of the scales of alpha and kappa, and of F1."""
 
-DRAWS, RATING_DRAWS = 2_000, 1_000
-"""Bootstrap samples for labels, and for ratings; with the seed 0, so that the same data give the same limits."""
+FEWEST_OFF_MODE = 10
+"""Ratings other than the most frequent one that each rater must have given for an interval of alpha or kappa."""
+SAME_RATINGS = f"ratings hardly vary: fewer than {FEWEST_OFF_MODE} of a rater's are not its most frequent one"
 
 
 def alpha(ratings: npt.ArrayLike, users: npt.ArrayLike) -> Interval:
-    r"""Estimate Krippendorff's alpha for ordinal ratings 1 to 5, with a 95 % percentile interval over users.
+    r"""Estimate Krippendorff's alpha for ordinal ratings, with a 95 % jackknife interval over users.
 
     .. math:: \alpha = 1 - (n - 1) \frac{\sum_{ck} o_{ck} \delta^2_{ck}}{\sum_{ck} n_c n_k \delta^2_{ck}}
 
     with coincidences o and the ordinal metric :math:`\delta` (Krippendorff 2011, *Computing Krippendorff's
-    Alpha-Reliability*). Coincidences add up over users, so a bootstrap sample of users is a sum.
+    Alpha-Reliability*). Every value that occurs is a category of its own, so that the mean of several votes, such as
+    3.5, lies between its neighbours and is not taken for one of them.
 
     Args:
-        ratings: Inferences × raters; NaN where a rater gave none. Fractions are rounded, halves up.
+        ratings: Inferences × raters; NaN where a rater gave none.
         users: The user of each inference.
 
     Returns:
         Alpha, at most 1; 0 for agreement by chance. `n` counts the inferences with two or more ratings.
     """
-    given = np.floor(np.asarray(ratings, dtype=float) + 0.5)
-    counts = np.stack([(given == rating).sum(axis=1) for rating in RATINGS], axis=1)
-    pairable = counts.sum(axis=1) > 1
-    counts = counts[pairable].astype(float)
-    pairs = counts[:, :, None] * counts[:, None, :]
-    pairs[:, np.arange(5), np.arange(5)] -= counts
-    pairs /= (counts.sum(axis=1) - 1)[:, None, None]
-    return _bootstrap_ratings(pairs, np.asarray(users)[pairable], _ordinal_alpha)
+    values = np.asarray(ratings, dtype=float)
+    rated = ~np.isnan(values)
+    votes = rated.sum(axis=1)
+    levels, places = np.unique(values, return_inverse=True)
+    places = places.reshape(values.shape)
+    codes, names = pd.factorize(np.where(votes > 1, np.asarray(users), None))
+    coincidences = np.zeros((len(names), len(levels), len(levels)))
+    for a, b in permutations(range(values.shape[1]), 2):
+        both = rated[:, a] & rated[:, b]
+        np.add.at(coincidences, (codes[both], places[both, a], places[both, b]), 1 / (votes[both] - 1))
+    return _of_ratings(coincidences, _ordinal_alpha, int((votes > 1).sum()), raters=2)
 
 
 def kappa(a: npt.ArrayLike, b: npt.ArrayLike, users: npt.ArrayLike) -> Interval:
-    """Estimate Cohen's kappa with quadratic weights of two raters, with a 95 % percentile interval over users.
+    """Estimate Cohen's kappa with quadratic weights of two raters, with a 95 % jackknife interval over users.
 
-    (Cohen 1968, *Psychological Bulletin* 70.)
+    (Cohen 1968, *Psychological Bulletin* 70.) The weights are the squared differences of the ratings, fractions too.
 
     Args:
-        a: n ratings 1 to 5, none of them NaN. Fractions are rounded, halves up.
+        a: n ratings, none of them NaN.
         b: n ratings of the same inferences.
         users: The user of each inference.
 
     Returns:
         Kappa, −1 to 1; 0 for agreement by chance.
     """
-    first, second = (np.floor(np.asarray(x, dtype=float) + 0.5).astype(int) - 1 for x in (a, b))
-    tables = np.zeros((len(first), 5, 5))
-    tables[np.arange(len(first)), first, second] = 1
-    return _bootstrap_ratings(tables, np.asarray(users), _quadratic_kappa)
+    both = np.stack([np.asarray(a, dtype=float), np.asarray(b, dtype=float)])
+    levels, places = np.unique(both, return_inverse=True)
+    first, second = places.reshape(both.shape)
+    codes, names = pd.factorize(np.asarray(users))
+    tables = np.zeros((len(names), len(levels), len(levels)))
+    np.add.at(tables, (codes, first, second), 1)
+    return _of_ratings(tables, partial(_quadratic_kappa, levels), len(first), raters=1)
 
 
 def confusions(labels: Sequence[str], answers: Sequence[str], users: npt.ArrayLike, types: Sequence[str]) -> Numbers:
@@ -124,49 +137,61 @@ def cohen_kappa(counts: Numbers) -> Numbers:
     return _ratio(observed - expected, 1 - expected)
 
 
-def bootstrap_counts(
+def jackknife_counts(
     counts: Numbers,
     statistic: Callable[[Numbers], Numbers],
+    bounds: tuple[float, float],
     n: int | None = None,
-    draws: int = DRAWS,
     undefined: str = "labels and answers are all one type: no estimate",
 ) -> Interval:
-    """Estimate a statistic of all users' counts, with a 95 % percentile interval over resampled users.
+    """Estimate a statistic of all users' counts, with a 95 % interval by `jackknife` over users.
+
+    Of a chance-corrected statistic above 0 the limits are no narrower than on the logit from 0 to 1: on Fisher's z
+    alone they held kappa in 0.87–0.94 of simulations where most ratings are the same.
 
     Args:
         counts: Each user's counts, which add up over users: shape (users, …).
         statistic: From counts with any axes before those of one user's counts to numbers with the axes before.
+        bounds: The ends of the statistic's scale: `CHANCE_CORRECTED` or `PROPORTION`.
         n: Number of samples; by default the sum of the counts.
-        draws: Number of bootstrap samples.
         undefined: The reason where the statistic is NaN.
 
     Returns:
-        The interval; its standard error is the standard deviation of the draws, its degrees of freedom are NaN.
+        The interval; without limits where `jackknife` gives none, and where the statistic is NaN.
     """
-    users, n = len(counts), int(counts.sum()) if n is None else n
-    estimate = float(statistic(counts.sum(axis=0)))
-    if users < 2 or np.isnan(estimate):
-        return Interval.without_limits(ONE_USER if users < 2 else undefined, estimate, n, users)
-    weights = np.random.default_rng(0).multinomial(users, np.full(users, 1 / users), draws)
-    drawn = statistic(np.tensordot(weights, counts, axes=1))
-    lower, upper = np.nanquantile(drawn, [0.025, 0.975])
-    return Interval(estimate, float(lower), float(upper), float(np.nanstd(drawn)), np.nan, n, users)
+    n = int(counts.sum()) if n is None else n
+    total = counts.sum(axis=0)
+    estimate = float(statistic(total))
+    if len(counts) < 2 or np.isnan(estimate):
+        return Interval.without_limits(ONE_USER if len(counts) < 2 else undefined, estimate, n, len(counts))
+    without, sizes = statistic(total - counts), counts.reshape(len(counts), -1).sum(axis=1)
+    found = jackknife(estimate, without, sizes, n, bounds)
+    if bounds != CHANCE_CORRECTED or not 0 < estimate < 1 or found.reason:
+        return found
+    above_0 = jackknife(estimate, without, sizes, n, PROPORTION)
+    return replace(found, lower=min(found.lower, above_0.lower), upper=max(found.upper, above_0.upper))
 
 
-def _bootstrap_ratings(
-    tables: Numbers, users: npt.NDArray[np.generic], statistic: Callable[[Numbers], Numbers]
-) -> Interval:
-    """Add up the tables of each user's inferences, shape (n, 5, 5), and bootstrap the users."""
-    if not len(tables):
+def _of_ratings(tables: Numbers, statistic: Callable[[Numbers], Numbers], n: int, raters: int) -> Interval:
+    """Estimate how far raters agree from a table of ratings × ratings for each user.
+
+    Args:
+        tables: Shape (users, K, K).
+        statistic: Of tables, shape (…, K, K).
+        n: Number of inferences.
+        raters: Whose ratings one margin of a table holds.
+    """
+    if not n:
         return Interval.without_limits("no inference has two ratings: no estimate")
-    codes, names = pd.factorize(users)
-    sums = np.zeros((len(names), 5, 5))
-    np.add.at(sums, codes, tables)
-    return bootstrap_counts(sums, statistic, len(tables), RATING_DRAWS, "ratings do not vary: no estimate")
+    found = jackknife_counts(tables, statistic, CHANCE_CORRECTED, n, "ratings do not vary: no estimate")
+    margins = tables.sum(axis=0).sum(axis=0), tables.sum(axis=0).sum(axis=1)
+    if not found.reason and min(margin.sum() - margin.max() for margin in margins) < FEWEST_OFF_MODE * raters:
+        return Interval.without_limits(SAME_RATINGS, found.estimate, n, found.clusters)
+    return found
 
 
 def _ordinal_alpha(coincidences: Numbers) -> Numbers:
-    """Compute alpha from coincidences, shape (…, 5, 5)."""
+    """Compute alpha from coincidences, shape (…, K, K)."""
     marginal = coincidences.sum(axis=-2)
     ranks = np.cumsum(marginal, axis=-1) - marginal / 2
     metric = (ranks[..., :, None] - ranks[..., None, :]) ** 2
@@ -174,9 +199,9 @@ def _ordinal_alpha(coincidences: Numbers) -> Numbers:
     return 1 - _ratio((marginal.sum(axis=-1) - 1) * _cells(coincidences * metric), expected)
 
 
-def _quadratic_kappa(counts: Numbers) -> Numbers:
-    """Compute quadratically weighted kappa from counts, shape (…, 5, 5)."""
-    weights = (RATINGS[:, None] - RATINGS[None, :]) ** 2
+def _quadratic_kappa(levels: Numbers, counts: Numbers) -> Numbers:
+    """Compute quadratically weighted kappa from counts, shape (…, K, K), of the K levels."""
+    weights = (levels[:, None] - levels[None, :]) ** 2
     rows, columns = counts.sum(axis=-1), counts.sum(axis=-2)
     expected = rows[..., :, None] * columns[..., None, :] / _cells(counts)[..., None, None]
     return 1 - _ratio(_cells(weights * counts), _cells(weights * expected))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import stats
+from scipy import special, stats
 
 Numbers = npt.NDArray[np.float64]
 """An array of real numbers."""
@@ -96,15 +96,28 @@ def cluster_mean(
     The noise of a judge is in this interval already, with one vote a sample or the mean of several: it is part of each
     sample's value, and so of the spread between users that V is made of. To add it would count it twice.
 
+    Where all values are at one end of the scale, no spread is seen, but the share of those elsewhere has a limit, that
+    of Clopper & Pearson (1934, *Biometrika* 26), and so has the mean: it is furthest if all of them are at the other
+    end. In place of the number of values stands their effective number (Korn & Graubard 1998, *Survey Methodology*
+    24). What correlation within clusters there is cannot be seen either; the effective number is the one of values
+    that are the same throughout a cluster (Kish 1965, *Survey Sampling*, ch. 5), so that the interval is never too
+    narrow: with cluster sizes :math:`n_g`
+
+    .. math:: n^* = \Bigl(\sum_g n_g\Bigr)^2 / \sum_g n_g^2,
+
+    which is the number of clusters where all have one size. Of a share of 0 the upper limit is
+    :math:`1 - (\alpha / 2)^{1 / n^*}`.
+
     Args:
         values: n numbers, none of them NaN.
         clusters: n labels; values of different labels are independent.
         level: Confidence level, between 0 and 1.
-        bounds: The ends of the scale; the limits are clipped to them.
+        bounds: The ends of the scale, between which the limits are set on the logit (`logit_limits`).
 
     Returns:
-        The interval. With fewer than two clusters, or where nothing varies between them, its limits are NaN
-        and `reason` says why: a spread that was not seen is not a spread of zero.
+        The interval; where all values are at one of the bounds, `standard_error` and `df` are NaN. With fewer than two
+        clusters, or where nothing varies between them elsewhere on the scale, its limits are NaN and `reason` says
+        why: a spread that was not seen is not a spread of zero.
 
     Raises:
         ValueError: Lengths differ, a value is NaN, or there are no values.
@@ -113,44 +126,13 @@ def cluster_mean(
     estimate, n, users = float(y.mean()), len(y), len(sizes)
     if users < 2:
         return Interval.without_limits(ONE_USER, estimate, n, users)
+    if bounds and (y == y[0]).all() and estimate in bounds:
+        elsewhere = float(stats.beta.isf((1 - level) / 2, 1, n**2 / (sizes**2).sum()))
+        limit = estimate + elsewhere * (sum(bounds) - 2 * estimate)
+        return Interval(estimate, min(estimate, limit), max(estimate, limit), math.nan, math.nan, n, users)
     variance = float((_residual_sums(y, codes) ** 2 / (1 - sizes / n)).sum()) / n**2
     scale = float(np.abs(y).max())
     return t_interval(estimate, math.sqrt(variance), bell_mccaffrey_df(sizes), n, users, scale, level, bounds)
-
-
-def cluster_share(values: npt.ArrayLike, clusters: npt.ArrayLike, level: float = 0.95) -> Interval:
-    r"""Estimate a share of values that are correlated within clusters: as `cluster_mean`, or exactly at 0 and 1.
-
-    Where all values are alike, no spread is seen, but the share has a limit: that of Clopper & Pearson (1934,
-    *Biometrika* 26), with the effective number of values in place of their number (Korn & Graubard 1998, *Survey
-    Methodology* 24). What correlation within clusters there is cannot be seen either; the effective number is the one
-    of values that are the same throughout a cluster (Kish 1965, *Survey Sampling*, ch. 5), so that the interval is
-    never too narrow: with cluster sizes :math:`n_g`
-
-    .. math:: n^* = \Bigl(\sum_g n_g\Bigr)^2 / \sum_g n_g^2,
-
-    which is the number of clusters where all have one size. For a share of 0 the upper limit is
-    :math:`1 - (\alpha / 2)^{1 / n^*}`.
-
-    Args:
-        values: n values, each 0 or 1.
-        clusters: n labels; values of different labels are independent.
-        level: Confidence level, between 0 and 1.
-
-    Returns:
-        The interval, within 0 to 1; of an exact one `standard_error` and `df` are NaN. Without limits where
-        `cluster_mean` has none and values differ, and with one cluster.
-
-    Raises:
-        ValueError: Lengths differ, a value is NaN, or there are no values.
-    """
-    interval = cluster_mean(values, clusters, level, (0.0, 1.0))
-    if interval.clusters < 2 or interval.estimate not in {0.0, 1.0}:
-        return interval
-    sizes = _checked(values, clusters)[2]
-    miss = float(stats.beta.isf((1 - level) / 2, 1, interval.n**2 / (sizes**2).sum()))
-    lower, upper = (0.0, miss) if interval.estimate == 0 else (1 - miss, 1.0)
-    return replace(interval, lower=lower, upper=upper, reason=None)
 
 
 def pooled_mean(
@@ -177,7 +159,7 @@ def pooled_mean(
             models share, leave out the rows with a NaN.
         clusters: n labels of the user; samples of different labels are independent.
         level: Confidence level, between 0 and 1.
-        bounds: The ends of the scale; the limits are clipped to them.
+        bounds: The ends of the scale, between which the limits are set on the logit (`logit_limits`).
 
     Returns:
         The interval; `n` counts the samples that any model has. Where a model has ratings of one user only, or
@@ -198,8 +180,10 @@ def pooled_mean(
     found = replace(found, n=len(set(samples)), p_value=math.nan)
     if any(len(set(labels[samples[models == model]])) < 2 for model in range(y.shape[1])):
         return Interval.without_limits(ONE_USER, found.estimate, found.n, found.clusters)
-    lower, upper = np.clip([found.lower, found.upper], *(bounds or (-math.inf, math.inf)))
-    return replace(found, lower=float(lower), upper=float(upper))
+    if bounds is None or found.reason:
+        return found
+    lower, upper = logit_limits(found.estimate, (found.upper - found.lower) / 2, bounds)
+    return replace(found, lower=lower, upper=upper)
 
 
 def paired_difference(
@@ -207,7 +191,6 @@ def paired_difference(
     b: npt.ArrayLike,
     clusters: npt.ArrayLike,
     level: float = 0.95,
-    bounds: tuple[float, float] | None = None,
 ) -> Interval:
     """Estimate the mean of `a - b` over the same samples, with a CR2 interval and a p-value.
 
@@ -216,7 +199,6 @@ def paired_difference(
         b: n numbers of the same samples, in the same order.
         clusters: n labels; samples of different labels are independent.
         level: Confidence level, between 0 and 1.
-        bounds: The lowest and highest possible difference; the limits are clipped to them.
 
     Returns:
         The interval of the difference; `p_value` is that of the t test with its standard error and degrees
@@ -228,7 +210,7 @@ def paired_difference(
     first, second = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
     if first.shape != second.shape:
         raise ValueError(f"a difference needs pairs: got {len(first)} values and {len(second)} values")
-    return _with_p_value(cluster_mean(first - second, clusters, level, bounds))
+    return _with_p_value(cluster_mean(first - second, clusters, level))
 
 
 def ratio_of_means(
@@ -390,7 +372,7 @@ def t_interval(
         clusters: Number of clusters.
         scale: The largest absolute value; a standard error that is rounding against it counts as no spread.
         level: Confidence level, between 0 and 1.
-        bounds: The ends of the scale; the limits are clipped to them.
+        bounds: The ends of the scale, between which the limits are set on the logit (`logit_limits`).
 
     Returns:
         The interval; without limits where there is no spread.
@@ -398,8 +380,39 @@ def t_interval(
     if error <= 1e-12 * max(1.0, scale):  # rounding, not spread
         return Interval.without_limits(NO_SPREAD, estimate, n, clusters)
     reach = float(stats.t.ppf((1 + level) / 2, df)) * error
-    low, high = bounds or (-math.inf, math.inf)
-    return Interval(estimate, max(low, estimate - reach), min(high, estimate + reach), error, df, n, clusters)
+    lower, upper = logit_limits(estimate, reach, bounds) if bounds else (estimate - reach, estimate + reach)
+    return Interval(estimate, lower, upper, error, df, n, clusters)
+
+
+def logit_limits(estimate: float, reach: float, bounds: tuple[float, float]) -> tuple[float, float]:
+    r"""Compute the limits of an estimate on a bounded scale from its reach to both sides in the middle of the scale.
+
+    With the estimate's place p between the ends, 0 to 1, the interval is symmetric on the logit, where the error is
+    that of the delta method (Agresti 2013, *Categorical Data Analysis*, sec. 3.1):
+
+    .. math:: \mathrm{logit}\,p \pm \frac{r}{(b - a) \, p (1 - p)}
+
+    Near an end of the scale errors are skewed, and a symmetric interval reaches too far outwards and not far enough
+    inwards: where 90 % of ratings are at an end it holds the mean of 5 to 20 users in 0.88–0.91 of cases, this one in
+    0.94 or more. Mid-scale both are nearly the same (`docs/coverage.md`).
+
+    Args:
+        estimate: The estimate.
+        reach: Half the width of the symmetric interval, above 0.
+        bounds: The ends of the scale, a and b.
+
+    Returns:
+        Lower and upper limit, between the ends. Of an estimate that is not between the ends, as a corrected one may
+        be, the limits of the symmetric interval, clipped.
+    """
+    low, high = bounds
+    place = (estimate - low) / (high - low)
+    if not 0 < place < 1:
+        lower, upper = np.clip([estimate - reach, estimate + reach], low, high)
+    else:
+        shift = reach / (high - low) / (place * (1 - place)) * np.array([-1, 1])
+        lower, upper = low + (high - low) * special.expit(special.logit(place) + shift)
+    return float(lower), float(upper)
 
 
 def _with_p_value(interval: Interval) -> Interval:

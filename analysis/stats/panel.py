@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import optimize, stats
 
-from thoughttrace.analysis.stats.intervals import Interval, Numbers, bell_mccaffrey_df, cluster_mean
+from thoughttrace.analysis.stats.intervals import Interval, Numbers, bell_mccaffrey_df, cluster_mean, logit_limits
 from thoughttrace.analysis.stats.variance import crossed_components, judge_effects, linked
 
 ONE_JUDGE = "only one judge: no interval"
@@ -45,7 +45,7 @@ def mean_over_judges(
             sample, their mean: so its noise is part of both variances.
         clusters: n labels of the user; samples of different labels are independent.
         level: Confidence level, between 0 and 1.
-        bounds: The ends of the scale; the limits are clipped to them.
+        bounds: The ends of the scale, between which the limits are set on the logit (`logit_limits`).
 
     Returns:
         The interval about the mean over samples of the mean of each one's votes. `n` counts the samples with a vote,
@@ -64,7 +64,6 @@ def difference_over_judges(
     b: npt.ArrayLike,
     clusters: npt.ArrayLike,
     level: float = 0.95,
-    bounds: tuple[float, float] | None = None,
 ) -> Interval:
     """Estimate the mean of `a - b` as the same judges rated them, with an interval for other users and other judges.
 
@@ -75,7 +74,6 @@ def difference_over_judges(
         b: The same of the other model, with the same samples and judges in the same order.
         clusters: n labels of the user; samples of different labels are independent.
         level: Confidence level, between 0 and 1.
-        bounds: The lowest and highest possible difference; the limits are clipped to them.
 
     Returns:
         The interval of `mean_over_judges` on the votes of judges that rated both; `p_value` is the level's complement
@@ -87,7 +85,7 @@ def difference_over_judges(
     first, second = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
     if first.shape != second.shape:
         raise ValueError(f"a difference needs pairs: got shapes {first.shape} and {second.shape}")
-    return _over_judges(first - second, clusters, level, bounds, tested=True)
+    return _over_judges(first - second, clusters, level, None, tested=True)
 
 
 def effective_votes(ratings: npt.ArrayLike) -> float:
@@ -154,11 +152,11 @@ def _over_judges(
     errors = np.array([of_these_judges.standard_error, judge_error])
     df = np.array([of_these_judges.df, bell_mccaffrey_df(weights)])
     reach = _reach(1 - level, errors, df)
-    low, high = bounds or (-math.inf, math.inf)
+    lower, upper = logit_limits(estimate, reach, bounds) if bounds else (estimate - reach, estimate + reach)
     return Interval(
         estimate,
-        max(low, estimate - reach),
-        min(high, estimate + reach),
+        lower,
+        upper,
         float(np.hypot(*errors)),
         math.nan,
         n,

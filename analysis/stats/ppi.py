@@ -53,7 +53,7 @@ def corrected_mean(
         human: N ratings of the same samples, in the same order; NaN where there is none.
         clusters: N labels; samples of different labels are independent.
         level: Confidence level, between 0 and 1.
-        bounds: The ends of the scale; the limits are clipped to them.
+        bounds: The ends of the scale, between which the limits are set on the logit (`logit_limits`).
 
     Returns:
         The interval; `n` and `clusters` count all samples and their users. With labels of fewer than two users, or

@@ -18,7 +18,7 @@ from click.testing import CliRunner
 from inspect_ai import eval as inspect_eval
 from inspect_ai.log import read_eval_log
 from inspect_ai.model import Model
-from scipy import stats
+from scipy import special, stats
 
 from thoughttrace.analysis.chapters.breakdown import breakdown
 from thoughttrace.analysis.chapters.comparison import compare, misleading, ranking, require
@@ -166,6 +166,14 @@ def interval(estimate: float, error: float, df: float) -> tuple[float, float, fl
     return (*stats.t.interval(0.95, df, estimate, error), 2 * float(stats.t.sf(abs(estimate) / error, df)))
 
 
+def on_scale(estimate: float, error: float, df: float) -> tuple[float, float]:
+    """Limits of a mean rating, symmetric on the logit of the scale."""
+    place = (estimate - 1) / 4
+    shift = stats.t.ppf(0.975, df) * error / 4 / (place * (1 - place))
+    lower, upper = 1 + 4 * special.expit(special.logit(place) + np.array([-shift, shift]))
+    return float(lower), float(upper)
+
+
 def judges_of(design: Mapping[str, Sequence[str]], model: str) -> list[str]:
     return [judge for judge in design[model] if judge != model]
 
@@ -189,7 +197,7 @@ def test_the_mean_of_models_clusters_users_across_them(case: Case) -> None:
         long.columns = ["id", "model", "rating"]
         dummies = pd.get_dummies(long["model"]).astype(float)
         estimate, error, df = cr2(dummies, long["rating"], long["id"].map(users(votes)), np.full(3, 1 / 3))
-        lower, upper, _ = interval(estimate, error, df)
+        lower, upper = on_scale(estimate, error, df)
         assert (row.mean, row.lower, row.upper) == pytest.approx((estimate, lower, upper), rel=1e-9)
         assert row.mean == pytest.approx(np.mean([series.dropna().mean() for _, series in table.items()]))
         assert row.n == len(table)
@@ -295,7 +303,10 @@ def test_a_panel_has_an_interval_for_other_judges_too(each_other: str) -> None:
         chosen = votes[(votes["who"] == model) & votes["judge"].isin(judges)]
         wide = chosen.pivot(index="id", columns="judge", values="rating")
         clusters = users(votes).loc[wide.index].to_numpy()
-        these, others = cluster_mean(wide.mean(axis=1), clusters), mean_over_judges(wide, clusters, bounds=(1, 5))
+        these, others = (
+            cluster_mean(wide.mean(axis=1), clusters, bounds=(1, 5)),
+            mean_over_judges(wide, clusters, bounds=(1, 5)),
+        )
         assert (row.judges, row.n) == (2, len(wide))
         assert (row.mean, row.lower, row.upper) == pytest.approx((these.estimate, these.lower, these.upper))
         found = (row.other_judges_lower, row.other_judges_upper, row.effective_votes)

@@ -7,11 +7,13 @@ that gets another name, or goes, stands in `names.json`:
      "values": {"old_table.old": {"old label": "new label"}},
      "more": {"scenario.old_table": "why it has more rows now"}, "reordered": {"old_table": "the new order"},
      "gone": {"scenario.old_table": {"column": "of the rows that are no more", "value": "their cell", "why": "…"}},
-     "recounted": {"scenario.old_table": {"columns": ["that have other numbers on purpose"], "why": "…"}}}
+     "recounted": {"scenario.old_table": {"columns": ["that have other numbers on purpose"], "why": "…"}},
+     "logit": {"old_table": {"mean": ["lower", "upper", "note", "end of the scale", "other end"]}}}
 
 All keys are the old names. `dropped` may also name a whole table; `values` is for labels that are said otherwise. New
-tables and columns are no difference. Sentences are not compared, only whether there is one, the numbers in the methods
-paragraph, and which logs are left out.
+tables and columns are no difference. The limits of a mean under `logit` were symmetric, clipped to the scale: those
+that reach as far on its logit are expected instead. Sentences are not compared, only whether there is one, the numbers
+in the methods paragraph, and which logs are left out.
 """
 
 import json
@@ -28,8 +30,10 @@ import scripted
 
 NAMES: dict[str, Any] = json.loads((collected.HERE / "names.json").read_text(encoding="utf-8"))
 RELATIVE = 1e-9
-EMBEDDED = 1e-6
-"""Embeddings are 32-bit numbers, and the last bits of a sum depend on the processor."""
+EMBEDDED = 1e-3
+"""The embedding model computes with 8-bit numbers, and how they are rounded depends on the processor."""
+UNKNOWN = "?"
+"""What an expected cell holds that cannot be known."""
 MOST = 40
 """Differences that are told."""
 
@@ -53,14 +57,36 @@ def expected_tables(scenario: str) -> dict[str, pd.DataFrame]:
     for name, table in tables.items():
         if gone := NAMES["gone"].get(f"{scenario}.{name}"):
             tables[name] = table[table[gone["column"]] != gone["value"]].reset_index(drop=True)
+        for mean, limits in NAMES["logit"].get(name, {}).items():
+            if not table.empty:
+                tables[name] = on_the_logit(tables[name], mean, *limits)
         if recounted := NAMES["recounted"].get(f"{scenario}.{name}"):
             tables[name] = tables[name].drop(columns=recounted["columns"])
     return tables
 
 
+def on_the_logit(table: pd.DataFrame, mean: str, lower: str, upper: str, note: str, low: float, high: float) -> Any:
+    """Give a mean the limits that reach as far as its symmetric ones do, on the logit of the scale.
+
+    Where both were clipped, and where the mean is at an end of the scale and had none, they are `UNKNOWN`.
+    """
+    table = table.copy()
+    for row in table.index:
+        estimate, *ends = (float(table.loc[row, column] or "nan") for column in (mean, lower, upper))
+        if estimate in {low, high}:
+            table.loc[row, [lower, upper, note]] = UNKNOWN
+        elif not math.isnan(ends[0]):
+            reach = max(estimate - ends[0] if ends[0] > low else 0, ends[1] - estimate if ends[1] < high else 0)
+            place = (estimate - low) / (high - low)
+            shift = reach / (high - low) / (place * (1 - place))
+            limits = [low + (high - low) / (1 + math.exp(-math.log(place / (1 - place)) - x)) for x in (-shift, shift)]
+            table.loc[row, [lower, upper]] = [repr(end) if reach else UNKNOWN for end in limits]
+    return table
+
+
 def same(expected: str, found: str, relative: float = RELATIVE) -> bool:
     """Whether two cells hold the same: whole numbers and texts exactly, others to a relative difference."""
-    if expected == found:
+    if expected in {found, UNKNOWN}:
         return True
     if not (_NUMBER.fullmatch(expected) and _NUMBER.fullmatch(found)):
         return False
@@ -84,7 +110,7 @@ def table_differences(name: str, expected: pd.DataFrame, found: pd.DataFrame, re
         said = NAMES["values"].get(f"{name}.{column}", {})
         for row, (label, now) in enumerate(zip(expected[column], found[renamed], strict=True)):
             was = said.get(label, label)
-            equal = bool(was) == bool(now) if _SENTENCES.search(column) else same(was, now, relative)
+            equal = bool(was) == bool(now) or was == UNKNOWN if _SENTENCES.search(column) else same(was, now, relative)
             if not equal:
                 differences.append(f"{name}, row {row}, {column}: expected {was!r}, found {now!r}")
     return differences

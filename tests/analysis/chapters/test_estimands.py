@@ -13,7 +13,7 @@ import pytest
 from inspect_ai import eval as inspect_eval
 from inspect_ai.log import read_eval_log
 from inspect_ai.model import Model
-from scipy import stats
+from scipy import special, stats
 
 from thoughttrace.analysis.chapters.estimands import EstimandRow, chapter, estimands
 from thoughttrace.analysis.chapters.headline import headline
@@ -130,8 +130,15 @@ def cr2(y: Any, design: Any, users: Any, contrast: Any) -> tuple[float, float, f
     gram = np.array(columns) @ np.array(columns).T
     df = np.trace(gram) ** 2 / (gram**2).sum()
     estimate = float(contrast @ bread @ design.T @ y)
-    lower, upper = stats.t.interval(0.95, df, estimate, variance**0.5)
-    return estimate, max(1.0, float(lower)), min(5.0, float(upper))
+    return on_scale(estimate, stats.t.ppf(0.975, df) * variance**0.5)
+
+
+def on_scale(mean: float, reach: float) -> tuple[float, float, float]:
+    """A mean rating with limits that are symmetric on the logit of the scale, and reach so far in its middle."""
+    place = (mean - 1) / 4
+    shift = reach / 4 / (place * (1 - place))
+    lower, upper = 1 + 4 * special.expit(special.logit(place) + np.array([-shift, shift]))
+    return mean, float(lower), float(upper)
 
 
 def mean_of(samples: pd.DataFrame) -> tuple[float, float, float]:
@@ -159,7 +166,7 @@ def test_user_weighted_is_the_classical_interval_of_the_users_means(folder: Path
     means = samples.groupby("user")["score"].mean()
     limits = stats.ttest_1samp(means, 0).confidence_interval(0.95)
     row = found(runs, "reason")["user-weighted"]
-    assert_equal(row, (means.mean(), float(limits.low), float(limits.high)), samples)
+    assert_equal(row, on_scale(means.mean(), (limits.high - limits.low) / 2), samples)
     assert row.mean != pytest.approx(samples["score"].mean(), abs=1e-3)
 
 

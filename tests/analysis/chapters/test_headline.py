@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 from inspect_ai.log import EvalLog
-from scipy import stats
+from scipy import special, stats
 
 from thoughttrace.analysis.chapters.comparison import compare
 from thoughttrace.analysis.chapters.headline import headline
@@ -54,8 +54,9 @@ def test_every_figure_of_the_headline(
         reach = stats.t.ppf(0.975, df) * error
         mean = fit.params.iloc[0]
         assert row["mean"] == pytest.approx(mean, abs=1e-9)
-        assert row["lower"] == pytest.approx(max(1, mean - reach), abs=1e-9)
-        assert row["upper"] == pytest.approx(min(5, mean + reach), abs=1e-9)
+        place = (mean - 1) / 4  # on the scale, whose logit the limits are symmetric on
+        ends = special.expit(special.logit(place) + np.array([-1, 1]) * reach / 4 / (place * (1 - place)))
+        assert [row["lower"], row["upper"]] == pytest.approx(1 + 4 * ends, abs=1e-9)
         assert (row["n"], row["users"], row["samples"]) == (len(scored), scored["user"].nunique(), len(truth))
         assert row["coverage"] == pytest.approx(len(scored) / len(truth), abs=1e-12)
         for end in (1, 5):

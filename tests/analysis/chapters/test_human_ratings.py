@@ -94,7 +94,7 @@ def test_rows_are_what_people_read(run: Run, two_raters: pd.DataFrame) -> None:
     assert shown["Human ratings"] == "50"
     assert shown["Corrected mean"] == f"{row.mean:.2f}"
     assert shown["Alpha, human–judge"].startswith(f"{row.alpha:.2f} (".replace("-", "−"))
-    assert people.note.endswith("bootstrap of users.")
+    assert people.note.endswith("jackknife of users.")
     assert [row["Human"] for row in cells(confused)] == ["1", "2", "3", "4", "5"]
     assert list(cells(confused)[0])[-5:] == ["Judge 1", "Judge 2", "Judge 3", "Judge 4", "Judge 5"]
 
@@ -124,7 +124,7 @@ def test_ratings_of_another_inference_are_counted(run: Run, tmp_path: Path) -> N
     ratings = read_ratings([tmp_path / "r.jsonl"])
     missing = "3 of 5 human ratings are of inferences that these runs do not hold."
     assert unmatched(ratings, join([run], ratings)) == missing
-    assert chapter(Evidence(Runs([run]), ratings=ratings)).filled[0].note.endswith(f"bootstrap of users. {missing}")
+    assert chapter(Evidence(Runs([run]), ratings=ratings)).filled[0].note.endswith(f"jackknife of users. {missing}")
     assert human([run], join([run], ratings.iloc[:0])) == []
 
 

@@ -116,9 +116,8 @@ def test_figures_equal_those_computed_by_hand(
     injection, negated, whole = found["injection"], found["negated"], found[ALL]
     expected = cluster_mean([1, 1] + [0] * 10, range(12), bounds=(0, 1))
     assert injection.injected == pytest.approx(2 / 12)
-    assert (
-        (injection.injected_lower, injection.injected_upper) == (expected.lower, expected.upper) == (0, expected.upper)
-    )
+    assert (injection.injected_lower, injection.injected_upper) == (expected.lower, expected.upper)
+    assert 0 < expected.lower < 2 / 12
     assert injection.right == pytest.approx(10 / 12)
     assert injection.rating == pytest.approx((4 + 5 + 10) / 12)
     assert (negated.n, negated.judgements, negated.coverage) == (11, 12, 11 / 12)
@@ -205,7 +204,7 @@ def test_the_card_as_people_read_it(judge: Callable[..., EvalLog], section: Call
     assert rows["all"]["Cost per 1,000"] == "no price"
     assert rows["all"]["Tokens per 1,000"] == "12,000"
     assert rows["injection"]["Right"] == "91.7 %"
-    assert rows["injection"]["95 % interval"] == "73.3 – 100.0 %"
+    assert rows["injection"]["95 % interval"] == "49.9 – 99.2 %"
     # 12 targets, all right: Clopper and Pearson's limit for 12 of 12.
     assert rows["half"] | {"Right": "100 %", "95 % interval": "73.5 – 100.0 %"} == rows["half"]
 

@@ -66,7 +66,7 @@ def test_one_user_has_no_interval_and_a_note(without_umap: None, make_conversati
     for row in pairs.cells():
         cells = dict(zip(titles, row, strict=True))
         assert cells["95 % interval"] == "only one user"
-        assert "fewer than 5 users: no probe" in cells["Note"]
+        assert "fewer than 5 users: no AUC" in cells["Note"]
     assert {"MMD p", "Debiased"}.isdisjoint(column.title for column in clouds.filled_columns)
 
 

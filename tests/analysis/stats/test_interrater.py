@@ -1,23 +1,28 @@
-"""Agreement against scikit-learn, statsmodels and krippendorff, and the bootstrap against a loop."""
+"""Agreement against scikit-learn, statsmodels and krippendorff, and the jackknife against a loop."""
 
 import krippendorff
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pytest
+from scipy import special, stats
 from sklearn.metrics import cohen_kappa_score, confusion_matrix, f1_score, precision_recall_fscore_support
 from statsmodels.stats.inter_rater import cohens_kappa
 
 from thoughttrace.analysis.stats.interrater import (
-    DRAWS,
+    CHANCE_CORRECTED,
+    PROPORTION,
+    SAME_RATINGS,
     alpha,
-    bootstrap_counts,
     cohen_kappa,
     confusions,
     f1,
+    jackknife_counts,
     kappa,
     macro_f1,
 )
+from thoughttrace.analysis.stats.intervals import bell_mccaffrey_df
+from thoughttrace.analysis.stats.jackknife import ONE_DECIDES
 
 Users = npt.NDArray[np.str_]
 
@@ -60,40 +65,39 @@ def test_each_user_has_their_own_counts() -> None:
 
 
 @pytest.mark.parametrize("statistic", [macro_f1, cohen_kappa])
-def test_the_bootstrap_equals_one_that_draws_users_in_a_loop(statistic: object) -> None:
+def test_the_jackknife_equals_one_that_leaves_users_out_in_a_loop(statistic: object) -> None:
     labels, answers, users = drawn(7)
     frame = pd.DataFrame({"label": labels, "answer": answers, "user": users})
-    found = bootstrap_counts(confusions(labels, answers, users, TYPES), statistic)  # type: ignore[arg-type]
-    names = list(pd.factorize(np.array(users))[1])
-    own = dict(iter(frame.groupby("user")))
-    values = []
-    for weights in np.random.default_rng(0).multinomial(9, np.full(9, 1 / 9), DRAWS)[:150]:
-        rows = pd.concat([own[name] for name, times in zip(names, weights, strict=True) for _ in range(times)])
+    bounds = CHANCE_CORRECTED if statistic is cohen_kappa else PROPORTION
+    found = jackknife_counts(confusions(labels, answers, users, TYPES), statistic, bounds)  # type: ignore[arg-type]
+
+    def computed(rows: pd.DataFrame) -> float:
+        if statistic is cohen_kappa:
+            return float(cohen_kappa_score(rows["label"], rows["answer"]))
         present = [one for one in TYPES if one in set(rows["label"])]
-        values.append(
-            cohen_kappa_score(rows["label"], rows["answer"])
-            if statistic is cohen_kappa
-            else f1_score(rows["label"], rows["answer"], labels=present, average="macro", zero_division=0)
-        )
+        return float(f1_score(rows["label"], rows["answer"], labels=present, average="macro", zero_division=0))
+
+    without = np.array([computed(frame[frame["user"] != user]) for user in frame["user"].unique()])
+    error = np.sqrt(8 / 9 * ((without - without.mean()) ** 2).sum())
     assert (found.n, found.clusters) == (120, 9)
-    assert found.lower < found.estimate < found.upper
-    # 150 of the same 2,000 draws.
-    assert np.quantile(values, [0.025, 0.975]) == pytest.approx([found.lower, found.upper], abs=0.04)
-    assert np.std(values) == pytest.approx(found.standard_error, rel=0.2)
-
-
-def test_the_same_data_give_the_same_limits() -> None:
-    counts = confusions(*drawn(1), TYPES)
-    assert bootstrap_counts(counts, cohen_kappa) == bootstrap_counts(counts, cohen_kappa)
+    assert found.standard_error == pytest.approx(error)
+    reach = stats.t.ppf(0.975, bell_mccaffrey_df(frame["user"].value_counts())) * error
+    x = computed(frame)
+    on_logit = special.expit(special.logit(x) + np.array([-1, 1]) * reach / (x * (1 - x)))
+    on_z = np.tanh(np.arctanh(x) + np.array([-1, 1]) * reach / (1 - x**2))
+    wider = [min(on_logit[0], on_z[0]), max(on_logit[1], on_z[1])]
+    assert [found.lower, found.upper] == pytest.approx(wider if statistic is cohen_kappa else list(on_logit))
 
 
 def test_where_there_is_no_interval_it_is_said() -> None:
-    alone = bootstrap_counts(confusions(["a", "b"], ["a", "a"], ["u", "u"], TYPES), cohen_kappa)
+    alone = jackknife_counts(confusions(["a", "b"], ["a", "a"], ["u", "u"], TYPES), cohen_kappa, CHANCE_CORRECTED)
     assert (alone.reason, alone.clusters) == ("only one user: no interval", 1)
     assert np.isnan(alone.lower)
-    same = bootstrap_counts(confusions(["a", "a"], ["a", "a"], ["u", "v"], TYPES), cohen_kappa)
+    same = jackknife_counts(confusions(["a", "a"], ["a", "a"], ["u", "v"], TYPES), cohen_kappa, CHANCE_CORRECTED)
     assert np.isnan(same.estimate)
     assert same.reason == "labels and answers are all one type: no estimate"
+    decisive = confusions(["a", "a", "b"], ["a", "a", "b"], ["u", "u", "v"], TYPES)
+    assert jackknife_counts(decisive, cohen_kappa, CHANCE_CORRECTED).reason == ONE_DECIDES
 
 
 def rated(seed: int = 0) -> tuple[pd.DataFrame, Users]:
@@ -113,7 +117,7 @@ def test_alpha_is_krippendorffs() -> None:
     expected = krippendorff.alpha(ratings.to_numpy().T, value_domain=[1, 2, 3, 4, 5], level_of_measurement="ordinal")
     assert found.estimate == pytest.approx(expected, abs=1e-10)
     assert found.lower < found.estimate < found.upper
-    assert (found.clusters, alpha(ratings, users)) == (15, found)
+    assert found.clusters == 15
 
 
 def both_rated() -> tuple[pd.Series, pd.Series, Users]:
@@ -132,11 +136,38 @@ def test_kappa_is_statsmodels_with_quadratic_weights() -> None:
     assert found.lower < found.estimate < found.upper
 
 
-def test_the_bootstrap_resamples_users() -> None:
+def test_users_are_left_out_and_not_ratings() -> None:
     """With every user's ratings doubled the estimate stays, and so does the interval."""
     a, b, users = both_rated()
     once, twice = kappa(a, b, users), kappa(np.tile(a, 2), np.tile(b, 2), np.tile(users, 2))
     assert (twice.estimate, twice.lower, twice.upper) == pytest.approx((once.estimate, once.lower, once.upper))
+
+
+def test_a_panel_mean_is_not_rounded_to_a_rating() -> None:
+    """A panel that is always half a point below people does not agree with them perfectly."""
+    people, users = np.tile(np.arange(1.0, 6), 12), np.repeat(np.arange(10), 6)
+    below = people - 0.5
+    assert alpha(np.column_stack([people, people]), users).estimate == 1
+    found = alpha(np.column_stack([people, below]), users)
+    expected = krippendorff.alpha(
+        np.stack([people, below]), value_domain=np.arange(0.5, 5.5, 0.5), level_of_measurement="ordinal"
+    )
+    assert found.estimate == pytest.approx(expected)
+    assert found.estimate < 0.95
+    variance = people.var()
+    # Of quadratic weights: 1 − mean squared difference / expected one, with independent draws of both margins.
+    assert kappa(people, below, users).estimate == pytest.approx(1 - 0.25 / (2 * variance + 0.25))
+
+
+def test_where_ratings_hardly_vary_there_is_no_interval() -> None:
+    first, second = np.full(60, 5.0), np.full(60, 5.0)
+    first[:12], second[3:12] = 1, 1
+    users = np.tile(np.arange(12), 5)
+    few = kappa(first, second, users)
+    assert (few.reason, few.estimate > 0) == (SAME_RATINGS, True)
+    assert np.isnan(few.lower)
+    second[12] = 1
+    assert kappa(first, second, users).reason is None
 
 
 def test_ratings_without_an_interval_say_why() -> None:

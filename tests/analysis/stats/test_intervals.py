@@ -7,13 +7,13 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import statsmodels.api as sm
-from scipy import stats
+from scipy import special, stats
 
 from thoughttrace.analysis.stats import intervals
 from thoughttrace.analysis.stats.intervals import (
     Interval,
     cluster_mean,
-    cluster_share,
+    logit_limits,
     paired_difference,
     pooled_mean,
     ratio_of_means,
@@ -84,10 +84,22 @@ def test_labels_may_be_anything_and_in_any_order() -> None:
     assert (found.lower, found.upper) == pytest.approx((expected.lower, expected.upper), rel=1e-12)
 
 
-def test_limits_are_clipped_to_the_scale() -> None:
-    found = cluster_mean([1, 1, 1, 5], ["a", "a", "b", "c"], bounds=(1, 5))
-    assert (found.lower, found.upper) == (1, 5)
-    assert cluster_mean([1, 1, 1, 5], ["a", "a", "b", "c"]).lower < 1
+def test_limits_are_symmetric_on_the_logit_of_the_scale() -> None:
+    values, users = [1, 1, 1, 5], ["a", "a", "b", "c"]
+    plain, found = cluster_mean(values, users), cluster_mean(values, users, bounds=(1, 5))
+    assert plain.lower < 1
+    assert 1 < found.lower < found.estimate < found.upper < 5
+    assert (found.estimate, found.standard_error, found.df) == (plain.estimate, plain.standard_error, plain.df)
+    lower, place, upper = special.logit((np.array([found.lower, found.estimate, found.upper]) - 1) / 4)
+    slope = 1 / (4 * 0.25 * 0.75)  # of the logit of (y − 1) / 4 at the mean 2
+    reach = stats.t.ppf(0.975, plain.df) * plain.standard_error
+    assert (place - lower, upper - place) == pytest.approx((slope * reach, slope * reach))
+
+
+def test_an_estimate_beyond_the_scale_keeps_its_clipped_limits() -> None:
+    """A corrected mean may lie beyond the scale, where there is no logit."""
+    assert logit_limits(5.2, 0.5, (1, 5)) == pytest.approx((4.7, 5))
+    assert logit_limits(1.0, 0.5, (1, 5)) == pytest.approx((1, 1.5))
 
 
 @pytest.mark.parametrize("users", [3, 17, 200])
@@ -152,14 +164,6 @@ def test_what_cannot_be_averaged_is_refused(values: list[float], clusters: list[
         cluster_mean(values, clusters)
 
 
-def test_a_difference_is_clipped_to_what_is_possible() -> None:
-    a, b, users = [1, 1, 0, 1], [0, 0, 0, 1], ["a", "b", "c", "d"]
-    assert paired_difference(a, b, users).upper > 1
-    found = paired_difference(a, b, users, bounds=(-1, 1))
-    assert found.upper == 1
-    assert found.p_value == paired_difference(a, b, users).p_value
-
-
 def test_a_ratio_to_nothing_has_no_limits_and_names_the_denominator() -> None:
     found = ratio_of_means(np.ones(4), [1, -1, 1, -0.9], np.arange(4), denominator_name="ceiling − floor")
     assert found.reason == "ceiling − floor not significantly above 0: no interval"
@@ -181,19 +185,27 @@ def test_a_ratio_that_does_not_vary_between_users_has_no_limits(denominator: lis
 def test_a_share_of_nothing_or_all_has_the_exact_limits_of_its_clusters(sizes: list[int], level: float) -> None:
     clusters = np.repeat(np.arange(len(sizes)), sizes)
     expected = stats.binomtest(0, len(sizes)).proportion_ci(level, method="exact")
-    none, everything = (cluster_share(np.full(len(clusters), share), clusters, level) for share in (0, 1))
+    none, everything = (cluster_mean(np.full(len(clusters), share), clusters, level, (0, 1)) for share in (0, 1))
     assert (none.estimate, none.lower, none.upper) == pytest.approx((0, 0, expected.high))
     assert (everything.estimate, everything.lower, everything.upper) == pytest.approx((1, 1 - expected.high, 1))
     assert (none.reason, none.n, none.clusters) == (None, len(clusters), len(sizes))
 
 
 def test_a_share_counts_uneven_clusters_less_and_needs_two() -> None:
-    even, uneven = (cluster_share(np.zeros(12), np.repeat(range(4), sizes)) for sizes in ([3] * 4, [9, 1, 1, 1]))
+    even, uneven = (
+        cluster_mean(np.zeros(12), np.repeat(range(4), sizes), bounds=(0, 1)) for sizes in ([3] * 4, [9, 1, 1, 1])
+    )
     assert uneven.upper > even.upper
     assert uneven.upper == pytest.approx(1 - 0.025 ** (84 / 144))
-    assert cluster_share([0, 0], ["a", "a"]).reason == "only one user: no interval"
-    mixed = [0, 1, 1, 0, 1], list("aabbc")
-    assert cluster_share(*mixed) == cluster_mean(*mixed, bounds=(0, 1))
+    assert cluster_mean([0, 0], ["a", "a"], bounds=(0, 1)).reason == "only one user: no interval"
+
+
+def test_a_mean_at_the_end_of_the_scale_has_a_limit_and_one_elsewhere_none() -> None:
+    """At most 1 − 0.025^(1/4) of ratings are no 5; if all of them are a 1, the mean is that far down."""
+    found = cluster_mean([5, 5, 5, 5], list("abcd"), bounds=(1, 5))
+    assert (found.estimate, found.upper, found.reason) == (5, 5, None)
+    assert found.lower == pytest.approx(5 - 4 * (1 - 0.025**0.25))
+    assert cluster_mean([3, 3, 3, 3], list("abcd"), bounds=(1, 5)).reason == "no spread between users: no interval"
 
 
 def test_an_interval_gives_the_columns_of_a_table_row() -> None:
@@ -295,7 +307,7 @@ def test_every_model_counts_the_same_and_a_sample_without_ratings_counts_nowhere
     ratings = np.array([[1, 5], [2, math.nan], [3, math.nan], [2, 3], [math.nan, math.nan]])
     found = pooled_mean(ratings, ["a", "a", "b", "b", "c"], bounds=(1, 5))
     assert (found.estimate, found.n, found.clusters) == (3, 4, 2)
-    assert (found.lower, found.upper) == (1, 5)
+    assert 1 < found.lower < 3 < found.upper < 5
 
 
 def test_a_model_with_one_user_gives_the_mean_of_models_no_interval() -> None:

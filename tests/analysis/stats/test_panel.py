@@ -75,12 +75,12 @@ def test_it_contains_the_mean_of_a_population_of_judges(judges: int) -> None:
     for seed in range(400):
         ratings, clusters = votes(seed, 12, judges)
         found = mean_over_judges(ratings, clusters, bounds=(1, 5))
-        these = cluster_mean(ratings.mean(axis=1), clusters)
+        these = cluster_mean(ratings.mean(axis=1), clusters, bounds=(1, 5))
         if found.reason is None:
             covered.append(found.lower <= 3 <= found.upper)
             alone.append(these.lower <= 3 <= these.upper)
-            assert found.lower <= max(1, these.lower)
-            assert found.upper >= min(5, these.upper)
+            assert 1 < found.lower <= these.lower
+            assert these.upper <= found.upper < 5
     assert len(covered) > 390
     assert np.mean(covered) > 0.93
     assert np.mean(alone) < 0.85
@@ -148,10 +148,12 @@ def test_where_judges_or_users_cannot_be_told_apart_it_says_why() -> None:
         mean_over_judges([[1, 2], [2, 3]], ["a"])
 
 
-def test_limits_are_clipped_to_the_scale() -> None:
+def test_limits_stay_within_the_scale() -> None:
     ratings, clusters = votes(9, 5, 2, severity=1.0)
-    found = mean_over_judges(ratings, clusters, bounds=(1, 5))
-    assert (found.lower, found.upper) == (1, 5)
+    plain, found = (mean_over_judges(ratings, clusters, bounds=bounds) for bounds in (None, (1, 5)))
+    assert plain.lower < 1
+    assert plain.upper > 5
+    assert 1 <= found.lower < found.estimate < found.upper <= 5
 
 
 def test_effective_votes_are_kishs_with_the_agreement_of_single_votes() -> None:

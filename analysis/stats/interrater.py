@@ -41,12 +41,12 @@ def alpha(ratings: npt.ArrayLike, users: npt.ArrayLike) -> Interval:
     votes = rated.sum(axis=1)
     levels, places = np.unique(values, return_inverse=True)
     places = places.reshape(values.shape)
-    codes, names = pd.factorize(np.where(votes > 1, np.asarray(users), None))
+    codes, names = pd.factorize(pd.Series(np.asarray(users)).where(votes > 1))
     coincidences = np.zeros((len(names), len(levels), len(levels)))
     for a, b in permutations(range(values.shape[1]), 2):
         both = rated[:, a] & rated[:, b]
         np.add.at(coincidences, (codes[both], places[both, a], places[both, b]), 1 / (votes[both] - 1))
-    return _of_ratings(coincidences, _ordinal_alpha, int((votes > 1).sum()), raters=2)
+    return _of_ratings(coincidences, ordinal_alpha, int((votes > 1).sum()), raters=2)
 
 
 def kappa(a: npt.ArrayLike, b: npt.ArrayLike, users: npt.ArrayLike) -> Interval:
@@ -68,7 +68,7 @@ def kappa(a: npt.ArrayLike, b: npt.ArrayLike, users: npt.ArrayLike) -> Interval:
     codes, names = pd.factorize(np.asarray(users))
     tables = np.zeros((len(names), len(levels), len(levels)))
     np.add.at(tables, (codes, first, second), 1)
-    return _of_ratings(tables, partial(_quadratic_kappa, levels), len(first), raters=1)
+    return _of_ratings(tables, partial(quadratic_kappa, levels), len(first), raters=1)
 
 
 def confusions(labels: Sequence[str], answers: Sequence[str], users: npt.ArrayLike, types: Sequence[str]) -> Numbers:
@@ -190,7 +190,7 @@ def _of_ratings(tables: Numbers, statistic: Callable[[Numbers], Numbers], n: int
     return found
 
 
-def _ordinal_alpha(coincidences: Numbers) -> Numbers:
+def ordinal_alpha(coincidences: Numbers) -> Numbers:
     """Compute alpha from coincidences, shape (…, K, K)."""
     marginal = coincidences.sum(axis=-2)
     ranks = np.cumsum(marginal, axis=-1) - marginal / 2
@@ -199,7 +199,7 @@ def _ordinal_alpha(coincidences: Numbers) -> Numbers:
     return 1 - _ratio((marginal.sum(axis=-1) - 1) * _cells(coincidences * metric), expected)
 
 
-def _quadratic_kappa(levels: Numbers, counts: Numbers) -> Numbers:
+def quadratic_kappa(levels: Numbers, counts: Numbers) -> Numbers:
     """Compute quadratically weighted kappa from counts, shape (…, K, K), of the K levels."""
     weights = (levels[:, None] - levels[None, :]) ** 2
     rows, columns = counts.sum(axis=-1), counts.sum(axis=-2)

@@ -166,7 +166,7 @@ def test_user_weighted_is_the_classical_interval_of_the_users_means(folder: Path
     means = samples.groupby("user")["score"].mean()
     limits = stats.ttest_1samp(means, 0).confidence_interval(0.95)
     row = found(runs, "reason")["user-weighted"]
-    assert_equal(row, on_scale(means.mean(), (limits.high - limits.low) / 2), samples)
+    assert_equal(row, on_scale(means.mean(), float(limits.high - limits.low) / 2), samples)
     assert row.mean != pytest.approx(samples["score"].mean(), abs=1e-3)
 
 

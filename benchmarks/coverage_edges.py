@@ -343,7 +343,10 @@ def simulate(row: Row, condition: Condition, replications: int, seed: int) -> li
         held: list[tuple[bool, bool]] = []
         compared = False
         for _ in range(replications):
-            now, before = row.find(World.draw(rng, condition, users))
+            try:
+                now, before = row.find(World.draw(rng, condition, users))
+            except ValueError:  # all votes were lost: the report has no such row
+                continue
             limits = (now.lower, now.upper) if isinstance(now, Interval) else now
             if not math.isnan(limits[0]):
                 compared = before is not None

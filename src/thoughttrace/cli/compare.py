@@ -57,9 +57,13 @@ def compare(logs: tuple[str, ...], by: str, force: bool, adjusted: bool, output:
     """
     # Imported here: they take seconds, which --help would have to wait for.
     from thoughttrace.analysis.chapters.comparison import BYS, COLUMNS, require  # noqa: PLC0415
-    from thoughttrace.analysis.chapters.judges import ADJUSTED_PAIR_COLUMNS, adjusted_differences, votes  # noqa: PLC0415
+    from thoughttrace.analysis.chapters.judge_severity import (  # noqa: PLC0415
+        ADJUSTED_PAIR_COLUMNS,
+        adjusted_differences,
+    )
     from thoughttrace.analysis.page.table import Table  # noqa: PLC0415
     from thoughttrace.analysis.read.runs import INFERENCE, read_runs  # noqa: PLC0415
+    from thoughttrace.analysis.read.votes import votes  # noqa: PLC0415
 
     console = Terminal(width=None if sys.stdout.isatty() else _WIDE)
     (difference,) = (choice for choice in BYS if choice == by)

@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, cast
 
 import pandas as pd
 
 from thoughttrace.analysis.read.task_log import Run
 from thoughttrace.core.model_names import family
+from thoughttrace.core.record import TASKS
 
 
 def votes(runs: Sequence[Run]) -> pd.DataFrame:
@@ -46,6 +48,78 @@ def votes(runs: Sequence[Run]) -> pd.DataFrame:
     }
     own = table["model"].map(families)
     return table.assign(family=own, own_family=table["judge"].map(families) == own)
+
+
+@dataclass(frozen=True)
+class VoteCount:
+    """How many votes of a run's judges were planned, how many gave no rating, and how far these could move the mean."""
+
+    planned: int
+    """Planned replies × judges × repeats, without the replies that a rule rated."""
+    lost: int
+    lowest_mean: float
+    """The mean agreement if every lost vote had been the lowest rating."""
+    highest_mean: float
+
+
+def count_votes(run: Run) -> VoteCount:
+    """Count the votes of a run that were planned and that were lost, and bound the mean that they would have given.
+
+    Every lost vote counts: of a reply that no judge rated, of one that is not in the log, and of one judge or repeat
+    among others. Each is put in its place, so that the bounds are means as the headline takes them: over planned
+    samples, of their planned replies, of the judges, of their repeats.
+
+    Args:
+        run: A run that infers thoughts.
+    """
+    low, high = TASKS[run.task].scale
+    planned, given = planned_votes(run), run.vote_counts
+    of_reply = int(planned.max().sum()) or len(run.judges)
+    absent = run.planned_replies - len(run.rows)
+    total = int(planned.to_numpy().sum()) + absent * of_reply
+
+    def mean(rating: float) -> float:
+        filled = (run.votes.fillna(0) * given + rating * (planned - given)) / planned.where(planned > 0)
+        rated = run.rows["score"].where(run.rated_by_rule, filled.mean(axis=1))
+        replies = rated.groupby(run.rows["id"]).agg(["sum", "size"])
+        expected = replies.index.map(run.planned_epochs).to_numpy(float) if run.planned_epochs else run.epochs
+        samples = (replies["sum"] + rating * (expected - replies["size"])) / expected
+        return float(samples.sum() + rating * (run.planned - len(samples))) / run.planned
+
+    return VoteCount(total, total - int(given.to_numpy().sum()), mean(low), mean(high))
+
+
+def planned_votes(run: Run) -> pd.DataFrame:
+    """Give the number of votes that each judge was to give on each reply in a run's logs: a column per judge.
+
+    None where a rule rated. The log of a reply that was never rated does not say how many repeats were planned: as
+    many as on others.
+
+    Args:
+        run: A run that infers thoughts.
+    """
+    counts = [{judge: len(ratings) for judge, ratings in row.items() if ratings} for row in _recorded(run)]
+    table = pd.DataFrame(counts, index=run.rows.index, columns=run.judges, dtype=float)
+    filled = table.fillna(table.max().fillna(1))
+    return filled.mul(~run.rated_by_rule, axis=0).astype(int)
+
+
+def asked_votes(run: Run) -> pd.DataFrame:
+    """Give the number of votes that each judge was asked for on each reply in a run's logs: a column per judge.
+
+    These are the planned ones on replies that judges were given: not on those that a rule rated, that were cut off, or
+    that failed.
+
+    Args:
+        run: A run that infers thoughts.
+    """
+    judged = pd.Series([any(row.values()) for row in _recorded(run)], index=run.rows.index)
+    return planned_votes(run).mul(judged, axis=0)
+
+
+def _recorded(run: Run) -> list[dict[str, list[int | None]]]:
+    """Give what each judge said of each reply, None for a vote without a rating; nothing of a reply without a score."""
+    return [json.loads(ratings) if isinstance(ratings, str) else {} for ratings in run.rows["ratings"]]
 
 
 def groups(table: pd.DataFrame, *columns: str) -> Iterator[tuple[dict[str, Any], pd.DataFrame]]:

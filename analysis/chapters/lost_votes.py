@@ -142,15 +142,16 @@ _HOW = (
 
 def chapter(evidence: Evidence) -> Chapter:
     """Write which votes were lost, and what the panels' means and differences are without the loss."""
-    runs = evidence.runs.models
-    rows = lost_votes(runs)
+    # Of a single judge a lost vote is a missing reply, which the headline counts.
+    runs = [run for run in evidence.runs.models if len(run.judges) > 1]
     return Chapter(
         "lost_votes",
         "Lost votes",
         "",
         [
             Section(
-                "lost_votes", "Votes that each judge lost", [row for row in rows if row.lost], COLUMNS,
+                "lost_votes", "Votes that each judge lost",
+                lost_votes(runs) if any(map(_lost_some, runs)) else [], COLUMNS,
                 "Of the votes that a judge was asked for, those that gave no rating, also when asked again. A reply "
                 "that was cut off, or that failed before any judge had it, asks for no votes: the headline counts it "
                 "under missing replies.",
@@ -191,11 +192,10 @@ def unequal(runs: Sequence[Run]) -> list[str]:
     """Say of which models the judges of a panel, and of which judge the models, lost unequal shares of votes.
 
     Args:
-        runs: Runs that infer thoughts.
+        runs: Runs with several judges.
     """
-    several = [run for run in runs if len(run.judges) > 1]
     sentences = []
-    for run in several:
+    for run in runs:
         shares = {row.judge: row.share for row in lost_votes([run])}
         if shares and max(shares.values()) - min(shares.values()) > UNEQUAL:
             sentences.append(
@@ -203,7 +203,7 @@ def unequal(runs: Sequence[Run]) -> list[str]:
                 "mean is nearer to those that lost less. See “Lost votes” for the mean without the loss."
             )
     of_models: dict[tuple[str, ...], dict[str, float]] = {}
-    for run in several:
+    for run in runs:
         for row in lost_votes([run]):
             setting = (row.kind, row.judge, *measurement(run, *SYSTEM, "judge"))
             of_models.setdefault(setting, {})[row.model] = row.share
@@ -223,7 +223,7 @@ def means(runs: Sequence[Run]) -> list[MeanRow]:
     """Estimate the mean of each run whose panel lost votes as it is, less judges' severity, and of complete panels.
 
     Args:
-        runs: Runs that infer thoughts.
+        runs: Runs with several judges.
     """
     rows = []
     for run in runs:
@@ -293,7 +293,7 @@ def _pairs(runs: Sequence[Run]) -> Iterator[tuple[Run, Run, list[str]]]:
 
 def _lost_some(run: Run) -> bool:
     """Tell whether a panel lost votes, so that not all judges count the same in its mean."""
-    return len(run.judges) > 1 and bool((asked_votes(run) > run.vote_counts).any(axis=None))
+    return bool((asked_votes(run) > run.vote_counts).any(axis=None))
 
 
 def _complete(run: Run) -> Run:

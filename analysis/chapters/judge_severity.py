@@ -278,7 +278,7 @@ def _ranks(means: pd.Series) -> pd.Series:
 
 def _fits(table: pd.DataFrame) -> Iterator[tuple[dict[str, Any], pd.DataFrame, AdditiveFit]]:
     """Fit the additive model to the votes on each kind that has several judges."""
-    systems = table.assign(model=list(zip(table["model"], table["context"], strict=True)))
+    systems = table.assign(model=pd.Series(zip(table["model"], table["context"], strict=True), table.index))
     for about, members in groups(systems, "kind"):
         if members["judge"].nunique() > 1 and (fit := fit_additive(members)):
             yield about, members, fit

@@ -110,7 +110,11 @@ def _of_users(ratings: pd.DataFrame | None, users: Mapping[tuple[Kind | None, st
     """Give each rating its sample's user; leave out those of samples that no run has."""
     table = pd.DataFrame(columns=["kind", "id", "inference", "rater", "rating"]) if ratings is None else ratings
     of_samples = [users.get((kind, sample)) for kind, sample in zip(table["kind"], table["id"], strict=True)]
-    return table.assign(user=of_samples).dropna(subset="user").astype({"rating": float})
+    return (
+        table.assign(user=pd.Series(of_samples, table.index, dtype=object))
+        .dropna(subset="user")
+        .astype({"rating": float})
+    )
 
 
 def shared(ratings: pd.DataFrame) -> list[SharedRow]:

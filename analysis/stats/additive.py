@@ -70,14 +70,13 @@ def fit_additive(votes: pd.DataFrame) -> AdditiveFit | None:
     Returns:
         The fit; None where judges and models fall into groups that share nothing.
     """
-    judge = votes["judge"].mask(votes["by_rule"], "")
     code, models = pd.factorize(votes["model"], sort=True)
-    cells = votes.groupby([code, "unit", judge]).agg(
+    cells = votes.groupby([code, "unit", votes["judge"].mask(votes["by_rule"], "")]).agg(
         {"rating": "mean", "id": "first", "user": "first", "by_rule": "first"}
     )
     model, unit, judge = (cells.index.get_level_values(level) for level in range(3))
     of_model, _ = _dummies(model)
-    dummies, judges = _dummies(judge.where(~cells["by_rule"]))
+    dummies, judges = _dummies(judge.where(~cells["by_rule"].to_numpy()))
     in_unit = cells.groupby([model, unit])["rating"].transform("size")
     units_of_sample = pd.Series(unit, cells.index).groupby([model, cells["id"]]).transform("nunique")
     weights = 1 / (in_unit * units_of_sample).to_numpy(float)
@@ -86,9 +85,11 @@ def fit_additive(votes: pd.DataFrame) -> AdditiveFit | None:
     design = np.hstack([of_model, of_judge])
     voted = ~cells["by_rule"].to_numpy()
     for within in (unit, model):
-        means = pd.DataFrame(of_judge[voted]).groupby(np.asarray(within)[voted]).transform("mean").to_numpy()
+        # Less the weighted mean, so that neither a model's mean nor what a rule rated has a part in it.
+        table = pd.DataFrame(np.column_stack([of_judge, np.ones(len(cells))])[voted] * weights[voted, None])
+        sums = table.groupby(np.asarray(within)[voted]).transform("sum").to_numpy()
         contrast = of_judge.copy()
-        contrast[voted] -= means
+        contrast[voted] -= sums[:, :-1] / sums[:, -1:]
         instruments = np.hstack([of_model, contrast])
         products = instruments.T @ (weights[:, None] * design)
         if np.linalg.matrix_rank(products) == len(products):

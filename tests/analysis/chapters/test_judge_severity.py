@@ -57,7 +57,8 @@ def test_severities_and_adjusted_means_are_least_squares_with_cr2() -> None:
     pair = judge_severity.adjusted_differences(table)[1]
     test = cr0.t_test(f"C(model)[{pair.a}] - C(model)[{pair.b}]")
     points, error = test.effect.item(), test.sd.item() * (USERS / (USERS - 1)) ** 0.5
-    assert (pair.a, pair.b, pair.difference) == ("a", "c", pytest.approx(points))
+    assert (pair.a, pair.b) == ("a", "c")
+    assert pair.difference == pytest.approx(points)
     assert pair.p_value == pytest.approx(2 * stats.t.sf(abs(points) / error, USERS - 1))
 
 

@@ -14,7 +14,11 @@ from thoughttrace.analysis.read.runs import Runs
 @pytest.fixture
 def ratings() -> pd.DataFrame:
     """Ann rated six inferences, bob four of them and one more, cyd one that nobody else did; bob is severe."""
-    given = {"ann": [3, 4, 2, 5, 4, 1], "bob": [2, 4, 1, 3, None, None, 2], "cyd": [None] * 7 + [5]}
+    given: dict[str, list[int | None]] = {
+        "ann": [3, 4, 2, 5, 4, 1],
+        "bob": [2, 4, 1, 3, None, None, 2],
+        "cyd": [None] * 7 + [5],
+    }
     users = ["u", "u", "v", "w", "w", "w", "v", "u"]
     rows = [
         ("reason", f"s{place}", f"i{place}", rater, rating, users[place])

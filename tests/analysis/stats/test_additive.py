@@ -197,11 +197,17 @@ def test_without_an_inference_that_two_judges_rated_they_are_compared_within_mod
     rater: Callable[[Any], str], linked: bool
 ) -> None:
     votes = simulate(4, 9)
-    fit = fit_additive(votes[votes["judge"] == votes.apply(rater, axis=1)])
+    votes = votes[votes["judge"] == votes.apply(rater, axis=1)]
+    fit = fit_additive(votes)
     assert (fit is not None) == linked
     if fit:
-        assert fit.severities[0].estimate == pytest.approx(-fit.severities[1].estimate)
+        within = smf.ols("rating ~ C(model) + C(judge, Sum)", votes).fit()
+        assert fit.severities[0].estimate == pytest.approx(-within.params["C(judge, Sum)[S.judge 0]"])
         assert fit.severities[0].reason is None
+        refused = votes[votes["id"] < 9].assign(rating=1.0, by_rule=True)
+        answered = votes[votes["id"] >= 9]
+        alone, among = fitted(answered), fitted(pd.concat([answered, refused]))
+        assert [one.estimate for one in among.severities] == pytest.approx([one.estimate for one in alone.severities])
 
 
 def test_one_judge_has_means_and_one_user_no_interval() -> None:

@@ -256,24 +256,60 @@ def pooled(runs: Sequence[Run]) -> list[HeadlineRow]:
     Returns:
         Two rows for each such group: over all samples of each model, and over the samples that all models share.
     """
+    rows = []
+    for members in judged_by_each_other(runs):
+        ratings, users = _side_by_side(members)
+        shared = ratings.notna().all(axis=1)
+        everywhere = _pooled_row(members, pooled_agreement(members), "")
+        rows += [
+            replace(everywhere, **_completeness(members)),
+            _pooled_row(members, _pooled_mean(ratings[shared], users[shared]), ", on the samples all have"),
+        ]
+    return rows
+
+
+def judged_by_each_other(runs: Sequence[Run]) -> list[list[Run]]:
+    """Group the runs of models that judge each other, each as the other models rated it.
+
+    Args:
+        runs: Runs of models.
+    """
     groups: dict[tuple[str, ...], list[Run]] = {}
     for run in runs:
         groups.setdefault(measurement(run, *SYSTEM, "judge"), []).append(run)
-    rows = []
-    for members in groups.values():
-        models = {run.evaluated for run in members}
-        if len(models) > 1 and all(_judged_by_others(run, models) for run in members):
-            rated = [run.rated_by(run.other_judges) for run in members]
-            ratings = pd.concat([run.scored["score"] for run in rated], axis=1)
-            users = pd.concat([run.scored["user"] for run in rated])
-            users = users[~users.index.duplicated()].loc[ratings.index]
-            shared = ratings.notna().all(axis=1)
-            everywhere = _pooled_row(members, ratings, users, "")
-            rows += [
-                replace(everywhere, **_completeness(rated)),
-                _pooled_row(members, ratings[shared], users[shared], ", on the samples all have"),
-            ]
-    return rows
+    models = {setting: {run.evaluated for run in members} for setting, members in groups.items()}
+    return [
+        [run.rated_by(run.other_judges) for run in members]
+        for setting, members in groups.items()
+        if len(models[setting]) > 1 and all(_judged_by_others(run, models[setting]) for run in members)
+    ]
+
+
+def pooled_agreement(runs: Sequence[Run]) -> Interval:
+    """Estimate the mean of several runs' mean agreements, over all samples of each.
+
+    Args:
+        runs: One group from `judged_by_each_other`.
+    """
+    return _pooled_mean(*_side_by_side(runs))
+
+
+def pooled_name(runs: Sequence[Run]) -> str:
+    """Name the mean of several runs as tables do."""
+    return f"mean of {len(runs)} models, each judged by the others"
+
+
+def _side_by_side(runs: Sequence[Run]) -> "tuple[pd.DataFrame, pd.Series[str]]":
+    """Put samples into rows and runs into columns; and give the user of each sample."""
+    ratings = pd.concat([run.scored["score"] for run in runs], axis=1)
+    users = pd.concat([run.scored["user"] for run in runs])
+    return ratings, users[~users.index.duplicated()].loc[ratings.index]
+
+
+def _pooled_mean(ratings: pd.DataFrame, users: "pd.Series[str]") -> Interval:
+    if not ratings.notna().any().all():
+        return Interval.without_limits("no scored sample in common")
+    return pooled_mean(ratings.to_numpy(), users.to_numpy(), bounds=SCALE)
 
 
 def _judged_by_others(run: Run, models: Collection[str]) -> bool:
@@ -282,14 +318,9 @@ def _judged_by_others(run: Run, models: Collection[str]) -> bool:
     return bool(judges) and all(any(same_model(judge, other) for other in others) for judge in judges)
 
 
-def _pooled_row(members: Sequence[Run], ratings: pd.DataFrame, users: "pd.Series[str]", words: str) -> HeadlineRow:
-    mean = (
-        pooled_mean(ratings.to_numpy(), users.to_numpy(), bounds=SCALE)
-        if ratings.notna().any().all()
-        else Interval.without_limits("no scored sample in common")
-    )
+def _pooled_row(members: Sequence[Run], mean: Interval, words: str) -> HeadlineRow:
     return HeadlineRow(
-        model=f"mean of {len(members)} models, each judged by the others{words}",
+        model=pooled_name(members) + words,
         kind=kind_of(members[0]),
         context=members[0].context,
         judge="each other",

@@ -1,7 +1,7 @@
 """How severe each judge is, what models would be rated by the average judge, and what single judges decide."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
@@ -10,6 +10,7 @@ import pandas as pd
 
 from thoughttrace.analysis.page.table import Chapter, Section, count, limits, name, number, p, pair, short
 from thoughttrace.analysis.read.evidence import Evidence
+from thoughttrace.analysis.read.task_log import Run
 from thoughttrace.analysis.read.votes import groups, votes
 from thoughttrace.analysis.stats.additive import AdditiveFit, fit_additive
 from thoughttrace.analysis.stats.intervals import Interval
@@ -137,7 +138,7 @@ LEAVE_ONE_OUT_COLUMNS = [
 
 def chapter(evidence: Evidence) -> Chapter:
     """Write how severe judges are and what that does to models, where a kind has several judges."""
-    table = votes(evidence.runs.models)
+    table = votes_of_others(evidence.runs.models)
     table = table[table.groupby("kind")["judge"].transform("nunique") > 1]
     severities, adjusted = severity(table)
     return Chapter(
@@ -169,6 +170,15 @@ def chapter(evidence: Evidence) -> Chapter:
             ),
         ],
     )  # fmt: skip
+
+
+def votes_of_others(runs: Sequence[Run]) -> pd.DataFrame:
+    """Gather the votes of judges on other models, as `votes` does; a model's vote on itself counts in no comparison.
+
+    Args:
+        runs: Runs of models that infer thoughts.
+    """
+    return votes([run.rated_by(run.other_judges) for run in runs if run.other_judges])
 
 
 def severity(table: pd.DataFrame) -> tuple[list[SeverityRow], list[AdjustedRow]]:

@@ -4,7 +4,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
-from thoughttrace.analysis.chapters.headline import kind_of, mean_agreement
+import numpy as np
+import pandas as pd
+
+from thoughttrace.analysis.chapters.headline import (
+    judged_by_each_other,
+    kind_of,
+    mean_agreement,
+    pooled_agreement,
+    pooled_name,
+)
 from thoughttrace.analysis.page.table import Chapter, Section, count, format_share, limits, name, number, share, short
 from thoughttrace.analysis.read.evidence import Evidence
 from thoughttrace.analysis.read.measurement import SYSTEM, measurement
@@ -17,6 +26,8 @@ from thoughttrace.core.record import Kind
 UNEQUAL = 0.05
 """Shares of lost votes that differ by more are named. Whether by chance or not is of no matter: the mean counts what is
 left, and a judge that is 0.7 points more severe than the other then moves it by 0.01 or more."""
+
+UNLINKED = Interval.without_limits("judges rated different samples: no estimate")
 
 
 @dataclass(frozen=True)
@@ -142,8 +153,8 @@ _HOW = (
 
 def chapter(evidence: Evidence) -> Chapter:
     """Write which votes were lost, and what the panels' means and differences are without the loss."""
-    # Of a single judge a lost vote is a missing reply, which the headline counts.
-    runs = [run for run in evidence.runs.models if len(run.judges) > 1]
+    runs = panels(evidence.runs.models)
+    sentences = unequal(runs)
     return Chapter(
         "lost_votes",
         "Lost votes",
@@ -154,7 +165,7 @@ def chapter(evidence: Evidence) -> Chapter:
                 lost_votes(runs) if any(map(_lost_some, runs)) else [], COLUMNS,
                 "Of the votes that a judge was asked for, those that gave no rating, also when asked again. A reply "
                 "that was cut off, or that failed before any judge had it, asks for no votes: the headline counts it "
-                "under missing replies.",
+                "under missing replies. " + " ".join(sentences),
             ),
             Section(
                 "lost_votes_means", "The means without the loss", means(runs), MEAN_COLUMNS, _HOW.format(""),
@@ -164,8 +175,18 @@ def chapter(evidence: Evidence) -> Chapter:
                 _HOW.format(" and on both models alike"),
             ),
         ],
-        warnings=unequal(runs),
+        warnings=["Judges lost unequal shares of their votes, which moves means and differences: see “Lost votes”."]
+        * bool(sentences),
     )  # fmt: skip
+
+
+def panels(runs: Sequence[Run]) -> list[Run]:
+    """Keep the runs with several judges: of a single judge a lost vote is a missing reply, which the headline counts.
+
+    Args:
+        runs: Runs of models that infer thoughts.
+    """
+    return [run for run in runs if len(run.judges) > 1]
 
 
 def lost_votes(runs: Sequence[Run]) -> list[LostVotesRow]:
@@ -192,7 +213,7 @@ def unequal(runs: Sequence[Run]) -> list[str]:
     """Say of which models the judges of a panel, and of which judge the models, lost unequal shares of votes.
 
     Args:
-        runs: Runs with several judges.
+        runs: As from `panels`.
     """
     sentences = []
     for run in runs:
@@ -200,7 +221,7 @@ def unequal(runs: Sequence[Run]) -> list[str]:
         if shares and max(shares.values()) - min(shares.values()) > UNEQUAL:
             sentences.append(
                 f"On {run.kind}s, the judges of {run.name} lost unequal shares of their votes ({_shares(shares)}): its "
-                "mean is nearer to those that lost less. See “Lost votes” for the mean without the loss."
+                "mean is nearer to those that lost less. The mean without the loss is in the report."
             )
     of_models: dict[tuple[str, ...], dict[str, float]] = {}
     for run in runs:
@@ -209,7 +230,7 @@ def unequal(runs: Sequence[Run]) -> list[str]:
             of_models.setdefault(setting, {})[row.model] = row.share
     return sentences + [
         f"On {kind}s, {judge} lost unequal shares of its votes on models ({_shares(shares)}): their differences may be "
-        "this loss. See “Lost votes” for the differences without it."
+        "this loss. The differences without it are in the report."
         for (kind, judge, *_), shares in of_models.items()
         if max(shares.values()) - min(shares.values()) > UNEQUAL
     ]
@@ -223,38 +244,50 @@ def means(runs: Sequence[Run]) -> list[MeanRow]:
     """Estimate the mean of each run whose panel lost votes as it is, less judges' severity, and of complete panels.
 
     Args:
-        runs: Runs with several judges.
+        runs: As from `panels`.
     """
     rows = []
-    for run in runs:
-        if not _lost_some(run):
-            continue
-        plain, complete = _mean(run), _mean(_complete(run))
-        table = votes([run])
-        fit = fit_additive(table)
+    for run in filter(_lost_some, runs):
+        table, centred = votes([run]), UNLINKED
         silent = sorted({*run.judges} - {*table[~table["by_rule"]]["judge"]})
-        centred = (
-            Interval.without_limits(f"no vote of {', '.join(silent)}")
-            if silent
-            else fit.means[0]
-            if fit
-            else Interval.without_limits("judges rated different samples: no mean")
-        )
-        rows.append(
-            MeanRow(
-                kind=kind_of(run), model=run.name, context=run.context, judge=run.judge,
-                mean=plain.estimate, lower=plain.lower, upper=plain.upper, note=plain.reason or "", n=plain.n,
-                **centred.as_columns("centred"), **complete.as_columns("complete"), complete_n=complete.n,
-            )
-        )  # fmt: skip
+        if silent:
+            centred = Interval.without_limits(f"no vote of {', '.join(silent)}")
+        elif fit := fit_additive(table):
+            centred = fit.overall
+        rows.append(_mean_row(run, run.name, run.judge, _mean(run), centred, _mean(_complete(run))))
+    for members in judged_by_each_other(runs):
+        if any(map(_lost_some, members)):
+            complete = pooled_agreement([_complete(run) for run in members])
+            estimates = pooled_agreement(members), _overall(members), complete
+            rows.append(_mean_row(members[0], pooled_name(members), "each other", *estimates))
     return rows
+
+
+def _overall(runs: Sequence[Run]) -> Interval:
+    """Estimate the mean of models less judges' severity: as the average judge sees them, which is as all together do.
+
+    That is so where every judge counts the same in it, as where each judges all others.
+    """
+    counts = pd.DataFrame({place: dict.fromkeys(run.judges, 1 / len(run.judges)) for place, run in enumerate(runs)})
+    if np.ptp(counts.sum(axis=1)) > 1e-9:
+        return Interval.without_limits("judges count differently in this mean: no estimate")
+    fit = fit_additive(votes(runs))
+    return fit.overall if fit else UNLINKED
+
+
+def _mean_row(run: Run, model: str, judge: str, plain: Interval, centred: Interval, complete: Interval) -> MeanRow:
+    return MeanRow(
+        kind=kind_of(run), model=model, context=run.context, judge=judge,
+        mean=plain.estimate, lower=plain.lower, upper=plain.upper, note=plain.reason or "", n=plain.n,
+        **centred.as_columns("centred"), **complete.as_columns("complete"), complete_n=complete.n,
+    )  # fmt: skip
 
 
 def pairs(runs: Sequence[Run]) -> list[PairRow]:
     """Estimate differences of runs whose shared judges lost votes, in the same three ways as `means`.
 
     Args:
-        runs: Runs that infer thoughts.
+        runs: As from `panels`.
     """
     rows = []
     for a, b, judges in _pairs(runs):
@@ -263,12 +296,8 @@ def pairs(runs: Sequence[Run]) -> list[PairRow]:
             continue
         table = votes([a, b])
         both = a.scored.index.intersection(b.scored.index)
-        fit = fit_additive(table[table["judge"].isin(judges) & table["id"].isin(both)])
-        centred = (
-            fit.differences([(a.name, b.name)])[0]
-            if fit
-            else Interval.without_limits("judges rated different samples: no difference")
-        )
+        fit = fit_additive(table[table["id"].isin(both)])
+        centred = fit.differences([(a.name, b.name)])[0] if fit else UNLINKED
         rows.append(
             PairRow(
                 kind=kind_of(a), a=a.name, b=b.name, context=a.context, judge=", ".join(judges),

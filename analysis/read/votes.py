@@ -16,7 +16,7 @@ def votes(runs: Sequence[Run]) -> pd.DataFrame:
     """Gather every vote of every judge.
 
     Args:
-        runs: Runs that infer thoughts.
+        runs: Runs that infer thoughts; of one that is `rated_by` some of its judges, their votes.
 
     Returns:
         One row per vote that gave a rating: `kind`, `model`, `context`, `unit` (the inference: model, context, prompt,
@@ -36,7 +36,11 @@ def votes(runs: Sequence[Run]) -> pd.DataFrame:
         for (file, sample, epoch, user, score, by_rule), by_judge in zip(of_replies, parsed, strict=True):
             unit = f"{measured}|{started[file]}|{sample}|{epoch}"
             about = (run.kind, run.name, run.context, unit, sample, user)
-            given = {judge: [score] * n for judge, n in repeats.items()} if by_rule else by_judge
+            given = (
+                {judge: [score] * n for judge, n in repeats.items()}
+                if by_rule
+                else {judge: ratings for judge, ratings in by_judge.items() if judge in repeats}
+            )
             for judge, ratings in given.items():
                 for repeat, rating in enumerate(ratings):
                     if rating is not None:

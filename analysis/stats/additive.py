@@ -32,6 +32,11 @@ class AdditiveFit:
         return self._estimate(np.eye(len(self.models), self.design.shape[1]))
 
     @cached_property
+    def overall(self) -> Interval:
+        """The mean of the models' means, every model the same."""
+        return self._estimate(np.full((1, len(self.models)), 1 / len(self.models)))[0]
+
+    @cached_property
     def severities(self) -> list[Interval]:
         """How far each judge rates below the average judge."""
         effects = np.zeros((len(self.judges), self.design.shape[1]))

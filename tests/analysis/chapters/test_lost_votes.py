@@ -13,7 +13,7 @@ from inspect_ai import eval as inspect_eval
 from inspect_ai.log import read_eval_log
 from inspect_ai.model import Model
 
-from thoughttrace.analysis.chapters import lost_votes
+from thoughttrace.analysis.chapters import judge_severity, lost_votes
 from thoughttrace.analysis.chapters.headline import COLUMNS, headline
 from thoughttrace.analysis.page.table import Table
 from thoughttrace.analysis.read.evidence import Evidence
@@ -226,3 +226,9 @@ def test_a_judge_without_any_vote_leaves_no_mean_less_severity(runs: dict[str, R
     silent = run.rows["ratings"].str.replace(r'"scripted/severe": \[[^\]]*\]', '"scripted/severe": [null]', regex=True)
     (row,) = lost_votes.means([replace(run, rows=run.rows.assign(ratings=silent))])
     assert (np.isnan(row.centred), row.centred_note) == (True, "no vote of scripted/severe")
+
+
+def test_a_models_vote_on_itself_has_no_part_in_severity(runs: dict[str, Run]) -> None:
+    itself = replace(runs["scripted/lossy"], evaluated="scripted/kind")
+    assert set(judge_severity.votes_of_others([itself])["judge"]) == {"scripted/severe"}
+    assert set(judge_severity.votes_of_others([runs["scripted/lossy"]])["judge"]) == set(JUDGES)

@@ -39,7 +39,6 @@ LONG = {
     "src/thoughttrace/core/record.py": "the log contract, which has one place",
     "analysis/chapters/comparison.py": "pairs and ranks, and which runs compare by which judges",
     "analysis/chapters/headline.py": "the estimate of one run and of several models, its table and its plots",
-    "analysis/chapters/judges.py": "eight tables on the same votes",
     "analysis/chapters/next_message_gains.py": "gains, shares and their pooling over models",
     "analysis/chapters/thought_types.py": "accuracy, differences and confusions of the same labels",
     "analysis/read/task_log.py": "one reader for the logs of all tasks",

@@ -3,7 +3,8 @@
 import datetime
 import math
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,7 @@ from thoughttrace.analysis.page.table import (
 from thoughttrace.analysis.read.evidence import Evidence
 from thoughttrace.analysis.read.measurement import SYSTEM, measurement
 from thoughttrace.analysis.read.task_log import Run
+from thoughttrace.analysis.read.votes import count_votes
 from thoughttrace.analysis.stats.intervals import Interval, Numbers, cluster_mean, pooled_mean
 from thoughttrace.analysis.stats.variance import components
 from thoughttrace.core import published
@@ -63,13 +65,20 @@ class HeadlineRow:
     note: str = ""
     samples: int | None = None
     """Planned."""
+    replies: int | None = None
+    """Planned: samples × epochs."""
+    replies_rated: int | None = None
     coverage: float = math.nan
-    """n / samples."""
+    """replies_rated / replies."""
+    votes: int | None = None
+    """Planned: replies × judges × repeats, without those that a rule rated."""
+    votes_lost: int | None = None
+    """Planned votes that gave no rating, those on missing replies included."""
     mean_if_missing_1: float = math.nan
-    """The mean if every missing rating were the lowest."""
+    """The mean if every lost vote were the lowest rating."""
     mean_if_missing_5: float = math.nan
     rated_1: int | None = None
-    """Samples whose rating is nearest to 1, halves up."""
+    """Replies whose rating is nearest to 1, halves up."""
     rated_2: int | None = None
     rated_3: int | None = None
     rated_4: int | None = None
@@ -113,13 +122,15 @@ COLUMNS = [
     name("Model", "model_shown"),
     number("Agreement", "agreement"),
     limits("95 % interval"),
-    count("n", "n"),
+    count("Samples", "n"),
     count("Thoughts", "thoughts"),
     count("Users", "users"),
+    pair("Replies rated", "replies_rated", "replies", between=" of "),
     share("Coverage", "coverage"),
-    spread("Rated 1·2·3·4·5", *(f"rated_{rating}" for rating in RATINGS)),
-    text("Missing", "missing"),
-    count("Refused or empty", "refused_or_empty"),
+    spread("Replies rated 1·2·3·4·5", *(f"rated_{rating}" for rating in RATINGS)),
+    text("Replies missing", "missing"),
+    count("Replies refused or empty", "refused_or_empty"),
+    pair("Votes lost", "votes_lost", "votes", between=" of "),
     pair("If missing were 1 / 5", "mean_if_missing_1", "mean_if_missing_5", ".2f"),
     number("Similarity", "similarity"),
     pair("Tokens in / out", "input_tokens", "output_tokens"),
@@ -147,13 +158,16 @@ HELP = [
         "between models; the comparisons are.",
     ),
     (
-        "n and thoughts",
-        "n counts scored messages: a message is one sample, and its inference is rated against all thoughts on it.",
+        "Samples, replies, votes",
+        "A message is one sample, and its inference is rated against all thoughts on it. A sample has a reply for each "
+        "epoch, and a reply a vote of each judge, or several (judge_repeats). Samples and thoughts are those of which "
+        "a reply was rated. What happened is counted in replies, of all that were planned.",
     ),
     (
         "Coverage",
-        "Scored samples of all planned. An unscored sample is never given a number; “if missing were 1 / 5” shows how "
-        "far the missing ones could move the mean.",
+        "Rated replies of all planned. A reply of which a panel has lost some votes is rated by the others. A missing "
+        "rating is never given a number: “if missing were 1 / 5” is the mean if every lost vote of every judge, on "
+        "every reply, had been a 1 or a 5. The true mean of complete votes lies between them.",
     ),
     (
         "Judge",
@@ -242,23 +256,60 @@ def pooled(runs: Sequence[Run]) -> list[HeadlineRow]:
     Returns:
         Two rows for each such group: over all samples of each model, and over the samples that all models share.
     """
+    rows = []
+    for members in judged_by_each_other(runs):
+        ratings, users = _side_by_side(members)
+        shared = ratings.notna().all(axis=1)
+        everywhere = _pooled_row(members, pooled_agreement(members), "")
+        rows += [
+            replace(everywhere, **_completeness(members)),
+            _pooled_row(members, _pooled_mean(ratings[shared], users[shared]), ", on the samples all have"),
+        ]
+    return rows
+
+
+def judged_by_each_other(runs: Sequence[Run]) -> list[list[Run]]:
+    """Group the runs of models that judge each other, each as the other models rated it.
+
+    Args:
+        runs: Runs of models.
+    """
     groups: dict[tuple[str, ...], list[Run]] = {}
     for run in runs:
         groups.setdefault(measurement(run, *SYSTEM, "judge"), []).append(run)
-    rows = []
-    for members in groups.values():
-        models = {run.evaluated for run in members}
-        if len(models) > 1 and all(_judged_by_others(run, models) for run in members):
-            rated = [run.rated_by(run.other_judges).scored for run in members]
-            ratings = pd.concat([table["score"] for table in rated], axis=1)
-            users = pd.concat([table["user"] for table in rated])
-            users = users[~users.index.duplicated()].loc[ratings.index]
-            shared = ratings.notna().all(axis=1)
-            rows += [
-                _pooled_row(members, ratings[chosen], users[chosen], words)
-                for chosen, words in ((ratings.notna().any(axis=1), ""), (shared, ", on the samples all have"))
-            ]
-    return rows
+    models = {setting: {run.evaluated for run in members} for setting, members in groups.items()}
+    return [
+        [run.rated_by(run.other_judges) for run in members]
+        for setting, members in groups.items()
+        if len(models[setting]) > 1 and all(_judged_by_others(run, models[setting]) for run in members)
+    ]
+
+
+def pooled_agreement(runs: Sequence[Run]) -> Interval:
+    """Estimate the mean of several runs' mean agreements, over all samples of each.
+
+    Args:
+        runs: One group from `judged_by_each_other`.
+    """
+    return _pooled_mean(*_side_by_side(runs))
+
+
+def pooled_name(runs: Sequence[Run]) -> str:
+    """Name the mean of several runs as tables do."""
+    return f"mean of {len(runs)} models, each judged by the others"
+
+
+def _side_by_side(runs: Sequence[Run]) -> "tuple[pd.DataFrame, pd.Series[str]]":
+    """Put samples into rows and runs into columns; and give the user of each sample."""
+    ratings = pd.concat([run.scored["score"] for run in runs], axis=1)
+    users = pd.concat([run.scored["user"] for run in runs])
+    return ratings, users[~users.index.duplicated()].loc[ratings.index]
+
+
+def _pooled_mean(ratings: pd.DataFrame, users: "pd.Series[str]") -> Interval:
+    if not ratings.notna().any().all():
+        return Interval.without_limits("no scored sample in common")
+    return pooled_mean(ratings.to_numpy(), users.to_numpy(), bounds=SCALE)
 
 
 def _judged_by_others(run: Run, models: Collection[str]) -> bool:
@@ -267,14 +318,9 @@ def _judged_by_others(run: Run, models: Collection[str]) -> bool:
     return bool(judges) and all(any(same_model(judge, other) for other in others) for judge in judges)
 
 
-def _pooled_row(members: Sequence[Run], ratings: pd.DataFrame, users: "pd.Series[str]", words: str) -> HeadlineRow:
-    mean = (
-        pooled_mean(ratings.to_numpy(), users.to_numpy(), bounds=SCALE)
-        if ratings.notna().any().all()
-        else Interval.without_limits("no scored sample in common")
-    )
+def _pooled_row(members: Sequence[Run], mean: Interval, words: str) -> HeadlineRow:
     return HeadlineRow(
-        model=f"mean of {len(members)} models, each judged by the others{words}",
+        model=pooled_name(members) + words,
         kind=kind_of(members[0]),
         context=members[0].context,
         judge="each other",
@@ -301,9 +347,6 @@ def _row(run: Run) -> HeadlineRow:
     scored = run.scored
     values = scored["score"].to_numpy()
     mean = mean_agreement(values, scored["user"].to_numpy())
-    missing = run.planned - len(scored)
-    nearest = np.floor(values + 0.5)
-    low, high = SCALE
     return HeadlineRow(
         model=run.name,
         kind=kind_of(run),
@@ -312,10 +355,8 @@ def _row(run: Run) -> HeadlineRow:
         **mean.as_row("mean"),
         thoughts=int(scored["thoughts"].sum()),
         samples=run.planned,
-        coverage=len(scored) / run.planned,
-        mean_if_missing_1=(values.sum() + missing * low) / run.planned,
-        mean_if_missing_5=(values.sum() + missing * high) / run.planned,
-        **_rated(nearest),
+        **_rated(run.rows["score"].dropna().to_numpy()),
+        **_completeness([run]),
         refused_or_empty=int(run.rated_by_rule.sum()),
         missing=run.missing,
         similarity=run.samples["similarity"].mean(),
@@ -343,8 +384,25 @@ def mean_agreement(values: Numbers, users: npt.NDArray[Any]) -> Interval:
     return cluster_mean(values, users, bounds=SCALE)
 
 
-def _rated(nearest: Numbers) -> dict[str, Any]:
+def _rated(scores: Numbers) -> dict[str, Any]:
+    nearest = np.floor(scores + 0.5)
     return {f"rated_{rating}": int((nearest == rating).sum()) for rating in RATINGS}
+
+
+def _completeness(runs: Sequence[Run]) -> dict[str, Any]:
+    """Count the replies and votes of runs that count the same in a mean, and bound this mean."""
+    counts = [count_votes(run) for run in runs]
+    rated = sum(int(run.rows["score"].notna().sum()) for run in runs)
+    planned = sum(run.planned_replies for run in runs)
+    return {
+        "replies": planned,
+        "replies_rated": rated,
+        "coverage": rated / planned,
+        "votes": sum(count.planned for count in counts),
+        "votes_lost": sum(count.lost for count in counts),
+        "mean_if_missing_1": fmean(count.lowest_mean for count in counts),
+        "mean_if_missing_5": fmean(count.highest_mean for count in counts),
+    }
 
 
 def _variance(run: Run) -> dict[str, Any]:
@@ -435,4 +493,4 @@ def _ratings(rows: Sequence[HeadlineRow]) -> Figure:
         Bar("\n".join(name), [getattr(row, f"rated_{rating}") for rating in RATINGS], panel=f"{row.kind}s")
         for name, row in zip(run_names(rows), rows, strict=True)
     ]
-    return stacked(bars, "share of scored samples, %")
+    return stacked(bars, "share of rated replies, %")

@@ -69,6 +69,8 @@ class HumanRow:
     """Of people among themselves; NaN with one rater."""
     alpha_humans_lower: float
     alpha_humans_upper: float
+    alpha_humans_n: int
+    """Inferences that two or more people rated."""
     judge_mean: float
     """Of all scored samples, 1–5."""
     human_mean: float
@@ -141,6 +143,7 @@ COLUMNS = [
     _with_limits("Alpha, human–judge", "alpha"),
     _with_limits("Kappa, human–judge", "kappa"),
     _with_limits("Alpha, humans", "alpha_humans"),
+    count("Inferences by two or more", "alpha_humans_n"),
     count("n", "n"),
     count("Users", "users"),
 ]
@@ -246,6 +249,7 @@ def human(runs: Sequence[Run], joined: pd.DataFrame) -> list[HumanRow]:
         scored, people = run.scored, _people(run, members)
         units = members.drop_duplicates(["id", "epoch"]).set_index(["id", "epoch"])["user"]
         wide = members.pivot_table(index=["id", "epoch"], columns="rater", values="human")
+        humans = alpha(wide, units.loc[wide.index])
         corrected = corrected_mean(scored["score"], people, scored["user"], bounds=SCALE)
         rows.append(
             HumanRow(
@@ -255,7 +259,8 @@ def human(runs: Sequence[Run], joined: pd.DataFrame) -> list[HumanRow]:
                 rated=int(people.notna().sum()),
                 **_limits("alpha", alpha(members[["human", "score"]], members["user"])),
                 **_limits("kappa", kappa(members["human"], members["score"], members["user"])),
-                **_limits("alpha_humans", alpha(wide, units.loc[wide.index])),
+                **_limits("alpha_humans", humans),
+                alpha_humans_n=humans.n,
                 judge_mean=scored["score"].mean(),
                 human_mean=people.mean(),
                 slope=tuning_parameter(scored["score"], people),

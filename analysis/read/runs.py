@@ -1,5 +1,6 @@
 """Read the runs in logs of all tasks, join those of one measurement, and say which logs do not count and why."""
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -160,7 +161,7 @@ def _join(members: Sequence[Run]) -> Run:
         for sample in {*member.rows["id"], *member.absent}
         for epoch in range(1, member.epochs + 1)
     }
-    samples = {sample for sample, _ in planned}
+    planned_epochs = Counter(sample for sample, _ in planned)
     # Logs without a list of their samples say how many there were, not which.
     unknown = max(member.planned - member.rows["id"].nunique() - len(member.absent) for member in members)
     newest = members[-1]
@@ -168,9 +169,10 @@ def _join(members: Sequence[Run]) -> Run:
         newest,
         rows=rows,
         epochs=max(member.epochs for member in members),
-        planned=len(samples) + unknown,
+        planned=len(planned_epochs) + unknown,
         planned_replies=len(planned) + unknown * newest.epochs,
-        absent=sorted(samples - set(rows["id"])),
+        planned_epochs=dict(planned_epochs),
+        absent=sorted(planned_epochs.keys() - set(rows["id"])),
         contributions=tuple(part for part in parts if part.counted),
     )
 

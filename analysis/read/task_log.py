@@ -146,6 +146,8 @@ class Run(LogInfo):
     `injected` is NaN where the probe is no attack)."""
     contributions: tuple[Contribution, ...]
     """What each log gave, the oldest first; a log that gave nothing is not among them."""
+    planned_epochs: dict[str, int] = field(default_factory=dict, repr=False)
+    """Of joined logs: the planned replies to each sample; of one log these are `epochs`."""
     distinction: str = ""
     """In what it differs from other runs of the same model, such as "effort high"; empty for the only one."""
 

@@ -276,15 +276,7 @@ _TINY = 1e-9
 
 
 def coefficient(y: npt.ArrayLike, design: npt.ArrayLike, clusters: npt.ArrayLike, level: float = 0.95) -> Interval:
-    r"""Estimate the first coefficient of a least-squares fit, with a CR2 interval and a p-value.
-
-    With the hat matrix H and residuals e, each cluster's are adjusted by :math:`A_g = (I - H_{gg})^{-1/2}`
-    (Moore–Penrose where singular: Pustejovsky & Tipton 2018, *JBES* 36). With an orthonormal basis Q of the design,
-    :math:`A_g Q_g = Q_g (I - Q_g'Q_g)^{-1/2}`, a small matrix for each cluster. The degrees of freedom are
-    Satterthwaite's under an independent working covariance: with :math:`v_g = A_g X_g (X'X)^{-1} c`,
-
-    .. math:: \nu = (\mathrm{tr} P)^2 / \mathrm{tr} P^2, \quad
-        P_{gh} = 1_{g=h} v_g'v_g - v_g' H_{gh} v_h.
+    """Estimate the first coefficient of a least-squares fit, as `contrasts` does any combination of coefficients.
 
     With a column of ones alone it is `cluster_mean`.
 
@@ -302,37 +294,78 @@ def coefficient(y: npt.ArrayLike, design: npt.ArrayLike, clusters: npt.ArrayLike
         ValueError: Lengths differ, a value is NaN, or there are no values.
     """
     columns = np.asarray(design, dtype=float)
+    return contrasts(y, columns, np.eye(1, columns.shape[1]), clusters, level)[0]
+
+
+def contrasts(
+    y: npt.ArrayLike, design: npt.ArrayLike, combinations: npt.ArrayLike, clusters: npt.ArrayLike, level: float = 0.95
+) -> list[Interval]:
+    r"""Estimate linear combinations of the coefficients of a least-squares fit, with CR2 intervals and p-values.
+
+    With the hat matrix H and residuals e, each cluster's are adjusted by :math:`A_g = (I - H_{gg})^{-1/2}`
+    (Moore–Penrose where singular: Pustejovsky & Tipton 2018, *JBES* 36). With an orthonormal basis Q of the design,
+    :math:`A_g Q_g = Q_g (I - Q_g'Q_g)^{-1/2}`, a small matrix for each cluster. The degrees of freedom are
+    Satterthwaite's under an independent working covariance: with :math:`v_g = A_g X_g (X'X)^{-1} c`,
+
+    .. math:: \nu = (\mathrm{tr} P)^2 / \mathrm{tr} P^2, \quad
+        P_{gh} = 1_{g=h} v_g'v_g - v_g' H_{gh} v_h.
+
+    Args:
+        y: n numbers, none of them NaN.
+        design: Shape (n, k); columns may depend on each other.
+        combinations: Shape (m, k): the weights c of the coefficients in each combination.
+        clusters: n labels; values of different labels are independent.
+        level: Confidence level, between 0 and 1.
+
+    Returns:
+        The interval of each combination, with the p-value against 0. Where the data do not determine it, where there
+        is one cluster only, or no spread between clusters, the limits are NaN and `reason` says why.
+
+    Raises:
+        ValueError: Lengths differ, a value is NaN, or there are no values.
+    """
+    columns, wanted = np.asarray(design, dtype=float), np.asarray(combinations, dtype=float)
     outcome, codes, sizes = _checked(y, clusters)
     n, users = len(outcome), len(sizes)
-    others = _basis(columns[:, 1:])
-    remainder = columns[:, 0] - others @ (others.T @ columns[:, 0])  # what the other columns leave of the first
-    size = float(remainder @ remainder)
-    if size <= _TINY * max(1.0, float(columns[:, 0] @ columns[:, 0])):
-        return Interval.without_limits("nothing to compare", n=n, clusters=users)
-    basis = np.column_stack([others, remainder / math.sqrt(size)])
-    estimate = float(remainder @ outcome) / size
-    residuals = outcome - basis @ (basis.T @ outcome)
-    if users < 2:
-        return Interval.without_limits(ONE_USER, estimate, n, users)
-    k = basis.shape[1]
+    # Of columns of one length, so that a small one is not taken for none.
+    lengths = np.linalg.norm(columns, axis=0)
+    lengths[lengths == 0] = 1
+    basis, values, rows = np.linalg.svd(columns / lengths, full_matrices=False)
+    determined = values > _TINY * values.max(initial=1.0)
+    basis, values, rows = basis[:, determined], values[determined], rows[determined]
+    k = len(values)
     products = np.empty((users, k, k))  # Q_g'Q_g
     for i in range(k):
         for j in range(i + 1):
             products[:, i, j] = products[:, j, i] = np.bincount(codes, weights=basis[:, i] * basis[:, j])
-    values, directions = np.linalg.eigh(np.eye(k) - products)
-    roots = np.where(values > _TINY, 1 / np.sqrt(np.maximum(values, _TINY)), 0)
-    # v_g = Q_g weights_g, for (X'X)^{-1} c is the basis' last column over the root of `size`.
-    weights = np.einsum("gij,gj->gi", directions, roots * directions[:, -1]) / math.sqrt(size)
-    sums = np.stack([np.bincount(codes, weights=column * residuals) for column in basis.T], axis=1)
-    variance = float(((weights * sums).sum(axis=1) ** 2).sum())
-    projected = np.einsum("gij,gj->gi", products, weights)
-    squares, inner = (weights * projected).sum(axis=1), projected.T @ projected
-    # The trace of P and of P squared, without P: it has a row and a column for every user.
-    trace = float(squares.sum() - np.trace(inner))
-    total = float((squares**2).sum() - 2 * squares @ (projected**2).sum(axis=1) + (inner**2).sum())
-    df = trace**2 / total if total > 0 else math.nan
+    remaining, directions = np.linalg.eigh(np.eye(k) - products)
+    roots = np.where(remaining > _TINY, 1 / np.sqrt(np.maximum(remaining, _TINY)), 0)
+    coordinates = basis.T @ outcome
+    residuals = outcome - basis @ coordinates
+    sums = np.stack([np.bincount(codes, weights=column * residuals, minlength=users) for column in basis.T], axis=1)
     scale = float(np.abs(outcome).max())
-    return _with_p_value(t_interval(estimate, math.sqrt(variance), df, n, users, scale, level))
+
+    def estimate(combination: Numbers) -> Interval:
+        scaled = combination / lengths
+        in_rows = rows @ scaled
+        if np.abs(scaled - in_rows @ rows).max() > math.sqrt(_TINY) * np.abs(scaled).max(initial=1.0):
+            return Interval.without_limits("nothing to compare", n=n, clusters=users)
+        direction = in_rows / values
+        point = float(direction @ coordinates)
+        if users < 2:
+            return Interval.without_limits(ONE_USER, point, n, users)
+        # v_g = Q_g weights_g, for (X'X)^{-1} c is `direction` in the basis.
+        weights = np.einsum("gij,gj->gi", directions, roots * np.einsum("gji,j->gi", directions, direction))
+        variance = float(((weights * sums).sum(axis=1) ** 2).sum())
+        projected = np.einsum("gij,gj->gi", products, weights)
+        squares, inner = (weights * projected).sum(axis=1), projected.T @ projected
+        # The trace of P and of P squared, without P: it has a row and a column for every user.
+        trace = float(squares.sum() - np.trace(inner))
+        total = float((squares**2).sum() - 2 * squares @ (projected**2).sum(axis=1) + (inner**2).sum())
+        df = trace**2 / total if total > 0 else math.nan
+        return _with_p_value(t_interval(point, math.sqrt(variance), df, n, users, scale, level))
+
+    return [estimate(combination) for combination in wanted]
 
 
 def bell_mccaffrey_df(sizes: npt.ArrayLike) -> float:
@@ -438,12 +471,3 @@ def _residual_sums(y: Numbers, codes: Codes) -> Numbers:
     """Sum each cluster's residuals, from which every cluster-robust variance of a mean is made."""
     sums: Numbers = np.bincount(codes, weights=y - y.mean()).astype(float)
     return sums
-
-
-def _basis(columns: Numbers) -> Numbers:
-    """Compute an orthonormal basis of the space that the columns span."""
-    if not columns.size:
-        return np.zeros((len(columns), 0))
-    u, values, _ = np.linalg.svd(columns, full_matrices=False)
-    basis: Numbers = u[:, values > _TINY * values.max(initial=1.0)]
-    return basis

@@ -20,6 +20,7 @@ from inspect_ai.log import read_eval_log
 from inspect_ai.model import Model
 from scipy import special, stats
 
+from thoughttrace.analysis.chapters import lost_votes
 from thoughttrace.analysis.chapters.breakdown import breakdown
 from thoughttrace.analysis.chapters.comparison import compare, misleading, ranking, require
 from thoughttrace.analysis.chapters.headline import pooled
@@ -204,6 +205,32 @@ def test_the_mean_of_models_clusters_users_across_them(case: Case) -> None:
     assert shared.n is not None
     assert everything.n is not None
     assert shared.n < everything.n
+
+
+def test_the_mean_of_models_without_the_lost_votes(each_other: str) -> None:
+    """Severities by dummies of inferences; each judges the two others, so they cancel in the mean of the models."""
+    votes = raw_votes(each_other)
+    votes = votes[votes["who"].isin(MODELS)].assign(unit=votes["who"] + votes["id"])
+    assert (votes["who"] != votes["judge"]).all()
+    dummies = pd.get_dummies(votes[["unit", "judge"]], dtype=float)
+    fit = pd.Series(np.linalg.pinv(dummies) @ votes["rating"], dummies.columns)
+    effects = fit[[f"judge_{judge}" for judge in MODELS]].set_axis(MODELS)
+    less = votes.assign(rating=votes["rating"] - votes["judge"].map(effects - effects.mean()))
+    of_samples = less.groupby(["who", "id"])["rating"].mean()
+    row = lost_votes.means(lost_votes.panels(runs_in(each_other).models))[-1]
+    assert row.model == "mean of 3 models, each judged by the others"
+    assert row.centred == pytest.approx(of_samples.groupby("who").mean().mean(), abs=1e-9)
+    both = votes[votes.groupby("unit")["judge"].transform("size") == 2]
+    complete = both.groupby(["who", "id"])["rating"].mean()
+    assert row.complete == pytest.approx(complete.groupby("who").mean().mean())
+    assert row.complete_n == both["id"].nunique()
+    everything = pooled(runs_in(each_other).models)[0]
+    assert (row.mean, row.lower, row.upper) == (everything.mean, everything.lower, everything.upper)
+    assert everything.votes_lost == everything.votes - len(votes)
+    assert everything.mean_if_missing_1 < everything.mean < everything.mean_if_missing_5
+    first, *others = runs_in(each_other).models
+    unequal = lost_votes.means([first.rated_by(first.judges[:1]), *others])[-1]
+    assert unequal.centred_note == "judges count differently in this mean: no estimate"
 
 
 def test_two_models_are_compared_by_the_votes_of_the_judges_of_both(each_other: str) -> None:

@@ -57,7 +57,12 @@ def compare(logs: tuple[str, ...], by: str, force: bool, adjusted: bool, output:
     """
     # Imported here: they take seconds, which --help would have to wait for.
     from thoughttrace.analysis.chapters.comparison import BYS, COLUMNS, require  # noqa: PLC0415
-    from thoughttrace.analysis.chapters.judges import ADJUSTED_PAIR_COLUMNS, adjusted_differences, votes  # noqa: PLC0415
+    from thoughttrace.analysis.chapters.judge_severity import (  # noqa: PLC0415
+        ADJUSTED_PAIR_COLUMNS,
+        adjusted_differences,
+        votes_of_others,
+    )
+    from thoughttrace.analysis.chapters.lost_votes import panels, unequal  # noqa: PLC0415
     from thoughttrace.analysis.page.table import Table  # noqa: PLC0415
     from thoughttrace.analysis.read.runs import INFERENCE, read_runs  # noqa: PLC0415
 
@@ -65,14 +70,14 @@ def compare(logs: tuple[str, ...], by: str, force: bool, adjusted: bool, output:
     (difference,) = (choice for choice in BYS if choice == by)
     runs = read_runs(logs, INFERENCE, which="every" if force or by == "date" else "joined")
     if adjusted:
-        differences = Table(adjusted_differences(votes(runs.models)), ADJUSTED_PAIR_COLUMNS)
+        differences = Table(adjusted_differences(votes_of_others(runs.models)), ADJUSTED_PAIR_COLUMNS)
         console.print(differences.to_terminal("Differences as the average judge would rate them", console.width))
     pairs, refused = require(runs.counted, difference, force)
     table = Table(pairs, COLUMNS)
     console.print(table.to_terminal(f"Paired differences by {by}", console.width))
     for note in dict.fromkeys(pair.note for pair in pairs if pair.note):
         console.print(f"Note: {note}", soft_wrap=True)
-    for sentence in [*refused, *(f"Left out: {log}" for log in runs.left_out)]:
+    for sentence in [*unequal(panels(runs.models)), *refused, *(f"Left out: {log}" for log in runs.left_out)]:
         console.print(sentence, soft_wrap=True)
     if output:
         try:

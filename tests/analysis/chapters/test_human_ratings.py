@@ -10,6 +10,7 @@ import pytest
 from inspect_ai.log import EvalLog
 from statsmodels.stats.inter_rater import cohens_kappa
 
+from thoughttrace.analysis.chapters import raters
 from thoughttrace.analysis.chapters.headline import kind_of
 from thoughttrace.analysis.chapters.human_ratings import chapter, confusion, human, join, needed, unmatched
 from thoughttrace.analysis.page.table import Section
@@ -70,6 +71,7 @@ def test_alpha_and_kappa_are_those_of_other_packages(run: Run, two_raters: pd.Da
     wide = joined.pivot_table(index="id", columns="rater", values="human").to_numpy().T
     humans = krippendorff.alpha(wide, value_domain=[1, 2, 3, 4, 5], level_of_measurement="ordinal")
     assert row.alpha_humans == pytest.approx(humans, rel=1e-9)
+    assert row.alpha_humans_n == 10
 
 
 def test_the_mean_is_corrected_by_the_mean_of_the_raters(run: Run, two_raters: pd.DataFrame) -> None:
@@ -157,3 +159,14 @@ def test_the_chapter_s_tables_hold_every_digit(run: Run, two_raters: pd.DataFram
 def test_without_ratings_there_is_no_chapter(run: Run) -> None:
     made = chapter(Evidence(Runs([run])))
     assert (made.filled, made.intro) == ([], "")
+
+
+def test_the_people_who_rated_go_by_name_only_where_texts_may_be_quoted(run: Run, two_raters: pd.DataFrame) -> None:
+    def names(texts: bool) -> list[str]:
+        (_, section) = raters.chapter(Evidence(Runs([run]), two_raters, texts=texts)).sections
+        return [row.rater for row in section.rows]
+
+    assert names(texts=True) == ["ann", "bob"]
+    assert names(texts=False) == ["rater 1", "rater 2"]
+    of_other_data = two_raters.assign(id="elsewhere")
+    assert raters.chapter(Evidence(Runs([run]), of_other_data)).filled == []

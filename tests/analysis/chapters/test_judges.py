@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-import statsmodels.formula.api as smf
 from inspect_ai import eval as inspect_eval
 from inspect_ai import score as inspect_score
 from inspect_ai.log import read_eval_log, write_eval_log
 
-from thoughttrace.analysis.chapters import judges
+from thoughttrace.analysis.chapters import judge_severity, judges
 from thoughttrace.analysis.chapters.comparison import compare
 from thoughttrace.analysis.page.table import Section
 from thoughttrace.analysis.read.evidence import Evidence
 from thoughttrace.analysis.read.runs import Runs, read_runs
+from thoughttrace.analysis.read.votes import votes
 from thoughttrace.analysis.stats.intervals import cluster_mean
 from thoughttrace.scorers.agreement import agreement
 from thoughttrace.tasks.infer_reason import infer_reason
@@ -40,48 +40,6 @@ def made(seed: int = 0, judge_names: tuple[str, ...] = ("x/claude-1", "x/gpt-1",
     table = pd.DataFrame(rows, columns=columns)
     table["own_family"] = table["judge"].str.contains("claude") & table["model"].str.contains("claude")
     return table.assign(family=table["model"].str.extract(r"/(\w+)-", expand=False), by_rule=False)
-
-
-def test_severity_and_adjusted_means_are_the_additive_models() -> None:
-    table = made()
-    severity, adjusted = (pd.DataFrame(rows) for rows in judges.severity(table))
-    groups = {"groups": pd.factorize(table["user"])[0]}
-    fit = smf.ols("rating ~ C(model) + C(judge, Sum)", table).fit(cov_type="cluster", cov_kwds=groups, use_t=True)
-    names = sorted(table["judge"].unique())
-    first = fit.params[f"C(judge, Sum)[S.{names[0]}]"]
-    row = severity.set_index("judge").loc[names[0]]
-    low, high = fit.conf_int().loc[f"C(judge, Sum)[S.{names[0]}]"]
-    assert (row["severity"], row["lower"], row["upper"]) == pytest.approx((-first, -high, -low), abs=1e-9)
-    assert severity["severity"].sum() == pytest.approx(0, abs=1e-9)
-    assert severity.set_index("judge")["severity"].idxmax() == "x/gpt-1"
-    base = adjusted.set_index("model").loc["y/claude-9"]
-    assert base["adjusted"] == pytest.approx(fit.params["Intercept"], abs=1e-9)
-    assert (base["lower"], base["upper"]) == pytest.approx(tuple(fit.conf_int().loc["Intercept"]), abs=1e-9)
-    (pair,) = judges.adjusted_differences(table)
-    second = "C(model)[T.y/llama-9]"
-    low, high = fit.conf_int().loc[second]
-    assert (pair.a, pair.b) == ("y/claude-9", "y/llama-9")
-    assert (pair.difference, pair.lower, pair.upper) == pytest.approx((-fit.params[second], -high, -low), abs=1e-9)
-    assert (pair.p_value, pair.p_holm) == pytest.approx((fit.pvalues[second], fit.pvalues[second]))
-    of_models = table.groupby("model")["rating"].mean()
-    assert pair.raw_difference == pytest.approx(of_models["y/claude-9"] - of_models["y/llama-9"])
-
-
-def test_what_a_rule_rated_leaves_severity_to_the_votes_alone() -> None:
-    """A model that one judge rated more often than others, and that often refuses, makes no judge look lenient."""
-    voted = made()
-    voted = voted[(voted["model"] != "y/llama-9") | (voted["judge"] != "x/gpt-1") | (voted.index % 3 == 0)]
-    refused = voted[voted["model"] == "y/llama-9"].drop_duplicates("id").head(60)
-    by_rule = pd.concat([
-        refused.assign(judge=judge, unit="r" + refused["unit"], rating=1.0, by_rule=True)
-        for judge in voted["judge"].unique()
-    ])  # fmt: skip
-    (alone, of_votes), (severities, adjusted) = map(judges.severity, (voted, pd.concat([voted, by_rule])))
-    assert [row.severity for row in severities] == pytest.approx([row.severity for row in alone], abs=1e-12)
-    share = len(by_rule) / (len(by_rule) + (voted["model"] == "y/llama-9").sum())
-    before, after = ({row.model: row.adjusted for row in rows} for rows in (of_votes, adjusted))
-    assert after["y/claude-9"] == pytest.approx(before["y/claude-9"])
-    assert after["y/llama-9"] == pytest.approx(share + (1 - share) * before["y/llama-9"])
 
 
 def test_self_preference_is_what_a_judge_gives_its_own_beyond_the_others() -> None:
@@ -200,7 +158,7 @@ def test_a_panel_and_a_rescored_log_give_all_their_votes(
     )  # fmt: skip
     (run,) = read_runs([log.location]).counted
     assert run.judge == "scripted/claude-j, scripted/gpt-j"
-    table = judges.votes([run])
+    table = votes([run])
     counts = table.groupby("judge").size()
     assert counts["scripted/claude-j"] == 2 * len(run.rows)
     assert 0 < counts["scripted/gpt-j"] < 2 * len(run.rows)
@@ -217,13 +175,13 @@ def test_a_panel_and_a_rescored_log_give_all_their_votes(
     found = read_runs([log.location])
     assert [run.judge for run in found.counted] == ["scripted/claude-j, scripted/gpt-j", "scripted/gemini-j"]
     assert found.left_out == []
-    everyone = judges.votes(found.counted)
+    everyone = votes(found.counted)
     assert everyone["unit"].nunique() == len(run.rows)
     assert set(everyone["judge"]) == {"scripted/claude-j", "scripted/gpt-j", "scripted/gemini-j"}
     sections = {section.name: section for section in judges.chapter(Evidence(found)).filled}
-    assert set(sections) == {
-        "by_judge", "panel", "reliability", "severity", "adjusted", "preference", "judge_repeat_noise",
-    }  # fmt: skip
+    assert set(sections) == {"by_judge", "panel", "reliability", "preference", "judge_repeat_noise"}
+    of_severity = judge_severity.chapter(Evidence(found)).filled
+    assert [section.name for section in of_severity] == ["severity", "adjusted"]
     assert len(sections["by_judge"].rows) == 3
     assert {row.by for row in compare(found.counted, "judge")[0]} == {"judge"}
 
@@ -235,8 +193,8 @@ def test_without_votes_there_is_no_chapter() -> None:
 
 def test_tables_show_signs_intervals_and_reasons() -> None:
     table = made()
-    (severe,) = (row for row in judges.severity(table)[0] if row.judge == "x/gpt-1")
-    section = Section("severity", "Severity", [severe], judges.SEVERITY_COLUMNS)
+    (severe,) = (row for row in judge_severity.severity(table)[0] if row.judge == "x/gpt-1")
+    section = Section("severity", "Severity", [severe], judge_severity.SEVERITY_COLUMNS)
     assert section.table.cells()[0][2] == f"{severe.severity:+.2f}"
     shown = Section("preference", "Preference", judges.self_preference(table), judges.PREFERENCE_COLUMNS).table.cells()
     assert [row[4] for row in shown if row[1] != "x/claude-1"] == ["no pair to compare"] * 2
@@ -257,13 +215,13 @@ def test_empty_replies_count_in_every_judges_means_and_say_nothing_of_the_judges
     (run,) = read_runs([log.location]).counted
     by_rule = run.rated_by_rule
     assert 0 < by_rule.sum() < len(run.rows)
-    table = judges.votes([run])
+    table = votes([run])
     assert table["by_rule"].sum() == 2 * 2 * by_rule.sum()
     headline = run.rows["score"].mean()
     by_judge = judges.means(table)
     assert [row.n for row in by_judge] == [len(run.rows)] * 2
     assert np.mean([row.mean for row in by_judge]) == pytest.approx(headline)
-    severities, (adjusted,) = judges.severity(table)
+    severities, (adjusted,) = judge_severity.severity(table)
     assert (adjusted.adjusted, adjusted.mean) == pytest.approx((headline, headline))
     voted = table[~table["by_rule"]]
     assert [row.n for row in severities] == voted["judge"].value_counts().sort_index().tolist()

@@ -32,7 +32,7 @@ from thoughttrace.tasks.infer_reaction import infer_reaction
 from thoughttrace.tasks.infer_reason import infer_reason
 
 ROOT = Path(__file__).resolve().parents[1]
-Script = Callable[[list[ChatMessage]], str]
+Script = Callable[[list[ChatMessage]], str | ModelOutput]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -71,7 +71,8 @@ def scripted_provider() -> type[ModelAPI]:
             self, input: list[ChatMessage], tools: Any, tool_choice: Any, config: GenerateConfig
         ) -> ModelOutput:
             self.requests.append((input, config))
-            output = ModelOutput.from_content(self.model_name, self.script(input))
+            said = self.script(input)
+            output = ModelOutput.from_content(self.model_name, said) if isinstance(said, str) else said
             output.usage = ModelUsage(input_tokens=10, output_tokens=2, total_tokens=12)
             return output
 
@@ -80,7 +81,7 @@ def scripted_provider() -> type[ModelAPI]:
 
 @pytest.fixture(scope="session")
 def scripted() -> Callable[[str, Script], Model]:
-    """Make a model `scripted/NAME` that answers by a function of the messages it gets."""
+    """Make a model `scripted/NAME` that answers by a function of the messages it gets: a text, or a whole output."""
     return lambda name, script: get_model(f"scripted/{name}", script=script, memoize=False)
 
 

@@ -44,7 +44,7 @@ class JudgeMeanRow:
     mean: float
     """1–5; each inference counts once, with the mean of the judge's votes on it, or what a rule rated it."""
     lower: float
-    """95 % limit, CR2 by user, clipped to 1–5."""
+    """95 % limit, CR2 by user, on the logit."""
     upper: float
     n: int
     """Inferences."""
@@ -118,10 +118,10 @@ class PanelRow:
     mean: float
     """1–5: the mean over samples of the mean of each one's votes."""
     lower: float
-    """95 % limit for these judges and other users, CR2 by user, clipped to 1–5."""
+    """95 % limit for these judges and other users, CR2 by user, on the logit."""
     upper: float
     other_judges_lower: float
-    """95 % limit for other judges and other users, clipped to 1–5."""
+    """95 % limit for other judges and other users, on the logit."""
     other_judges_upper: float
     other_judges_note: str
     """Why there are none."""

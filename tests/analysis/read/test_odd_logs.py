@@ -243,14 +243,22 @@ def test_a_log_that_only_a_rule_or_nobody_scored_is_named(log: EvalLog) -> None:
         read_task_log(log.location)
 
 
-def test_a_sample_whose_texts_are_damaged_is_reported_without_them(log: EvalLog, tmp_path: Path) -> None:
+def test_what_older_versions_let_pass_is_reported(log: EvalLog, tmp_path: Path) -> None:
+    """A slip in a survey and an id with a control character, both in the data; and a disk that lost every text."""
+    assert log.samples
+    first, *others = log.samples
+    first.id = f"{first.id}\0"
+    first.metadata["survey"]["frequency"] = 99999999999999999999
+    log.eval.dataset.sample_ids = [str(sample.id) for sample in log.samples]
     write_eval_log(log, log.location)
-    for sample in log.samples or ():
+    for sample in others:
         damage(Path(log.location), str(sample.id))
     done = CliRunner().invoke(main, ["report", log.location, "-o", str(tmp_path / "report")])
     assert done.exit_code == 0, done.output
     shown = (tmp_path / "report/example_samples.csv").read_text(encoding="utf-8")
-    assert shown.count(UNREADABLE) == shown.count("m0") > 0
+    assert shown.count(UNREADABLE) == shown.count("/reason") > 0
+    (headline,) = pd.read_csv(tmp_path / "report/headline.csv").query("not published").to_dict("records")
+    assert (headline["n"], headline["samples"]) == (23, 23)
 
 
 def test_a_cache_of_other_columns_is_not_believed(log: EvalLog) -> None:

@@ -178,7 +178,7 @@ def _judged(name: str, score: Score, sample: EvalSampleSummary, spec: TaskSpec) 
     if not judged.ratings and not judged.ratings_removed and not math.isnan(_number(sample, name, spec.scale)):
         raise UnusableLogError(
             f"{_place(sample)} has a score {name} without the judges' ratings behind it: an older version or another "
-            f"scorer wrote it. Score it again with inspect score --scorer {record.OWN}{spec.score} --overwrite."
+            f"scorer wrote it. Score it again with inspect score --scorer {record.OWN}{spec.score} --action overwrite."
         )
     return judged
 

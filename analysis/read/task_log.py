@@ -351,7 +351,8 @@ def _read(file: str) -> tuple[LogInfo, pd.DataFrame]:
     except ValidationError as error:
         raise UnusableLogError(f"cannot be read ({error.title} {fault_in(error)}); it may be damaged.") from error
     except Exception as error:  # a damaged log can fail in any layer of the reader
-        raise UnusableLogError(f"cannot be read ({type(error).__name__}: {error}); it may be damaged.") from error
+        text = " ".join(str(error).split())[:200]
+        raise UnusableLogError(f"cannot be read ({type(error).__name__}: {text}); it may be damaged.") from error
 
 
 def _check_plan(log: EvalLog, summaries: Sequence[EvalSampleSummary]) -> None:
@@ -368,7 +369,8 @@ def _check_plan(log: EvalLog, summaries: Sequence[EvalSampleSummary]) -> None:
         raise broken("its header", f"it names the sample {twice[0]} twice, which would count once")
     most = len(ids) or log.eval.dataset.samples
     if most and total > most * epochs:
-        raise broken("its header", f"{total:,} samples in all, which contradicts {most:,} samples × {epochs:,} epochs")
+        plan = f"{most:,} samples in {epochs:,} epoch{'s' * (epochs > 1)}"
+        raise broken("its header", f"{total:,} samples in all, which contradicts {plan}")
     for sample in summaries:
         if not 1 <= sample.epoch <= epochs:
             raise broken(f"its sample {sample.id}", f"epoch {sample.epoch} of {epochs}")

@@ -2,11 +2,21 @@
 
 import math
 import re
+import unicodedata
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from thoughttrace.core.record import Kind
 
@@ -47,6 +57,13 @@ def _name(value: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return value
     return str(int(value)) if value == int(value) else str(value)
+
+
+def _without_control_characters(name: str) -> str:
+    """Refuse a name that cannot be the name of a file: a log keeps each sample in a file of its own."""
+    if any(unicodedata.category(character) == "Cc" for character in name):
+        raise ValueError("has a control character, with which the sample would not be found in its log; remove it")
+    return name
 
 
 def _answer(value: Any) -> Any:
@@ -182,7 +199,7 @@ class Conversation(_Record):
     `user804_task2_conversation1`.
     """
 
-    id: Name = Field(min_length=1)
+    id: Annotated[Name, AfterValidator(_without_control_characters)] = Field(min_length=1)
     user: str = Field(default="", validate_default=True)
     messages: list[Message] = Field(min_length=1)
     model: Annotated[str, BeforeValidator(_text_or_unknown)] = Field(default="unknown", alias="model_name")

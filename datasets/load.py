@@ -148,7 +148,7 @@ def _fault(error: ValidationError) -> str:
             "is a table written column by column; write one JSON object per line, in pandas with "
             "to_json('data.jsonl', orient='records', lines=True)"
         )
-    elif place == ("id",):
+    elif place == ("id",) and kind != "value_error":
         text = "has no id; every conversation needs one, such as 'user1_task1_conversation1'"
     elif place == ("messages",) and kind in {"too_short", "missing"}:
         text = "has no messages; a conversation needs at least one"

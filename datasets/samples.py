@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 from inspect_ai.dataset import Sample
 from inspect_ai.model import ChatMessage, ChatMessageSystem, ChatMessageUser
@@ -17,6 +16,7 @@ from thoughttrace.core.record import (
     Kind,
     NextMessageMetadata,
     RelationMetadata,
+    Survey,
     ThoughtContext,
     ThoughtMetadata,
     TopicMetadata,
@@ -100,11 +100,12 @@ def _messages(instructions: str, prompt: Prompt) -> list[ChatMessage]:
     return [ChatMessageSystem(content=instructions), ChatMessageUser(content=prompt.text)]
 
 
-def _survey(person: Participant | None) -> dict[str, Any] | None:
+def _survey(person: Participant | None) -> Survey | None:
     """Return survey answers, long ones cut: a log's summaries leave out what is over 1 kB."""
     if person is None:
         return None
-    return {name: answer[:200] if isinstance(answer, str) else answer for name, answer in person.answers.items()}
+    answers = {name: answer[:200] if isinstance(answer, str) else answer for name, answer in person.answers.items()}
+    return Survey.model_validate(answers)
 
 
 # ---- next messages

@@ -164,7 +164,10 @@ def read_inferences(paths: Sequence[str], revision: str, evaluated: str | None) 
         logs = [log for log in usable if log.eval.model == model and task_of(log.eval.task) == task]
         if logs:
             log = _newest_blind(logs, revision, task.name)
-            texts |= _texts(log, task.score)
+            try:
+                texts |= _texts(log, task.score)
+            except Exception as error:  # a damaged log can fail in any layer of the reader
+                raise _unreadable(argument, error) from error
             kinds.append(kind)
             names.append(Path(log.location).name)
     return Inferences(model, tuple(kinds), texts, names)
@@ -183,9 +186,11 @@ def _logs(path: str) -> Iterator[EvalLog]:
             if infers and log.status == "success" and not run_metadata(log.eval.metadata).control:
                 yield log
     except Exception as error:  # a damaged log can fail in any layer of the reader
-        raise UserError(
-            f"inferred={path}: a log cannot be read ({type(error).__name__}); it may be incomplete."
-        ) from error
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: str, error: Exception) -> UserError:
+    return UserError(f"inferred={path}: a log cannot be read ({type(error).__name__}); it may be incomplete.")
 
 
 def _newest_blind(logs: Sequence[EvalLog], revision: str, task: str) -> EvalLog:

@@ -25,7 +25,6 @@ ROOMS = ("datasets", "tasks", "scorers", "models", "analysis", "src/thoughttrace
 ONE_IMPORTER = {
     "cli.rating_screen": "imported once `rate` starts to ask: it needs a POSIX terminal and packages that load slowly",
     "analysis.profile.stages": "one concept of the profile: its rows, columns, words and figure",
-    "analysis.read.costs": "what tokens cost changes with providers, not with how logs are read",
     "cli.report": "a command of its own, which `demo` ends with",
     "tasks._next_message": "a task's file says dataset, solver and scorer; the rest is under an underscore",
     "tasks._type_baseline": "a task's file says dataset, solver and scorer; the rest is under an underscore",

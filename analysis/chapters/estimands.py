@@ -12,7 +12,7 @@ from thoughttrace.analysis.read.groupings import GROUPINGS, by_types
 from thoughttrace.analysis.read.task_log import Run
 from thoughttrace.analysis.stats.groups import MIN_SAMPLES, MIN_USERS, group_mean, too_small
 from thoughttrace.analysis.stats.intervals import Interval, cluster_mean, pooled_mean
-from thoughttrace.core.record import Kind
+from thoughttrace.core.record import Kind, Unscored
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,9 @@ NOTE = (
     "interval is the t interval over these means. Macro mean over types: the mean of the types' means, so that every "
     "type of thought counts the same; a message with several types counts in each of them, a user's samples of all "
     f"types are one cluster, and types with under {MIN_SAMPLES} scored samples or {MIN_USERS} users are left out. "
-    "Without refusals: replies that were no answer, which the headline rates 1 by rule, are left out. The rows below "
+    "Without refusals: replies that were no answer, which the headline rates 1 by rule, are left out. Truncated as 1: "
+    "a reply without an answer because max_tokens ran out is missing in the headline, as a larger limit would have "
+    "given one; counted as 1, like an empty reply, it cannot raise the mean. The rows below "
     "are of parts of the samples, which differ in much else too: a message's reason counts as written after the reply "
     "if any of its thoughts was. A row is missing where no sample in the log says to which part it belongs."
 )
@@ -65,8 +67,31 @@ NOTE = (
 def chapter(evidence: Evidence) -> Chapter:
     """Write the mean, taken in other ways."""
     title = "The mean, taken in other ways"
+    runs = evidence.runs.models
     return Chapter(
-        "estimands", title, "", [Section("estimands", title, estimands(evidence.runs.models), COLUMNS, NOTE)]
+        "estimands",
+        title,
+        "",
+        [Section("estimands", title, estimands(runs), COLUMNS, NOTE)],
+        warnings=[sentence for run in runs if (sentence := _lost_to_truncation(run))],
+    )
+
+
+MOST_TRUNCATED = 0.01
+"""The share of a run's replies that may be truncated without a warning."""
+
+
+def _lost_to_truncation(run: Run) -> str:
+    """Say how much a run lost because max_tokens ran out, if it is more than next to nothing."""
+    truncated, planned, mean = int(_truncated(run).sum()), run.planned_replies, run.scored["score"].mean()
+    if truncated <= MOST_TRUNCATED * planned or run.scored.empty:
+        return ""
+    with_them, _ = _truncated_as_lowest(run)
+    return (
+        f"{run.name}: {truncated:,} of {planned:,} replies on {kind_of(run)}s ({truncated / planned:.1%}) hold no "
+        "answer because max_tokens ran out. They are missing, while an empty reply counts as 1: counted like that the "
+        f"mean would be {with_them.estimate:.2f}, not {mean:.2f}. Run it again with a larger max_tokens before you "
+        "compare it."
     )
 
 
@@ -102,6 +127,8 @@ def _means(run: Run) -> Iterator[Mean]:
     yield "user-weighted", _user_weighted(scored), ""
     yield "macro mean over types", *_macro(scored, kind_of(run))
     yield "without refusals and empty answers", *_answered(run)
+    if _truncated(run).any():
+        yield "truncated replies counted as 1, like empty ones", *_truncated_as_lowest(run)
     if run.kind == "reaction":
         names = {True: "followed by a user message", False: "followed by no user message"}
         yield from _parts(scored, "followed", names, "not known whether a user message follows")
@@ -147,6 +174,20 @@ def _answered(run: Run) -> tuple[Interval, str]:
     samples = rated[~by_rule[rated.index]].groupby("id", sort=False).agg({"score": "mean", "user": "first"})
     mean = mean_agreement(samples["score"].to_numpy(), samples["user"].to_numpy())
     return mean, f"{by_rule.sum():,} of {len(rated):,} replies left out" if by_rule.any() else ""
+
+
+def _truncated(run: Run) -> "pd.Series[bool]":
+    """Tell of each reply whether it has no rating because max_tokens left no room for an answer."""
+    return run.rows["score"].isna() & (run.rows["reason"] == Unscored.TRUNCATED)
+
+
+def _truncated_as_lowest(run: Run) -> tuple[Interval, str]:
+    """Estimate the mean if what was truncated were rated as what is empty."""
+    truncated = _truncated(run)
+    rated = run.rows.assign(score=run.rows["score"].mask(truncated, SCALE[0])).dropna(subset="score")
+    samples = rated.groupby("id", sort=False).agg({"score": "mean", "user": "first"})
+    mean = mean_agreement(samples["score"].to_numpy(), samples["user"].to_numpy())
+    return mean, f"{truncated.sum():,} of {len(rated):,} replies were truncated"
 
 
 def _parts(scored: pd.DataFrame, column: str, names: Mapping[bool, str], unknown: str) -> Iterator[Mean]:

@@ -5,22 +5,23 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
-from inspect_ai.log import EvalSample, read_eval_log_sample
 
 from thoughttrace.analysis.chapters.headline import kind_of
 from thoughttrace.analysis.page.table import Chapter, Section, name, number, quotes, short, text
 from thoughttrace.analysis.read.evidence import Evidence
-from thoughttrace.analysis.read.human_ratings import UNREAD
 from thoughttrace.analysis.read.measurement import SYSTEM, measurement
 from thoughttrace.analysis.read.task_log import Run
-from thoughttrace.core.record import InferenceMetadata, Kind
-from thoughttrace.datasets.prompt import shown_messages
+from thoughttrace.analysis.read.whole_samples import Inference, read_inference
+from thoughttrace.core.record import Kind
 
 EACH = 8
 """Samples shown of each choice (best, worst, most different) and kind."""
 
 _MESSAGES, _MESSAGE_CHARACTERS = 3, 280
 _CHARACTERS = 1_000
+
+UNREADABLE = "(cannot be read: this part of the log is damaged)"
+"""In the place of an inference; its rating stands in another part of the log."""
 
 
 @dataclass(frozen=True)
@@ -133,24 +134,21 @@ def _row(run: Run, sample: pd.Series, why: str, texts: bool) -> ExampleRow:
 
 
 def _texts(row: pd.Series) -> dict[str, Any]:
-    sample = read_eval_log_sample(row["file"], row["id"], row["epoch"], exclude_fields=UNREAD)
     # A rescored log holds several scores: the rationale must be of the one whose rating is shown.
-    score = (sample.scores or {})[row["score_name"]]
-    target = sample.target if isinstance(sample.target, str) else "\n".join(sample.target)
+    inference = read_inference(row["file"], row["id"], row["epoch"], row["score_name"])
+    if not inference:
+        return {"inference": UNREADABLE}
     return {
-        "conversation": _excerpt(sample),
-        "thought": _shortened(target),
-        "inference": _shortened(score.answer or ""),
-        "rationale": _shortened(score.explanation or ""),
+        "conversation": _excerpt(inference),
+        "thought": _shortened("\n".join(inference.thoughts)),
+        "inference": _shortened(inference.text),
+        "rationale": _shortened(inference.rationale),
     }
 
 
-def _excerpt(sample: EvalSample) -> list[tuple[str, str]]:
-    metadata = sample.metadata_as(InferenceMetadata)
-    prompt = sample.input if isinstance(sample.input, str) else sample.input[-1].text
+def _excerpt(inference: Inference) -> list[tuple[str, str]]:
     # Logs of older versions do not say where messages end: then the annotated message stands alone.
-    role = "user" if metadata.kind == "reason" else "assistant"
-    messages = shown_messages(prompt, metadata.block_ends) or [(metadata.message_index, role, metadata.message)]
+    messages = inference.shown or [inference.message]
     return [
         (f"m{index:02} {who}", _shortened(" ".join(words.split()), _MESSAGE_CHARACTERS))
         for index, who, words in messages[-_MESSAGES:]

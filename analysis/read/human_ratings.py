@@ -9,15 +9,12 @@ from pathlib import Path
 from typing import Literal
 
 import pandas as pd
-from inspect_ai.log import read_eval_log_sample
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from thoughttrace.analysis.read.task_log import Run
+from thoughttrace.analysis.read.whole_samples import read_inference
 from thoughttrace.core.errors import UserError
 from thoughttrace.core.record import Kind
-
-UNREAD = {"messages", "events", "store", "attachments"}
-"""Parts of a sample in a log that nobody who rates it needs."""
 
 _OPENING = b'{"rater":'
 """How every line that `append` writes begins."""
@@ -59,7 +56,8 @@ def inferences(run: Run) -> pd.DataFrame:
 
     Returns:
         One row per scored sample and epoch: `id`, `epoch`, `user`, `score` (the judges' rating, 1–5), `inference` (its
-        hash), `file` (the log it is in).
+        hash), `file` (the log it is in). An inference whose text cannot be read, as that part of its log is damaged, is
+        not among them: nobody can rate it, nor tell which ratings are of it.
     """
     rows = run.rows.dropna(subset="score")[["id", "epoch", "user", "score", "answer", "file", "score_name"]]
     # An answer that ends like a shortened one may be complete: reading it again does no harm.
@@ -67,12 +65,13 @@ def inferences(run: Run) -> pd.DataFrame:
         _full_answer(*place) if answer.endswith(_SHORTENED) else answer
         for answer, *place in rows[["answer", "file", "id", "epoch", "score_name"]].itertuples(index=False)
     ]
-    return rows.drop(columns=["answer", "score_name"]).assign(inference=[inference_hash(text) for text in texts])
+    hashes = pd.Series([None if text is None else inference_hash(text) for text in texts], rows.index, dtype=object)
+    return rows.drop(columns=["answer", "score_name"]).assign(inference=hashes).dropna(subset="inference")
 
 
-def _full_answer(file: str, sample: str, epoch: int, score_name: str) -> str:
-    scores = read_eval_log_sample(file, sample, epoch, exclude_fields=UNREAD).scores or {}
-    return scores[score_name].answer or ""
+def _full_answer(file: str, sample: str, epoch: int, score_name: str) -> str | None:
+    whole = read_inference(file, sample, epoch, score_name)
+    return whole.text if whole else None
 
 
 def read_ratings(files: Sequence[Path]) -> pd.DataFrame:

@@ -9,7 +9,8 @@ from typing import Literal
 import pandas as pd
 
 from thoughttrace.analysis.read.measurement import distinguish, measurement
-from thoughttrace.analysis.read.task_log import UNFINISHED, Contribution, Run, UnusableLogError, read_task_log
+from thoughttrace.analysis.read.sample_rows import UnusableLogError
+from thoughttrace.analysis.read.task_log import UNFINISHED, Contribution, Run, read_task_log
 from thoughttrace.core.errors import UserError
 from thoughttrace.core.log_files import log_files
 from thoughttrace.core.record import INFER, TASKS, TYPES, TaskSpec

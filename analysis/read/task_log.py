@@ -7,9 +7,9 @@ is some 100 MB and its summaries a few. What was read is kept in the cache, so t
 import contextlib
 import hashlib
 import json
-import math
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
@@ -21,12 +21,13 @@ import numpy as np
 import pandas as pd
 from inspect_ai.log import EvalLog, EvalSampleSummary, read_eval_log, read_eval_log_sample_summaries
 from inspect_ai.model import GenerateConfig
-from inspect_ai.scorer import Score
+from pydantic import ValidationError
 
-from thoughttrace.analysis.read.costs import LogCosts, Usages, input_tokens, output_tokens
+from thoughttrace.analysis.read.costs import LogCosts
+from thoughttrace.analysis.read.sample_rows import UnusableLogError, broken, fault_in, sample_rows
 from thoughttrace.core import cache_dir, prices, record
 from thoughttrace.core.model_names import same_model
-from thoughttrace.core.record import JudgedScore, Kind, RunMetadata, SampleMetadata, TaskSpec, Unscored
+from thoughttrace.core.record import Kind, RunMetadata, TaskSpec, Unscored
 
 USAGE = ("input_tokens", "output_tokens", "cost", "judge_input_tokens", "judge_output_tokens", "judge_cost")
 """The columns of `Run.rows` on tokens and cost (US dollars)."""
@@ -37,10 +38,6 @@ BASELINE = "baseline (embedding, logistic regression)"
 
 UNFINISHED = "did not finish (status {}); resume it with inspect eval-retry."
 """Why a log with another status than `success` does not count."""
-
-
-class UnusableLogError(Exception):
-    """A log cannot be used; the text completes the sentence that begins with the log's name."""
 
 
 @dataclass(frozen=True)
@@ -298,16 +295,20 @@ def read_task_log(file: str) -> list[Run]:
     kept = cache_dir.cache_dir() / "logs" / f"{hashlib.sha256(file.encode()).hexdigest()[:32]}.parquet"
     try:
         rows = pd.read_parquet(kept)
-        if rows.attrs.pop("identity") == identity:
+        if rows.attrs.pop("identity") == identity and rows.attrs.pop("columns") == _columns(rows):
             return _runs(LogInfo(**rows.attrs.pop("info")), rows)
     except Exception:  # absent, damaged, or of another version: read the log itself
         pass
     info, rows = _read(file)
-    rows.attrs = {"identity": identity, "info": asdict(info)}
-    with contextlib.suppress(OSError), cache_dir.write_whole(kept) as part:  # without a cache it only takes longer
+    rows.attrs = {"identity": identity, "columns": _columns(rows), "info": asdict(info)}
+    with contextlib.suppress(Exception), cache_dir.write_whole(kept) as part:  # without a cache it only takes longer
         rows.to_parquet(part)
     rows.attrs = {}
     return _runs(info, rows)
+
+
+def _columns(rows: pd.DataFrame) -> dict[str, str]:
+    return {str(name): str(kind) for name, kind in rows.dtypes.items()}
 
 
 # Another reader, another log contract, or other prices may find other things in the same log.
@@ -338,24 +339,53 @@ def _read(file: str) -> tuple[LogInfo, pd.DataFrame]:
         if spec is None:
             raise UnusableLogError(f"is of another task ({log.eval.task}).")
         summaries = read_eval_log_sample_summaries(file)
-        costs = LogCosts(log)
-        rows = pd.DataFrame([row for summary in summaries for row in _rows(summary, spec, costs)])
+        _check_plan(log, summaries)
+        rows = pd.DataFrame(sample_rows(file, summaries, spec, LogCosts(log)))
         if log.status != "success" and (rows.empty or (spec.judged and "ratings" not in rows)):
             raise UnusableLogError(UNFINISHED.format(log.status))
         if rows.empty:
             raise UnusableLogError("holds no samples; run it again.")
-        if spec.judged and ("ratings" not in rows or not rows["ratings"].notna().any()):
+        if spec.judged and "ratings" not in rows:
             raise UnusableLogError(f"holds no {spec.score} scores; score it with inspect score.")
         return _info(log, spec, rows, file), rows
     except UnusableLogError:
         raise
+    except ValidationError as error:
+        raise UnusableLogError(f"cannot be read ({error.title} {fault_in(error)}); it may be damaged.") from error
     except Exception as error:  # a damaged log can fail in any layer of the reader
-        raise UnusableLogError(f"cannot be read ({type(error).__name__}); it may be damaged.") from error
+        text = " ".join(str(error).split())[:200]
+        raise UnusableLogError(f"cannot be read ({type(error).__name__}: {text}); it may be damaged.") from error
+
+
+def _check_plan(log: EvalLog, summaries: Sequence[EvalSampleSummary]) -> None:
+    """Check that what a header says was planned can be: coverage is counted by it.
+
+    Raises:
+        UnusableLogError: The header contradicts itself, or the samples.
+    """
+    epochs, total = log.eval.config.epochs or 1, log.results.total_samples if log.results else 0
+    ids = list(map(str, log.eval.dataset.sample_ids or ()))
+    if epochs < 1 or total < 0:
+        raise broken("its header", f"{epochs:,} epochs, {total:,} samples in all (total_samples)")
+    if twice := [name for name, count in Counter(ids).items() if count > 1]:
+        raise broken("its header", f"it names the sample {twice[0]} twice, which would count once")
+    most = len(ids) or log.eval.dataset.samples
+    if most and total > most * epochs:
+        plan = f"{most:,} samples in {epochs:,} epoch{'s' * (epochs > 1)}"
+        raise broken("its header", f"{total:,} samples in all, which contradicts {plan}")
+    for sample in summaries:
+        if not 1 <= sample.epoch <= epochs:
+            raise broken(f"its sample {sample.id}", f"epoch {sample.epoch} of {epochs}")
+    if log.status == "success" and summaries and max(sample.epoch for sample in summaries) < epochs:
+        raise broken("its header", f"{epochs:,} epochs, and no sample has so many")
 
 
 def _info(log: EvalLog, spec: TaskSpec, rows: pd.DataFrame, file: str) -> LogInfo:
     evaluation = log.eval
-    metadata = record.run_metadata(evaluation.metadata, evaluation.task_args)
+    try:
+        metadata = record.run_metadata(evaluation.metadata, evaluation.task_args)
+    except ValidationError as error:
+        raise broken("its header", f"metadata {fault_in(error)}") from error
     epochs = evaluation.config.epochs or 1
     # A sample that failed for good is planned but may not be among the rows.
     total = log.results.total_samples if log.results else 0
@@ -482,69 +512,6 @@ def _selection(metadata: RunMetadata) -> str:
     return ", ".join(parts)
 
 
-def _rows(sample: EvalSampleSummary, spec: TaskSpec, costs: LogCosts) -> Iterator[dict[str, Any]]:
-    metadata = spec.sample.model_validate(sample.metadata)
-    scores = sample.scores or {}
-    by_model, by_judges = costs.split(sample)
-    judge_usage = {f"judge_{name}": value for name, value in _usage(by_judges).items()}
-    judge_usage["judge_cost"] = costs.cost(by_judges, judging=True)
-    shared = {
-        "id": str(sample.id),
-        "epoch": sample.epoch,
-        "user": metadata.user if isinstance(metadata, SampleMetadata) else "",
-        "similarity": _number(scores.get(record.SIMILARITY)),
-        **{name: getattr(metadata, name) for name in metadata.columns},
-        **_usage(by_model),
-        "cost": costs.cost(by_model),
-        **judge_usage,
-    }
-    names = [name for name in scores if re.fullmatch(rf"{spec.score}\d*", name)]
-    for name in names:
-        yield shared | {"score_name": name} | _scored(scores[name], sample, spec)
-        shared |= dict.fromkeys(judge_usage, math.nan)  # the log does not say which judges used what: counted once
-    if not names:
-        reason = (Unscored.ERROR if sample.error else Unscored.NOT_SCORED).value
-        yield shared | {"score_name": spec.score, "score": math.nan, "reason": reason, "answer": "", "overlap": 0}
-
-
-def _scored(score: Score, sample: EvalSampleSummary, spec: TaskSpec) -> dict[str, Any]:
-    row: dict[str, Any] = {
-        "score": _number(score),
-        "reason": score.reason if score.reason is None else _reason(score.reason),
-        "answer": score.answer or "",
-    }
-    if spec.judged:
-        judged = JudgedScore.model_validate(score.metadata or {})
-        targets = [sample.target] if isinstance(sample.target, str) else sample.target
-        row |= {
-            "ratings": json.dumps(judged.ratings),
-            "rubric_hash": judged.rubric_hash,
-            "overlap": longest_overlap(score.answer or "", targets) if spec.unit == "message" else 0,
-        }
-    if spec is record.PROBE:
-        value = score.value if isinstance(score.value, dict) else {}
-        parts = {name: value.get(name) for name in ("within", "injected", "rating")}
-        numbers = {name: float(part) if isinstance(part, int | float) else math.nan for name, part in parts.items()}
-        row |= numbers | {"score": numbers.pop("rating")}
-    return row
-
-
-def _reason(stored: str) -> str:
-    try:
-        return Unscored(stored).value
-    except ValueError:  # of a scorer that is not ours
-        return stored
-
-
-def _number(score: Score | None) -> float:
-    """Return the value of a score; NaN where there is none."""
-    return float(score.value) if score is not None and isinstance(score.value, int | float) else math.nan
-
-
-def _usage(usages: Usages) -> dict[str, float]:
-    return {"input_tokens": input_tokens(usages), "output_tokens": output_tokens(usages)}
-
-
 def _runs(info: LogInfo, rows: pd.DataFrame) -> list[Run]:
     """Make a run of each score of a log."""
     spec = record.TASKS[info.task]
@@ -562,34 +529,11 @@ def _runs(info: LogInfo, rows: pd.DataFrame) -> list[Run]:
         own = scored.drop(columns="rubric_hash", errors="ignore").reset_index(drop=True).assign(file=info.file)
         whole = Contribution(info.file, str(name), info.date, info.status, len(own), len(own))
         runs.append(Run(**header, judge=judge, rubric_hash=rubric_hash, rows=own, contributions=(whole,)))
+    if not runs:
+        counts = rows["reason"].fillna(Unscored.NOT_SCORED.value).value_counts()
+        said = ", ".join(f"{count} {reason}" for reason, count in counts.items())
+        raise UnusableLogError(f"holds no rating of a judge ({said}); run it again, or score it with inspect score.")
     return runs
-
-
-def longest_overlap(answer: str, targets: Sequence[str]) -> int:
-    """Count the words of the longest run that an answer shares with a target, in order, ignoring case and punctuation.
-
-    Args:
-        answer: What the model wrote.
-        targets: The true thoughts, or the true message.
-    """
-    words = _words(answer)
-    return max((_longest(words, _words(target)) for target in targets), default=0)
-
-
-def _words(text: str) -> list[str]:
-    return [word for raw in text.casefold().split() if (word := raw.strip(".,;:!?\"'()…“”’‘-–—"))]
-
-
-def _longest(a: Sequence[str], b: Sequence[str]) -> int:
-    """Find the longest common run, by dynamic programming over the places where words are equal."""
-    places: dict[str, list[int]] = {}
-    for place, word in enumerate(b):
-        places.setdefault(word, []).append(place)
-    best, ending = 0, dict[int, int]()
-    for word in a:
-        ending = {place: ending.get(place - 1, 0) + 1 for place in places.get(word, ())}
-        best = max(best, max(ending.values(), default=0))
-    return best
 
 
 def shared_judges(a: Run, b: Run) -> list[str]:

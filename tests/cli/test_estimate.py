@@ -67,6 +67,7 @@ ASK = ["infer_reason", "--model", MODEL, "--grader", JUDGE]
         (ASK[:3], f"No judge is left for {MODEL}. Pass --grader with a model other than {MODEL}."),
         (["infer_reason", "--model", "gpt-5.4"], "--model gpt-5.4: name the provider too, such as openai/gpt-5.4."),
         ([*ASK, "--prices", "gone.yml"], "gone.yml: the prices cannot be read"),
+        ([*ASK, "--prices", "/dev/zero"], "/dev/zero: is larger than 1,000,000 bytes, so it is no price file"),
     ],
 )
 def test_a_mistake_is_reported_in_one_sentence(arguments: list[str], sentence: str) -> None:

@@ -77,6 +77,7 @@ def test_a_task_is_known_with_and_without_its_package() -> None:
     for name, task in TASKS.items():
         assert task_of(name) == task_of(f"thoughttrace/{name}") == task
     assert task_of("other/task") is None
+    assert task_of("other/infer_reason") is None, "of another package"
     assert {kind: task.name for kind, task in INFER.items()} == {"reason": "infer_reason", "reaction": "infer_reaction"}
 
 

@@ -66,6 +66,7 @@ BAD = [
         record(id="b_task1_conversation1", messages=[{"type": "user", "content": None}]),
         "(b_task1_conversation1): messages.0.content: Input should be a valid string",
     ),
+    (record(id="user\0_task1_conversation1"), "id: has a control character, with which the sample would not be found"),
 ]
 
 

@@ -14,18 +14,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
-from inspect_ai.log import read_eval_log_sample
 from rich.console import Console, Group, RenderableType
 from rich.panel import Panel
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from thoughttrace.analysis.read.human_ratings import UNREAD, Rating, append, inferences
+from thoughttrace.analysis.read.human_ratings import Rating, append, inferences
 from thoughttrace.analysis.read.task_log import Run
-from thoughttrace.core.record import INFER, InferenceMetadata, Kind
+from thoughttrace.analysis.read.whole_samples import read_inference
+from thoughttrace.core.record import INFER, Kind
 from thoughttrace.core.terminal import visible
-from thoughttrace.datasets.prompt import shown_messages
 from thoughttrace.scorers.agreement import rubric
 
 _MOST_COLUMNS = 100
@@ -118,17 +117,15 @@ def _random_key(*parts: object) -> str:
     return hashlib.sha256("\x1f".join(map(str, parts)).encode()).hexdigest()
 
 
-def read_texts(question: Question) -> Texts:
-    """Read from its log what the screen shows of a question."""
-    sample = read_eval_log_sample(question.file, question.id, question.epoch, exclude_fields=UNREAD)
-    metadata = sample.metadata_as(InferenceMetadata)
-    prompt = sample.input if isinstance(sample.input, str) else sample.input[-1].text
-    messages = {index: text for index, _, text in shown_messages(prompt, metadata.block_ends)}
+def read_texts(question: Question) -> Texts | None:
+    """Read from its log what the screen shows of a question; None if that part of the log is damaged."""
+    inference = read_inference(question.file, question.id, question.epoch, INFER[question.kind].score)
+    if not inference:
+        return None
+    index, _, message = inference.message
+    shown = {index: text for index, _, text in inference.shown}
     return Texts(
-        before=messages.get(metadata.message_index - 1, ""),
-        message=metadata.message,
-        thoughts=[sample.target] if isinstance(sample.target, str) else list(sample.target),
-        inference=(sample.scores or {})[INFER[question.kind].score].answer or "",
+        before=shown.get(index - 1, ""), message=message, thoughts=inference.thoughts, inference=inference.text
     )
 
 
@@ -145,7 +142,7 @@ class Session:
         self.console, self.file, self.rater = console, file, rater
 
     def run(self, questions: Sequence[Question], rated_before: int) -> int:
-        """Ask one question after the other.
+        """Ask one question after the other; those whose texts cannot be read are passed over.
 
         Args:
             questions: Those that this rater has not rated yet.
@@ -156,12 +153,16 @@ class Session:
         """
         answers: list[bool] = []
         """Of each question so far: whether it was rated, not skipped."""
-        total = rated_before + len(questions)
+        readable = list(questions)
         hint = ""
-        while len(answers) < len(questions):
-            question = questions[len(answers)]
+        while len(answers) < len(readable):
+            question = readable[len(answers)]
             texts = read_texts(question)
-            rated = rated_before + sum(answers)
+            if not texts:
+                readable.remove(question)
+                hint = f"{question.id} is passed over: {Path(question.file).name} is damaged there."
+                continue
+            rated, total = rated_before + sum(answers), rated_before + len(readable)
             self._draw(lambda: _page(self.console, question.kind, texts, rated, total, hint))  # noqa: B023
             key, hint = _key(), ""
             if key in {"1", "2", "3", "4", "5"}:
@@ -171,7 +172,7 @@ class Session:
                 answers.append(False)
             elif key == "u" and answers:
                 if answers.pop():
-                    self._record(questions[len(answers)], None)
+                    self._record(readable[len(answers)], None)
             elif key == "u":
                 hint = "Nothing to undo in this session."
             elif key == "q":

@@ -106,9 +106,17 @@ def read_prices(path: Path | None) -> Prices:
     return our_prices() if path is None else Prices(_read(FILE) | _read(path))
 
 
+_MOST_BYTES = 1_000_000
+"""Of a price file; ours has some 7,000. A device or a stream may have no end."""
+
+
 def _read(path: Path) -> dict[str, Price]:
     try:
-        prices = yaml.safe_load(path.read_text(encoding="utf-8"))
+        with path.open("rb") as file:
+            content = file.read(_MOST_BYTES + 1)
+        if len(content) > _MOST_BYTES:
+            raise UserError(f"{path}: is larger than {_MOST_BYTES:,} bytes, so it is no price file; see {FILE}.")
+        prices = yaml.safe_load(content.decode("utf-8"))
     except OSError as error:
         raise UserError(f"{path}: the prices cannot be read ({error.strerror or error}).") from error
     except (UnicodeDecodeError, yaml.YAMLError) as error:

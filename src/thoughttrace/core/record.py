@@ -102,6 +102,8 @@ class Unscored(StrEnum):
     """The log holds no score of this sample."""
     NOT_IN_LOG = "not in the log"
     """The sample was planned, and the log does not hold it."""
+    UNREADABLE = "cannot be read"
+    """The log holds it, but that part of the file is damaged."""
 
     @classmethod
     def _missing_(cls, value: object) -> "Unscored | None":
@@ -126,11 +128,25 @@ def _known(value: Any) -> Any:
     return None if value == _REMOVED else value
 
 
+def _given(value: Any) -> Any:
+    if value is None:
+        raise ValueError("null, which is neither there nor left out")
+    return _known(value)
+
+
+LARGEST = 2**31
+"""Counts, and numbers that users gave, are below it; what is not is a slip, and too large for tables."""
+
+Count = Annotated[int, Field(ge=0, lt=LARGEST)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Name = Annotated[str, Field(min_length=1)]
+
+
 class Metadata(BaseModel):
     """What a log holds about a run, a sample or a score."""
 
-    # Other versions of a task may write more.
-    model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True)
+    # Other versions of a task may write more. Strict: a "yes" that counts as true, or a true as 1, is a guess.
+    model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True, strict=True, allow_inf_nan=False)
 
     columns: ClassVar[tuple[str, ...]] = ()
     """What analysis reads of each sample: fields or properties."""
@@ -150,7 +166,7 @@ class Vote(Metadata):
     rubric_hash: str = Field(validation_alias=AliasChoices("rubric_hash", "prompt_hash"))
     replies: list[str]
     """Raw, in order: one, or two where the first was no valid form."""
-    reason: Unscored | None = None
+    reason: Annotated[Unscored, Field(strict=False)] | None = None
     """Why there is no rating."""
     error: str | None = None
     """With `JUDGE_FAILED`: the kind of error and its status code, without its text, which can quote a key."""
@@ -159,11 +175,17 @@ class Vote(Metadata):
 class JudgedScore(Metadata):
     """The metadata of a score that judges gave."""
 
-    ratings: dict[str, list[int | None]] = Field(default_factory=dict)
-    """Each judge's ratings, one a repeat; None where a vote is missing; no rating where a rule rated."""
+    ratings: Annotated[dict[Name, list[int | None]] | None, BeforeValidator(_given)] = None
+    """Each judge's ratings, one a repeat; None where a vote is missing; no rating where a rule rated. Not there where
+    another scorer than ours wrote the score; None where they are read from a summary that has no room for them."""
     rubric_hash: str | None = Field(default=None, validation_alias=AliasChoices("rubric_hash", "prompt_hash"))
     votes: Annotated[list[Vote] | None, BeforeValidator(_known)] = None
     """None where they are read from a summary that has no room for them."""
+
+    @property
+    def ratings_removed(self) -> bool:
+        """Whether the score has ratings, and the summary that it is read from has no room for them."""
+        return self.ratings is None and "ratings" in self.model_fields_set
 
 
 # ---- metadata of runs
@@ -186,7 +208,7 @@ class RunMetadata(Metadata):
     kind: Kind | None = None
     context: str | None = None
     """A `Context`, or a `ThoughtContext`."""
-    max_context_words: int | None = None
+    max_context_words: Annotated[int, Field(ge=1)] | None = None
     control: str | None = None
     survey_answers_sent: bool = False
     unknown_labels: dict[str, int] | None = None
@@ -218,8 +240,8 @@ Empty in logs written before there was such a key, and where a summary has no ro
 class SampleMetadata(Metadata):
     """The metadata of every sample that is cut from a conversation."""
 
-    user: str
-    conversation: str
+    user: Name
+    conversation: Name
 
 
 class ControlMetadata(Metadata):
@@ -234,25 +256,43 @@ class ControlMetadata(Metadata):
 class MessageMetadata(SampleMetadata):
     """The metadata of a sample about one message of a conversation."""
 
-    message_index: int
+    message_index: Count
     """0-based."""
-    position: float = 0.0
+    position: Share = 0.0
     """0 the first message of its conversation, 1 the last."""
     context: str = "history"
-    messages_left_out: int = 0
+    messages_left_out: Count = 0
     """Messages dropped from the front because the context would have been longer than allowed."""
 
 
 class PromptMetadata(MessageMetadata):
     """The metadata of a sample whose prompt shows the messages of a conversation."""
 
-    messages_shown: int = 0
-    prompts_alike: int = 1
+    messages_shown: Count = 0
+    prompts_alike: Count = 1
     """Samples of the run whose prompts begin like this one's, itself included."""
     arm: str | None = None
     marker: str | None = None
     """With `arm`: the marker, which names the thoughts that stand between the messages."""
     block_ends: BlockEnds = Field(default_factory=list)
+
+
+Answer = Annotated[int | None, BeforeValidator(lambda v: None if type(v) is int and not -LARGEST < v < LARGEST else v)]
+"""A number that a user gave; None where it is a slip, which older versions wrote down as it was."""
+
+
+class Survey(Metadata):
+    """A user's survey answers."""
+
+    model_config = ConfigDict(extra="allow")
+
+    age: Answer = None
+    """In years."""
+    gender: str | None = None
+    """In the user's words."""
+    education: str | None = None
+    frequency: Answer = None
+    """How often the user uses AI, 1 (rarely) to 5 (daily)."""
 
 
 class InferenceMetadata(PromptMetadata):
@@ -279,8 +319,8 @@ class InferenceMetadata(PromptMetadata):
     type: str = ""
     """The types of its thoughts, joined by " + "."""
     types: list[str] = Field(default_factory=list)
-    thoughts: int = 1
-    target_words: int = 0
+    thoughts: Count = 1
+    target_words: Count = 0
     hindsight: bool | None = None
     """Whether a thought was written after the next user message; None if not known."""
     followed: bool | None = None
@@ -290,30 +330,27 @@ class InferenceMetadata(PromptMetadata):
     assistant_model: str = "unknown"
     message: str = ""
     """The annotated message."""
-    survey: Annotated[dict[str, Any] | None, BeforeValidator(_known)] = None
+    survey: Annotated[Survey | None, BeforeValidator(_known)] = None
 
     @property
-    def age(self) -> Any:
+    def age(self) -> int | None:
         """The user's age in years; None where it is not known."""
-        return self._answer("age")
+        return self.survey.age if self.survey else None
 
     @property
-    def gender(self) -> Any:
+    def gender(self) -> str | None:
         """The user's gender, in their words."""
-        return self._answer("gender")
+        return self.survey.gender if self.survey else None
 
     @property
-    def education(self) -> Any:
+    def education(self) -> str | None:
         """The user's education."""
-        return self._answer("education")
+        return self.survey.education if self.survey else None
 
     @property
-    def frequency(self) -> Any:
+    def frequency(self) -> int | None:
         """How often the user uses AI, 1 (rarely) to 5 (daily)."""
-        return self._answer("frequency")
-
-    def _answer(self, question: str) -> Any:
-        return (self.survey or {}).get(question)
+        return self.survey.frequency if self.survey else None
 
 
 class NextMessageMetadata(PromptMetadata):
@@ -323,14 +360,14 @@ class NextMessageMetadata(PromptMetadata):
 
     kind: Literal["message"] = "message"
     """In the place of a kind of thought."""
-    notes_shown: int = 0
-    note_words: int = 0
-    not_inferred: int = 0
+    notes_shown: Count = 0
+    note_words: Count = 0
+    not_inferred: Count = 0
     """Messages shown that carry a thought but no inference."""
-    thoughts_before: int = 0
+    thoughts_before: Count = 0
     hindsight: bool | None = None
     """Whether a thought on what is shown was written after the message; None if not known."""
-    target_words: int = 0
+    target_words: Count = 0
     assistant_model: str = "unknown"
     reply: str = ""
     """The reply that the message answers."""
@@ -343,7 +380,7 @@ class RelationMetadata(PromptMetadata):
 
     columns = ("conversation", "message_index", "first")
 
-    words: int = 0
+    words: Count = 0
     first: bool = False
     """Whether it is the user's first message, whose label is known."""
 
@@ -353,13 +390,13 @@ class ThoughtMetadata(SampleMetadata):
 
     columns = ("conversation", "message_index", "type", "position", "target_words")
 
-    message_index: int
+    message_index: Count
     kind: Kind
-    thought_index: int
+    thought_index: Count
     """Among the thoughts on its message, from 1."""
     type: str = ""
-    position: float = 0.0
-    target_words: int = 0
+    position: Share = 0.0
+    target_words: Count = 0
     block_ends: BlockEnds = Field(default_factory=list)
 
 
@@ -368,9 +405,9 @@ class TopicMetadata(SampleMetadata):
 
     columns = ("conversation",)
 
-    messages: int = 0
-    words: int = 0
-    messages_left_out: int = 0
+    messages: Count = 0
+    words: Count = 0
+    messages_left_out: Count = 0
     block_ends: BlockEnds = Field(default_factory=list)
 
 
@@ -494,9 +531,10 @@ def task_of(name: str) -> TaskSpec | None:
     """Return the task of a log, or None if it is not ours.
 
     Args:
-        name: As the log writes it, with or without its package: `thoughttrace/infer_reason`.
+        name: As the log writes it: with our package's name, `thoughttrace/infer_reason`, or, where it was run from its
+            file, with none.
     """
-    return TASKS.get(name.rpartition("/")[2])
+    return TASKS.get(name.removeprefix(OWN))
 
 
 def answered_metadata(metadata: Mapping[str, Any]) -> InferenceMetadata | NextMessageMetadata:

@@ -199,6 +199,28 @@ def test_without_refusals_and_empty_answers(folder: Path, runs: dict[str, Run]) 
     assert head.refused_or_empty == replies["empty"].sum() > 0
 
 
+def test_a_model_gains_nothing_by_running_out_of_tokens(runs: dict[str, Run]) -> None:
+    whole = runs["reason"]
+    worst = whole.rows["score"].rank(method="first") <= 9  # what it would do well not to answer
+    lost = whole.rows.assign(
+        score=whole.rows["score"].mask(worst), reason=whole.rows["reason"].mask(worst, "truncated")
+    )
+    run = replace(whole, rows=lost)
+    rows = {row.estimand: row for row in estimands([run])}
+    row = rows["truncated replies counted as 1, like empty ones"]
+    replies = whole.rows.assign(score=whole.rows["score"].mask(worst, 1)).dropna(subset="score")
+    samples = by_sample(replies[["id", "user", "score"]])
+    assert_equal(row, mean_of(samples), samples)
+    assert row.mean < rows["sample-weighted (the headline)"].mean
+    assert row.note == f"9 of {len(replies)} replies were truncated"
+    (sentence,) = chapter(Evidence(Runs([run]))).warnings
+    assert sentence.startswith(
+        f"scripted/m: 9 of {len(whole.rows)} replies on reasons ({9 / len(whole.rows):.1%}) hold"
+    )
+    assert f"the mean would be {row.mean:.2f}, not {rows['sample-weighted (the headline)'].mean:.2f}" in sentence
+    assert not chapter(Evidence(Runs([whole]))).warnings
+
+
 def test_reactions_with_and_without_a_following_message(folder: Path, runs: dict[str, Run]) -> None:
     samples, rows = by_sample(truth(folder, "reaction")), found(runs, "reaction")
     for followed, name in ((True, "followed by a user message"), (False, "followed by no user message")):

@@ -25,7 +25,7 @@ from thoughttrace.analysis.chapters.recovered_share import (
 from thoughttrace.analysis.page.table import Section
 from thoughttrace.analysis.read.evidence import Evidence
 from thoughttrace.analysis.read.runs import Runs, read_runs
-from thoughttrace.analysis.read.task_log import longest_overlap
+from thoughttrace.analysis.read.sample_rows import longest_overlap
 from thoughttrace.analysis.report import write_report
 from thoughttrace.analysis.stats.intervals import cluster_mean
 from thoughttrace.core.errors import UserError

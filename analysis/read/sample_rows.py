@@ -1,0 +1,242 @@
+"""Turn what a log says of its samples into rows, one per score, and refuse what no run of ours writes.
+
+Every value is read once, through the types of the log contract: what comes after can rely on it.
+"""
+
+import json
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from inspect_ai.log import EvalSampleSummary
+from inspect_ai.scorer import Score
+from pydantic import ValidationError
+
+from thoughttrace.analysis.read.costs import LogCosts, Usages, input_tokens, output_tokens
+from thoughttrace.analysis.read.whole_samples import read_samples
+from thoughttrace.core import record
+from thoughttrace.core.record import JudgedScore, Metadata, SampleMetadata, TaskSpec, Unscored
+
+_OF_SEVERAL_VALUES = (record.PROBE, record.RELATE, record.TOPIC)
+"""The tasks whose score is no number: of a label analysis reads the answer."""
+_PARTS = ("within", "injected")
+"""The parts of the score of a probe that have a column of their name."""
+_COSINE = (-1.000001, 1.000001)
+"""The cosine of two 32-bit embeddings can pass 1 in its last digits."""
+
+
+class UnusableLogError(Exception):
+    """A log cannot be used; the text completes the sentence that begins with the log's name."""
+
+
+def fault_in(error: ValidationError) -> str:
+    """Say in a few words which value is at fault, and why: `position: Input should be … (is 9)`.
+
+    A text is not quoted: it can be a user's.
+    """
+    first = error.errors()[0]
+    place = ".".join(map(str, first["loc"]))
+    given = f" (is {first['input']})" if isinstance(first["input"], int | float) else ""
+    return f"{place}: {first['msg']}{given}" if place else f"{first['msg']}{given}"
+
+
+def broken(where: str, fault: str) -> UnusableLogError:
+    """Return the error for a log that says what no run of ours writes.
+
+    One such value is enough to leave a log out: whatever wrote it does not keep to what our tasks and scorers write, so
+    the other values cannot be relied on either, and a mean over those that look well would be of a chosen part.
+
+    Args:
+        where: The sample, or the part of the header.
+        fault: The value, and what is wrong with it.
+    """
+    return UnusableLogError(
+        f"{where} holds what no run of ours writes: {fault}. Take the log as the run wrote it, or run it again."
+    )
+
+
+def sample_rows(
+    file: str, summaries: Iterable[EvalSampleSummary], spec: TaskSpec, costs: LogCosts
+) -> Iterator[dict[str, Any]]:
+    """Make the rows of a log's samples: the columns of `Run.rows`, and `score_name` and `rubric_hash`.
+
+    Args:
+        file: The log, a path or URL.
+        summaries: Its samples.
+        spec: Its task.
+        costs: Its prices.
+
+    Raises:
+        UnusableLogError: A sample holds what no run of ours writes, or a score names no judge's ratings.
+    """
+    for sample in _with_ratings(file, list(summaries), spec):
+        yield from _rows(sample, spec, costs)
+
+
+def _names(sample: EvalSampleSummary, spec: TaskSpec) -> list[str]:
+    """Return the names of the scores that are of the task, the first one's first."""
+    return [name for name in sample.scores or {} if re.fullmatch(rf"{spec.score}\d*", name)]
+
+
+def _with_ratings(file: str, summaries: Sequence[EvalSampleSummary], spec: TaskSpec) -> Iterator[EvalSampleSummary]:
+    """Give summaries without room for the ratings of a large panel, or of many repeats, the scores of the sample."""
+    short = [sample for sample in summaries if spec.judged and any(_ratings_removed(sample, spec))]
+    whole = read_samples(file, [(str(sample.id), sample.epoch) for sample in short])
+    read = {(sample.id, sample.epoch): sample.scores for sample in whole if sample}
+    for sample in summaries:
+        scores = read.get((sample.id, sample.epoch))
+        yield sample.model_copy(update={"scores": scores}) if scores else sample
+
+
+def _ratings_removed(sample: EvalSampleSummary, spec: TaskSpec) -> Iterator[bool]:
+    for name in _names(sample, spec):
+        yield _parsed(JudgedScore, (sample.scores or {})[name].metadata, sample, name).ratings_removed
+
+
+def _rows(sample: EvalSampleSummary, spec: TaskSpec, costs: LogCosts) -> Iterator[dict[str, Any]]:
+    metadata = _parsed(spec.sample, sample.metadata, sample, "metadata")
+    scores = sample.scores or {}
+    by_model, by_judges = costs.split(sample)
+    judge_usage = {f"judge_{name}": value for name, value in _usage(by_judges).items()}
+    judge_usage["judge_cost"] = costs.cost(by_judges, judging=True)
+    shared = {
+        "id": str(sample.id),
+        "epoch": sample.epoch,
+        "user": metadata.user if isinstance(metadata, SampleMetadata) else "",
+        "similarity": _number(sample, record.SIMILARITY, _COSINE) if record.SIMILARITY in scores else math.nan,
+        **{name: getattr(metadata, name) for name in metadata.columns},
+        **_usage(by_model),
+        "cost": costs.cost(by_model),
+        **judge_usage,
+    }
+    names = _names(sample, spec)
+    for name in names:
+        yield shared | {"score_name": name} | _scored(name, scores[name], sample, spec)
+        shared |= dict.fromkeys(judge_usage, math.nan)  # the log does not say which judges used what: counted once
+    if not names:
+        reason = (Unscored.ERROR if sample.error else Unscored.NOT_SCORED).value
+        yield shared | {"score_name": spec.score, "score": math.nan, "reason": reason, "answer": "", "overlap": 0}
+
+
+def _parsed(contract: type[Metadata], given: Any, sample: EvalSampleSummary, what: str) -> Any:
+    try:
+        return contract.model_validate(given or {})
+    except ValidationError as error:
+        raise broken(_place(sample), f"{what} {fault_in(error)}") from error
+
+
+def _place(sample: EvalSampleSummary) -> str:
+    return f"its sample {sample.id} (epoch {sample.epoch})"
+
+
+def _scored(name: str, score: Score, sample: EvalSampleSummary, spec: TaskSpec) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "score": math.nan if spec in _OF_SEVERAL_VALUES else _number(sample, name, spec.scale),
+        "reason": score.reason if score.reason is None else _reason(score.reason),
+        "answer": score.answer or "",
+    }
+    if spec.judged:
+        judged = _judged(name, score, sample, spec)
+        targets = [sample.target] if isinstance(sample.target, str) else sample.target
+        row |= {
+            "ratings": json.dumps(judged.ratings or {}),
+            "rubric_hash": judged.rubric_hash,
+            "overlap": longest_overlap(score.answer or "", targets) if spec.unit == "message" else 0,
+        }
+        if judged.ratings_removed:
+            # Its score is known, and its votes are not: counted in some tables and not in others, it would make them
+            # contradict each other.
+            row |= {"score": math.nan, "reason": Unscored.UNREADABLE.value}
+    if spec is record.PROBE:
+        row |= {part if part in _PARTS else "score": number for part, number in _probe(sample, name).items()}
+    return row
+
+
+def _probe(sample: EvalSampleSummary, name: str) -> dict[str, float]:
+    """Return the numbers of the score of a probe, by their names; NaN where it is unscored."""
+    value = (sample.scores or {})[name].value
+    scales = dict.fromkeys(_PARTS, (0.0, 1.0)) | {"rating": record.PROBE.scale}
+    parts = value if isinstance(value, Mapping) else dict.fromkeys(scales, value)
+    return {part: _within(parts.get(part), scale, sample, f"{name} {part}") for part, scale in scales.items()}
+
+
+def _judged(name: str, score: Score, sample: EvalSampleSummary, spec: TaskSpec) -> JudgedScore:
+    """Read the votes behind a score.
+
+    Raises:
+        UnusableLogError: It has none, though judges must have given it, or one is outside the scale.
+    """
+    judged: JudgedScore = _parsed(JudgedScore, score.metadata, sample, name)
+    low, high = spec.scale
+    for judge, ratings in (judged.ratings or {}).items():
+        for rating in ratings:
+            if rating is not None and not low <= rating <= high:
+                raise broken(
+                    _place(sample), f"{name}: {judge} gave a {rating:,}, which is outside the scale {low:g}–{high:g}"
+                )
+    if not judged.ratings and not judged.ratings_removed and not math.isnan(_number(sample, name, spec.scale)):
+        raise UnusableLogError(
+            f"{_place(sample)} has a score {name} without the judges' ratings behind it: an older version or another "
+            f"scorer wrote it. Score it again with inspect score --scorer {record.OWN}{spec.score} --action overwrite."
+        )
+    return judged
+
+
+def _number(sample: EvalSampleSummary, name: str, scale: tuple[float, float]) -> float:
+    """Return the value of a score; NaN where it is unscored."""
+    return _within((sample.scores or {})[name].value, scale, sample, name)
+
+
+def _within(value: Any, scale: tuple[float, float], sample: EvalSampleSummary, what: str) -> float:
+    """Return a value as a number; NaN for none.
+
+    Raises:
+        UnusableLogError: It is no number, or outside its scale.
+    """
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return math.nan
+    low, high = scale
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise broken(_place(sample), f"{what}: its value is no number")
+    if not low <= value <= high:
+        raise broken(_place(sample), f"{what}: its value {value:,} is outside the scale {low:g}–{high:g}")
+    return float(value)
+
+
+def _reason(stored: str) -> str:
+    try:
+        return Unscored(stored).value
+    except ValueError:  # of a scorer that is not ours
+        return stored
+
+
+def _usage(usages: Usages) -> dict[str, float]:
+    return {"input_tokens": input_tokens(usages), "output_tokens": output_tokens(usages)}
+
+
+def longest_overlap(answer: str, targets: Sequence[str]) -> int:
+    """Count the words of the longest run that an answer shares with a target, in order, ignoring case and punctuation.
+
+    Args:
+        answer: What the model wrote.
+        targets: The true thoughts, or the true message.
+    """
+    words = _words(answer)
+    return max((_longest(words, _words(target)) for target in targets), default=0)
+
+
+def _words(text: str) -> list[str]:
+    return [word for raw in text.casefold().split() if (word := raw.strip(".,;:!?\"'()…“”’‘-–—"))]
+
+
+def _longest(a: Sequence[str], b: Sequence[str]) -> int:
+    """Find the longest common run, by dynamic programming over the places where words are equal."""
+    places: dict[str, list[int]] = {}
+    for place, word in enumerate(b):
+        places.setdefault(word, []).append(place)
+    best, ending = 0, dict[int, int]()
+    for word in a:
+        ending = {place: ending.get(place - 1, 0) + 1 for place in places.get(word, ())}
+        best = max(best, max(ending.values(), default=0))
+    return best

@@ -311,6 +311,27 @@ def detectable_difference(error: float, df: float, goal: float = 0.8, level: flo
     return error * float(optimize.brentq(lambda shift: _power(shift, df, critical) - goal, 0, most))
 
 
+def equivalence_margin(estimate: float, error: float, df: float) -> float:
+    r"""Compute the smallest margin within which a difference is equivalent to 0 by two one-sided t tests (TOST).
+
+    Both are significant at 5 % where the 90 % interval lies within ± the margin (Schuirmann 1987, *J. Pharmacokinetics
+    and Biopharmaceutics* 15). So the smallest margin is its larger absolute limit,
+
+    .. math:: |d| + t_{\nu, 0.95} \cdot s.
+
+    Larger differences are ruled out; it is the counterpart of `detectable_difference` for what was found.
+
+    Args:
+        estimate: The difference d.
+        error: Its standard error s, as of `paired_difference`; NaN where there is none.
+        df: Its degrees of freedom.
+
+    Returns:
+        Above 0, in the units of the difference; NaN without a standard error.
+    """
+    return abs(estimate) + float(stats.t.ppf(0.95, df)) * error
+
+
 def users_for_half_width(ratings: Assumptions, goal: float, level: float = 0.95) -> int:
     """Find the fewest users whose planned half-width is no more than the goal.
 

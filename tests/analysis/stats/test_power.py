@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pytest
 from scipy import stats
 from statsmodels.stats.power import TTestPower
+from statsmodels.stats.weightstats import ttost_paired
 
 from thoughttrace.analysis.stats.intervals import bell_mccaffrey_df, cluster_mean, paired_difference
 from thoughttrace.analysis.stats.power import (
@@ -16,6 +17,7 @@ from thoughttrace.analysis.stats.power import (
     RatingStatistics,
     detectable,
     detectable_difference,
+    equivalence_margin,
     even_sizes,
     half_width,
     pilot_statistics,
@@ -241,9 +243,19 @@ def test_a_detectable_difference_is_detected_as_often_as_it_says() -> None:
     assert np.mean(np.abs(means) > stats.t.ppf(0.975, df) * errors) == pytest.approx(0.8, abs=0.02)
 
 
-def test_without_an_error_nothing_is_known_to_be_detectable() -> None:
+@pytest.mark.parametrize("shift", [-0.3, 0.0, 0.7])
+def test_two_one_sided_tests_are_just_significant_at_the_equivalence_margin(shift: float) -> None:
+    a, b = np.random.default_rng(4).normal(size=(2, 15))
+    difference = paired_difference(a + shift, b, np.arange(15))  # each value its own user: the ordinary paired t test
+    margin = equivalence_margin(difference.estimate, difference.standard_error, difference.df)
+    p_value, *_ = ttost_paired(a + shift, b, -margin, margin)
+    assert p_value == pytest.approx(0.05, rel=1e-9)
+
+
+def test_without_an_error_nothing_is_known_to_be_detectable_or_ruled_out() -> None:
     nothing = paired_difference([1, 2], [2, 1], ["a", "a"])
     assert math.isnan(detectable_difference(nothing.standard_error, nothing.df))
+    assert math.isnan(equivalence_margin(nothing.estimate, nothing.standard_error, nothing.df))
 
 
 def test_far_effects_have_power_and_need_few_users() -> None:

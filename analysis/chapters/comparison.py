@@ -174,8 +174,8 @@ _INTRO = (
     f"thing. Shaded: p (Holm) below {LEVEL}. A wins where it is rated higher. Other judges too: the interval if the "
     "judges are taken as a sample of judges like them. Detectable: the difference that this comparison would find "
     "significant (unadjusted) with a power of 80 %; where none was found, smaller ones may well be there. Ruled out "
-    "above: the smallest margin within which the two are equivalent at 5 % (two one-sided tests, unadjusted); only larger "
-    "differences contradict the data."
+    "above: the smallest margin within which the two are equivalent at 5 % (two one-sided tests, unadjusted): only "
+    "larger differences contradict the data."
 )
 
 

@@ -8,13 +8,12 @@ from click.testing import CliRunner, Result
 from inspect_ai.log import EvalLog, read_eval_log, write_eval_log
 
 from thoughttrace.analysis.read.runs import read_runs
+from thoughttrace.analysis.stats.pilot import RatingStatistics, pilot_statistics
 from thoughttrace.analysis.stats.power import (
     Assumptions,
-    RatingStatistics,
     detectable,
     even_sizes,
     half_width,
-    pilot_statistics,
     users_for_difference,
     users_for_half_width,
 )
@@ -68,6 +67,17 @@ def test_a_small_plan_is_computed_too() -> None:
     assert "nan" not in done.output
 
 
+def test_several_models_are_planned_at_the_first_step_of_holm() -> None:
+    users = users_for_difference(DIFFERENCES, 0.2, 0.8, 1 - 0.05 / 6)
+    done = plan("--difference", "0.2", "--models", "4", correlation="0.4")
+    assert done.exit_code == 0, done.output
+    assert f"each model needs {4 * users:,} samples of {users:,} users" in done.output
+    assert "• 4 models make 6 pairs" in done.output
+    assert f"{detectable(DIFFERENCES, 500, 0.8, 1 - 0.05 / 6):.3f}" in done.output
+    assert f"{half_width(RATINGS, 500):.3f}" in done.output  # intervals are not adjusted
+    assert "sure of this" not in done.output  # what is stated is taken as exact
+
+
 def test_it_says_when_the_published_dataset_is_too_small() -> None:
     assert "published dataset" not in plan("--samples", "4232").output
     assert "has only 1,058 users." in plan("--samples", "4236").output
@@ -87,6 +97,13 @@ def test_a_pilot_tells_what_is_assumed(run_task: Callable[..., EvalLog], tmp_pat
     assert "Pilot, reasons: scripted/m1, scripted/m2" in done.output
     assert f"{known.for_mean().samples(users):,} samples of {users:,} users" in done.output
     assert "stated" not in done.output
+    sure = users_for_difference(known.for_difference().assured(), 0.2, 0.8)
+    assert sure > users
+    needed = f"plan for {known.for_mean().samples(sure):,} samples of {sure:,} users."
+    assert f"• To be 80 % sure of this in spite of the pilot's uncertainty, {needed}" in done.output
+    assert (
+        f"The pilot has only {len(known.for_mean().per_user)} users: the plan is no more than a guess." in done.output
+    )
     assert "from SD and correlation" in plan(logs, "--difference", "0.2", **nothing | {"sd": "1"}).output
     assert "contain no reactions, only reasons" in plan(logs, "--samples", "100", kind="reaction").output
     run_task(kind="reaction")

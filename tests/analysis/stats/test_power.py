@@ -6,21 +6,23 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import pytest
 from scipy import stats
 from statsmodels.stats.power import TTestPower
 from statsmodels.stats.weightstats import ttost_paired
 
 from thoughttrace.analysis.stats.intervals import bell_mccaffrey_df, cluster_mean, paired_difference
+from thoughttrace.analysis.stats.multiplicity import holm
+from thoughttrace.analysis.stats.pilot import RatingStatistics, pilot_statistics
 from thoughttrace.analysis.stats.power import (
     Assumptions,
-    RatingStatistics,
     detectable,
     detectable_difference,
     equivalence_margin,
     even_sizes,
+    first_step_of_holm,
     half_width,
-    pilot_statistics,
     power,
     users_for_difference,
     users_for_half_width,
@@ -134,6 +136,7 @@ def test_a_pilot_gives_components_known_by_construction() -> None:
     assert (one.per_user, one.correlation, one.sd_difference) == ((2, 2, 2), None, None)
     both = pilot_statistics(np.column_stack([a.ravel(), b.ravel()]), users_of(a))
     assert (both.sd_difference, both.icc_difference) == pytest.approx((math.sqrt(2), 0))
+    assert (one.df, both.df, both.df_difference) == pytest.approx((2, 2, 2))  # three users with as many samples each
     assert both.correlation == pytest.approx(np.corrcoef(a.ravel(), b.ravel())[0, 1])
 
 
@@ -181,6 +184,37 @@ def test_a_pilot_that_lacks_something_is_refused(values: Numbers, sentence: str)
     with pytest.raises(UserError, match=sentence) as error:
         pilot_statistics(values.reshape(-1, 1), users_of(values))
     assert "--" not in str(error.value)
+
+
+def test_a_stated_variance_is_exact_and_one_of_a_pilot_is_not() -> None:
+    of_pilot = RatingStatistics(1.0, 0.2, (1, 3), 0.5, 0.8, 0.1, df=4, df_difference=3)
+    assert RatingStatistics().completed_by(of_pilot) == of_pilot
+    assert of_pilot.for_mean().assured().sd == pytest.approx(math.sqrt(4 / 1.648777))  # 20 % of chi-square, 4 df
+    assert of_pilot.for_difference().assured().sd == pytest.approx(0.8 * math.sqrt(3 / 1.005174))
+    derived = RatingStatistics(correlation=0.75).completed_by(of_pilot).for_difference()
+    assert derived.assured().sd == pytest.approx(math.sqrt(0.5) * math.sqrt(4 / 1.648777))
+    stated = RatingStatistics(sd=2.0).completed_by(of_pilot)
+    for assumed in (stated.for_mean(), stated.for_difference()):
+        assert assumed.assured() == assumed
+
+
+@pytest.mark.parametrize("icc", [0.05, 0.4])
+def test_a_plan_with_assurance_assumes_too_small_an_error_in_few_pilots(icc: float) -> None:
+    """`benchmarks/power.py` simulates the power of whole plans."""
+    true = Assumptions(1.2, icc, (2, 4, 6))
+    y, clusters = draw(true, 6, 400)
+    pilots = [pilot_statistics(row[:, None], clusters).for_mean() for row in y]
+    enough = [[each.error(100)[0] >= true.error(100)[0] for each in (pilot, pilot.assured())] for pilot in pilots]
+    as_estimated, assured = np.mean(enough, axis=0)
+    assert as_estimated < 0.6
+    assert assured > 0.75
+
+
+def test_holm_begins_with_the_level_divided_by_the_number_of_pairs() -> None:
+    assert first_step_of_holm(0.95, 2) == pytest.approx(0.95)
+    assert 1 - first_step_of_holm(0.95, 4) == pytest.approx(0.05 / 6)
+    # Of six p-values the smallest is just significant there.
+    assert holm(pd.Series([0.05 / 6, *[0.9] * 5]))[0] == pytest.approx(0.05)
 
 
 def test_what_a_plan_lacks_is_named() -> None:

@@ -227,6 +227,8 @@ class ControlMetadata(Metadata):
 
     recited: str | None = None
     """The answer, word for word."""
+    donor: str | None = None
+    """The user whose thought was drawn for the answer, another one in each epoch; None where nothing was drawn."""
     reworded: bool = False
     """Whether the model was shown the target, to say it in other words."""
 
@@ -255,7 +257,7 @@ class PromptMetadata(MessageMetadata):
     block_ends: BlockEnds = Field(default_factory=list)
 
 
-class InferenceMetadata(PromptMetadata):
+class InferenceMetadata(PromptMetadata, ControlMetadata):
     """The metadata of a sample of `infer_reason` and `infer_reaction`."""
 
     columns = (
@@ -269,6 +271,7 @@ class InferenceMetadata(PromptMetadata):
         "after_reply",
         "thoughts",
         "target_words",
+        "donor",
         "age",
         "gender",
         "education",

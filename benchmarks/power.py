@@ -88,7 +88,7 @@ def simulate_pilots(
     true: Assumptions, icc: float, users: int, replications: int, rng: np.random.Generator, advance: Callable[[], None]
 ) -> tuple[Achieved, Achieved]:
     """Plan from many pilots; give the true power of the plans as estimated and of those with assurance."""
-    found = []
+    found: list[list[float]] = []
     while len(found) < replications:
         sizes = 1 + rng.negative_binomial(SIZE_SHAPE, CHANCE, users)
         owners = np.repeat(np.arange(users), sizes)

@@ -107,7 +107,8 @@ def simulate(icc: float, users: int, replications: int, seed: int, advance: Call
 def rate(rng: np.random.Generator, location: float, effects: Numbers, variance: float) -> Numbers:
     """Cut latent ratings at the thresholds: their effects have this variance, and noise adds the rest to 1."""
     latent = location + effects + math.sqrt(1 - variance) * rng.normal(size=len(effects))
-    return 1.0 + np.searchsorted(THRESHOLDS, latent)
+    ratings: Numbers = 1.0 + np.searchsorted(THRESHOLDS, latent).astype(float)
+    return ratings
 
 
 def simulate_donors(

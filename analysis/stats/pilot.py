@@ -1,7 +1,7 @@
 """Estimate from a pilot what a plan assumes of ratings."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import combinations
 
@@ -160,7 +160,7 @@ def _sd(parts: Components) -> float:
     return math.sqrt(parts.users + parts.samples)
 
 
-def _fewest_df(series: Sequence[Numbers], users: npt.NDArray[np.generic]) -> float:
+def _fewest_df(series: Iterable[Numbers], users: npt.NDArray[np.generic]) -> float:
     """Give the fewest degrees of freedom of the intervals that these series of values have."""
     sizes = (np.unique(users[~np.isnan(values)], return_counts=True)[1] for values in series)
     return min(map(bell_mccaffrey_df, sizes))

@@ -18,7 +18,7 @@ from thoughttrace.analysis.stats.power import (
     users_for_half_width,
 )
 from thoughttrace.cli.main import main
-from thoughttrace.cli.plan import _ratings
+from thoughttrace.cli.plan import _Plan, _ratings, _remarks
 
 STATED = {"--sd": "1.1", "--icc": "0.1", "--per-user": "4"}
 RATINGS = Assumptions(1.1, 0.1, even_sizes(4))
@@ -76,6 +76,18 @@ def test_several_models_are_planned_at_the_first_step_of_holm() -> None:
     assert f"{detectable(DIFFERENCES, 500, 0.8, 1 - 0.05 / 6):.3f}" in done.output
     assert f"{half_width(RATINGS, 500):.3f}" in done.output  # intervals are not adjusted
     assert "sure of this" not in done.output  # what is stated is taken as exact
+
+
+def test_a_pilot_too_small_for_assurance_still_gives_its_plan() -> None:
+    of_two_users = Assumptions(1.2, 0.9, (1,), df=1)
+    planned = _Plan(of_two_users, None, 0.8, 0.95, 0.95)
+    users = planned.users_for(0.005, None)
+    sure, guess = _remarks(planned, users, 0.005, None, 2, 2)
+    expected = "To be 80 % sure of this in spite of the pilot's uncertainty: More than 1,000,000 users would be needed."
+    assert sure == expected
+    assert guess == "The pilot has only 2 users: the plan is no more than a guess."
+    (sure, _) = _remarks(planned, 100, None, None, 2, 2)
+    assert sure.endswith(f"estimate a model's mean within ± {half_width(of_two_users.assured(), 100):.3f}.")
 
 
 def test_it_says_when_the_published_dataset_is_too_small() -> None:

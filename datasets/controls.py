@@ -4,6 +4,7 @@ import hashlib
 import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 from thoughttrace.core.record import Control, Kind
@@ -16,7 +17,20 @@ class _UserThought(NamedTuple):
     thought: Thought
 
 
-def recite(control: Control, conversations: Sequence[Conversation], kind: Kind, seed: int) -> Callable[[Item], str]:
+class Recital(NamedTuple):
+    """What a control answers."""
+
+    text: str
+    """Word for word; empty where nobody else had such a thought."""
+    donor: str | None = None
+    """The user whose thought was drawn for it; None where nothing was drawn."""
+
+
+Recite = Callable[[int], Recital]
+"""Gives what a control answers to one sample in an epoch, 1 or more."""
+
+
+def recite(control: Control, conversations: Sequence[Conversation], kind: Kind, seed: int) -> Callable[[Item], Recite]:
     """Prepare a control that needs no model.
 
     Args:
@@ -26,12 +40,14 @@ def recite(control: Control, conversations: Sequence[Conversation], kind: Kind, 
         seed: Another seed gives another choice.
 
     Returns:
-        A function from an annotated message to the control's answer; empty where nobody else had such a thought.
+        A function from an annotated message to what the control answers in each epoch. With `someone_else` and
+        `anyone` each epoch draws the thought of another user, until all had their turn; what the others answer is the
+        same in every epoch.
     """
     if control == "parrot":
-        return lambda item: item.message.content.strip()
+        return lambda item: _always(item.message.content.strip())
     if control == "target":
-        return lambda item: _first_thought(item).content.strip()
+        return lambda item: _always(_first_thought(item).content.strip())
 
     def group(thought: Thought) -> str:
         return "" if control == "anyone" else thought.label
@@ -42,15 +58,31 @@ def recite(control: Control, conversations: Sequence[Conversation], kind: Kind, 
         groups[group(candidate.thought)].append(candidate)
     if control == "typical":
         ranked = {label: _by_typicality(members, everyone) for label, members in groups.items()}
-        return lambda item: _first_of_another(item, ranked[group(_first_thought(item))])
+        return lambda item: _always(_first_of_another(item.conversation.user, ranked[group(_first_thought(item))]))
 
-    def draw(item: Item) -> str:
-        candidates = groups[group(_first_thought(item))]
-        name = f"{seed}:{control}:{item.conversation.id}:{item.message_index}"
-        start = int.from_bytes(hashlib.sha256(name.encode()).digest()) % len(candidates)
-        return _first_of_another(item, candidates[start:] + candidates[:start])
+    users = {name: {member.user for member in members} for name, members in groups.items()}
+
+    def draw(item: Item) -> Recite:
+        # Kept until the sample runs, so it must not hold its conversation, which is freed before.
+        name, own = f"{seed}:{control}:{item.conversation.id}:{item.message_index}", item.conversation.user
+        thoughts, donors = groups[of_item := group(_first_thought(item))], users[of_item]
+        return lambda epoch: _draw(thoughts, donors - {own}, name, epoch)
 
     return draw
+
+
+def _draw(thoughts: Sequence[_UserThought], donors: set[str], name: str, epoch: int) -> Recital:
+    """Draw, from a random place on, a thought of one of the donors who had no turn in an earlier epoch."""
+    if not donors:
+        return Recital("")
+    left: set[str] = set()
+    for number in range(1, epoch + 1):
+        left = left or {*donors}
+        digest = hashlib.sha256((name if number == 1 else f"{name}:{number}").encode()).digest()
+        start = int.from_bytes(digest) % len(thoughts)
+        drawn = next(one for one in chain(thoughts[start:], thoughts[:start]) if one.user in left)
+        left.remove(drawn.user)
+    return Recital(drawn.thought.content.strip(), drawn.user)
 
 
 def _first_thought(item: Item) -> Thought:
@@ -58,9 +90,13 @@ def _first_thought(item: Item) -> Thought:
     return item.message.thoughts[0]
 
 
-def _first_of_another(item: Item, candidates: Sequence[_UserThought]) -> str:
+def _always(text: str) -> Recite:
+    """Answer the same in every epoch."""
+    return lambda _: Recital(text)
+
+
+def _first_of_another(user: str, candidates: Sequence[_UserThought]) -> str:
     """Return the first thought of another user; empty if there is none."""
-    user = item.conversation.user
     return next((candidate.thought.content.strip() for candidate in candidates if candidate.user != user), "")
 
 

@@ -112,7 +112,7 @@ def _build(conversations: Sequence[Conversation], kind: Kind, most: int, seed: i
     items = [Item(conversation, index) for conversation in conversations for index, _ in conversation.annotated(kind)]
     items.sort(key=lambda item: _lot(seed, item.conversation.id, item.message_index))
     of_another_user = recite("someone_else", conversations, kind, seed)
-    pairs = [(item, other) for item in items if (other := of_another_user(item)) and other not in _notes(item)]
+    pairs = [(item, other) for item in items if (other := of_another_user(item)(1).text) and other not in _notes(item)]
     yield from map(_verbatim, items[:most])
     yield from starmap(_unrelated, pairs[:most])
     yield from chain.from_iterable(starmap(_both_orders, pairs[:most]))

@@ -1,5 +1,6 @@
 """Make the samples of the two inference tasks, and the controls that answer them in a model's place."""
 
+from collections.abc import Callable
 from typing import Any
 
 from inspect_ai.dataset import MemoryDataset
@@ -40,8 +41,8 @@ VIEWER = viewer(
 
 def inference_samples(
     kind: Kind, context: str, control: str | None, options: DataOptions
-) -> tuple[MemoryDataset, dict[str, Any]]:
-    """Make the samples of one kind of thought.
+) -> tuple[MemoryDataset, dict[str, Any], Solver]:
+    """Make the samples of one kind of thought, and what answers them.
 
     Args:
         kind: The kind.
@@ -50,7 +51,7 @@ def inference_samples(
         options: The data.
 
     Returns:
-        The samples, and the run metadata.
+        The samples, the run metadata, and the solver: the evaluated model, or the control.
 
     Raises:
         UserError: An argument or the data cannot be used.
@@ -67,12 +68,13 @@ def inference_samples(
     # A prompt repeats its conversation, once for each thought: free each conversation once its samples are made.
     source.conversations.clear()
     items.reverse()
-    samples = []
+    samples, recitals = [], {}
     while items:
         item = items.pop()
         sample = record_to_sample(*item, _INSTRUCTIONS, question, shown, options.max_context_words)
         if answer:
-            recite(sample, answer(item))
+            recital = recitals[sample.id] = answer(item)
+            recite(sample, *recital(1))
         samples.append(sample)
     metadata = RunMetadata(
         kind=kind,
@@ -84,25 +86,26 @@ def inference_samples(
         prompt_hash=prompt_hash(_INSTRUCTIONS, question),
         **provenance(source),
     )
-    return dataset_of(samples, source, CacheOrdered), metadata.to_log()
-
-
-def answer_by(control: str | None) -> Solver:
-    """Return the solver that answers a sample.
-
-    Args:
-        control: The control that answers; None for the evaluated model.
-    """
-    if control is None:
-        return generate_cached()
-    return reword_target() if control == "reworded" else recite_control()
+    solver = generate_cached()
+    if answer:
+        solver = recite_control(lambda sample_id, epoch: recitals[sample_id](epoch))
+    elif answered_by:
+        solver = reword_target()
+    return dataset_of(samples, source, CacheOrdered), metadata.to_log(), solver
 
 
 @solver
-def recite_control() -> Solver:
-    """Answer with the text that `recite` wrote to the sample's metadata; no model is called."""
+def recite_control(draw: Callable[[int | str, int], controls.Recital] | None = None) -> Solver:
+    """Answer with the text that `recite` wrote to the sample's metadata; no model is called.
+
+    Args:
+        draw: Gives the answer to a sample (its id) in a later epoch, written to the metadata too; None where it is
+            always the same.
+    """
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
+        if draw and state.epoch > 1:
+            recite(state, *draw(state.sample_id, state.epoch))
         answer = state.metadata_as(ControlMetadata).recited
         assert answer is not None
         state.output = ModelOutput.from_content("control", answer)

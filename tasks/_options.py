@@ -12,7 +12,7 @@ from typing import Any
 import click
 from inspect_ai.dataset import MemoryDataset, Sample
 from inspect_ai.scorer import Scorer
-from inspect_ai.solver import Solver
+from inspect_ai.solver import Solver, TaskState
 from inspect_ai.util import warn_once
 from inspect_ai.viewer import ScoreColorScale, TaskSamplesColumn, TaskSamplesSort, TaskSamplesView, ViewerConfig
 
@@ -149,14 +149,15 @@ def provenance(source: Source) -> dict[str, Any]:
     }
 
 
-def recite(sample: Sample, answer: str) -> None:
+def recite(sample: Sample | TaskState, answer: str, donor: str | None = None) -> None:
     """Let a control or baseline answer a sample in the evaluated model's place.
 
     Args:
-        sample: The sample; the answer is written to its metadata.
+        sample: The sample, or its state as it runs; the answer is written to its metadata.
         answer: The answer, word for word.
+        donor: The user whose thought it is, where it was drawn from those of others.
     """
-    sample.metadata = (sample.metadata or {}) | ControlMetadata(recited=answer).to_log()
+    sample.metadata = (sample.metadata or {}) | ControlMetadata(recited=answer, donor=donor).to_log()
 
 
 def dataset_of(

@@ -5,7 +5,7 @@ from inspect_ai import Task, task
 from thoughttrace.core.record import INFER
 from thoughttrace.scorers.agreement import agreement
 from thoughttrace.scorers.similarity import with_similarity
-from thoughttrace.tasks._inference import VIEWER, answer_by, inference_samples
+from thoughttrace.tasks._inference import VIEWER, inference_samples
 from thoughttrace.tasks._options import DataOptions, JudgeOptions
 
 
@@ -52,10 +52,10 @@ def infer_reaction(
     judging = JudgeOptions(judge_message, allow_self_judging, exclude_family, judge_repeats)
     judging.require_judge()
     options = DataOptions(data, types, users, per_user, seed, max_context_words, skip_bad)
-    dataset, metadata = inference_samples("reaction", context, control, options)
+    dataset, metadata, answer = inference_samples("reaction", context, control, options)
     return Task(
         dataset=dataset,
-        solver=judging.require_judge_then(answer_by(control)),
+        solver=judging.require_judge_then(answer),
         scorer=with_similarity(judging.scorer(agreement), similarity),
         version="2-A",
         metadata=metadata,

@@ -41,6 +41,7 @@ LONG = {
     "analysis/chapters/next_message_gains.py": "gains, shares and their pooling over models",
     "analysis/chapters/thought_types.py": "accuracy, differences and confusions of the same labels",
     "analysis/read/task_log.py": "one reader for the logs of all tasks",
+    "benchmarks/coverage.py": "five parts, and the page that they are written to",
     "tests/net/collected.py": "every command whose numbers the net holds",
     "analysis/stats/intervals.py": "one error and its degrees of freedom, for means, differences, ratios and fits",
     "analysis/page/table.py": "a column is written once for HTML, CSV, Markdown, LaTeX and the terminal",

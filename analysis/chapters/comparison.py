@@ -32,7 +32,7 @@ from thoughttrace.analysis.read.task_log import Run, shared_judges
 from thoughttrace.analysis.stats.intervals import Interval, paired_difference
 from thoughttrace.analysis.stats.multiplicity import LEVEL, holm_by_family
 from thoughttrace.analysis.stats.panel import difference_over_judges
-from thoughttrace.analysis.stats.power import detectable_difference
+from thoughttrace.analysis.stats.power import detectable_difference, equivalence_margin
 from thoughttrace.core.errors import UserError
 from thoughttrace.core.record import Kind
 
@@ -97,6 +97,8 @@ class PairRow:
     other_judges_note: str = ""
     detectable: float = math.nan
     """The difference that a comparison with this error finds significant with a power of 80 %."""
+    equivalent_within: float = math.nan
+    """The smallest margin within which the two are equivalent at 5 %; the data rule out larger differences."""
     raw_difference: float = math.nan
     """a − b where each is rated by all its own judges, on the same samples; NaN where these are the same judges."""
     raw_p_value: float = math.nan
@@ -135,6 +137,7 @@ COLUMNS = [
     p("p", "p_value"),
     p("p (Holm)", "p_holm"),
     number("Detectable", "detectable"),
+    number("Ruled out above", "equivalent_within"),
     count("n", "n"),
     count("Users", "users"),
     spread("Wins·ties·losses", "wins", "ties", "losses"),
@@ -170,7 +173,9 @@ _INTRO = (
     "itself never counts. Clustered by user; p adjusted by Holm over all pairs of a kind that differ in the same "
     f"thing. Shaded: p (Holm) below {LEVEL}. A wins where it is rated higher. Other judges too: the interval if the "
     "judges are taken as a sample of judges like them. Detectable: the difference that this comparison would find "
-    "significant (unadjusted) with a power of 80 %; where none was found, smaller ones may well be there."
+    "significant (unadjusted) with a power of 80 %; where none was found, smaller ones may well be there. Ruled out "
+    "above: the smallest margin within which the two are equivalent at 5 % (two one-sided tests, unadjusted): only "
+    "larger differences contradict the data."
 )
 
 
@@ -369,6 +374,7 @@ def _pair(a: Run, b: Run, by: By, others: Sequence[Aspect], judges: Sequence[str
         other_judges_upper=over_judges.upper,
         other_judges_note=over_judges.reason or "",
         detectable=detectable_difference(difference.standard_error, difference.df),
+        equivalent_within=equivalence_margin(difference.estimate, difference.standard_error, difference.df),
         raw_difference=raw_difference,
         raw_p_value=raw_p_value,
         wins=int(((x > y) & ~tied).sum()),

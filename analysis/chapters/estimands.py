@@ -12,6 +12,7 @@ from thoughttrace.analysis.read.groupings import GROUPINGS, by_types
 from thoughttrace.analysis.read.task_log import Run
 from thoughttrace.analysis.stats.groups import MIN_SAMPLES, MIN_USERS, group_mean, too_small
 from thoughttrace.analysis.stats.intervals import Interval, cluster_mean, pooled_mean
+from thoughttrace.analysis.stats.mixed import mixed_mean
 from thoughttrace.core.record import Kind, Unscored
 
 
@@ -28,7 +29,7 @@ class EstimandRow:
     mean: float
     """NaN where there are too few samples; `note` says so."""
     lower: float
-    """95 % limit, CR2 by user, on the logit; NaN where there is no interval, and `note` says why."""
+    """95 % limit, CR2 by user (of the mixed model its own), on the logit; NaN without one, and `note` says why."""
     upper: float
     n: int
     """Scored samples that count in it."""
@@ -53,9 +54,11 @@ COLUMNS = [
 NOTE = (
     "The headline is sample-weighted: every annotated message counts the same, so users with many messages count more. "
     "User-weighted: the mean of the users' means, so that every user counts the same; users are independent, so its "
-    "interval is the t interval over these means. Macro mean over types: the mean of the types' means, so that every "
-    "type of thought counts the same; a message with several types counts in each of them, a user's samples of all "
-    f"types are one cluster, and types with under {MIN_SAMPLES} scored samples or {MIN_USERS} users are left out. "
+    "interval is the t interval over these means. Mixed model (REML): users count by how well their samples tell their "
+    "mean, between the two above, and its interval rests on the model; with several judges it is for judges like these "
+    "too. Macro mean over types: the mean of the types' means, so that every type of thought counts the same; a "
+    "message with several types counts in each of them, a user's samples of all types are one cluster, and types with "
+    f"under {MIN_SAMPLES} scored samples or {MIN_USERS} users are left out. "
     "Without refusals: replies that were no answer, which the headline rates 1 by rule, are left out. Truncated as 1: "
     "a reply without an answer because max_tokens ran out is missing in the headline, as a larger limit would have "
     "given one; counted as 1, like an empty reply, it cannot raise the mean. The rows below "
@@ -125,6 +128,10 @@ def _means(run: Run) -> Iterator[Mean]:
     if scored.empty:
         return
     yield "user-weighted", _user_weighted(scored), ""
+    ratings = run.ratings_of(run.judges) if len(run.judges) > 1 else scored[["score"]]
+    crossed = "users and judges" if len(run.judges) > 1 else "users"
+    mixed = mixed_mean(ratings, scored["user"].reindex(ratings.index), bounds=SCALE)
+    yield f"mixed model, {crossed} as random effects", mixed, ""
     yield "macro mean over types", *_macro(scored, kind_of(run))
     yield "without refusals and empty answers", *_answered(run)
     if _truncated(run).any():

@@ -3,24 +3,16 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pandas as pd
 
 from thoughttrace.analysis.chapters.headline import COLUMNS as HEADLINE_COLUMNS
-from thoughttrace.analysis.chapters.headline import headline, kind_of
-from thoughttrace.analysis.page.table import (
-    Chapter,
-    Section,
-    count,
-    limits,
-    name,
-    number,
-    p,
-    pair,
-    short,
-)
+from thoughttrace.analysis.chapters.headline import SCALE, HeadlineRow, headline, kind_of
+from thoughttrace.analysis.page.table import Chapter, Section, count, limits, name, number, p, pair, short
 from thoughttrace.analysis.read.evidence import Evidence
 from thoughttrace.analysis.read.task_log import Run, shared_judges
+from thoughttrace.analysis.stats.donors import mean_over_donors
 from thoughttrace.analysis.stats.intervals import Interval, paired_difference, ratio_of_means
 from thoughttrace.analysis.stats.multiplicity import LEVEL, holm_by_family
 from thoughttrace.core.record import CEILINGS, FLOOR, Kind
@@ -57,6 +49,10 @@ class ShareRow:
     n: int
     users: int
     note: str
+    floor_draws: int
+    """Thoughts of others that the floor has for a sample, one for each epoch; the floor is their mean."""
+    floor_sd: float
+    """Standard deviation of the floor between draws: of its mean in each epoch. NaN with one draw."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +115,8 @@ SHARE_COLUMNS = [
     short("Context", "context"),
     name("Judge", "judge"),
     number("Floor", "floor"),
+    count("Draws", "floor_draws"),
+    number("SD between draws", "floor_sd"),
     number("Agreement", "agreement"),
     number("Ceiling", lambda row: "" if math.isnan(row.ceiling) else f"{row.ceiling:.2f} ({row.ceiling_is})"),
     number("Recovered share", "share", ".1%"),
@@ -161,7 +159,7 @@ FLAGGED_COLUMNS = [
 
 def chapter(evidence: Evidence) -> Chapter:
     """Write what the scale means: controls, recovered share, models against controls, leaks."""
-    runs = evidence.runs.inferences
+    runs, controls = evidence.runs.inferences, evidence.runs.controls
     pairs = against_controls(runs)
     leaks, flagged = leaked(runs)
     return Chapter(
@@ -173,19 +171,22 @@ def chapter(evidence: Evidence) -> Chapter:
                 "recovered_share", "Recovered share", recovered(runs), SHARE_COLUMNS,
                 "(agreement − floor) / (ceiling − floor), means over the samples that model, floor and ceiling all "
                 "have; Fieller's interval from their CR2 covariance by user. Floor: another user's thought of the same "
-                "type (someone_else). Ceiling: the target in other words (reworded), or else the target itself.",
+                "type (someone_else), the mean of several draws where it ran with --epochs. Ceiling: the target in "
+                "other words (reworded), or else the target itself.",
                 paper=True,
                 terminal=True,
             ),
             Section(
                 "controls", "Controls",
-                [row for row in headline(evidence.runs.controls) if row.n],
+                [_mean_over_donors(*row) for row in zip(headline(controls), controls, strict=True) if row[0].n],
                 HEADLINE_COLUMNS,
-                "Inferences that needed no model under test, rated by the same judge in the same task.",
+                "Inferences that needed no model under test, rated by the same judge in the same task. Where the log "
+                "says whose thoughts were drawn, the interval is clustered by user and by donor.",
             ),
             Section(
                 "models_vs_controls", "Models against controls", pairs, CONTROL_PAIR_COLUMNS,
-                "Paired differences, clustered by user, Holm over all rows of a kind. " + " ".join(in_words(pairs)),
+                "Paired differences, clustered by user and donor as above, Holm over all rows of a kind. "
+                + " ".join(in_words(pairs)),
             ),
             Section(
                 "leaks", "Targets repeated word for word", leaks, LEAK_COLUMNS,
@@ -194,7 +195,7 @@ def chapter(evidence: Evidence) -> Chapter:
                 f"{MIN_OVERLAP} words.",
             ),
             Section("flagged", "Flagged samples", flagged, FLAGGED_COLUMNS),
-        ] if evidence.runs.controls else [],
+        ] if controls else [],
     )  # fmt: skip
 
 
@@ -227,6 +228,22 @@ def against_controls(runs: Sequence[Run]) -> list[ControlPairRow]:
     ]
     adjusted = holm_by_family([row.p_value for row in rows], [row.kind for row in rows])
     return [replace(row, p_holm=p_holm) for row, p_holm in zip(rows, adjusted, strict=True)]
+
+
+def _mean_over_donors(row: HeadlineRow, control: Run) -> HeadlineRow:
+    """Give a control's row the interval that is clustered by donor too, where donors are known."""
+    if (drawn := _drawn(control)) is None:
+        return row
+    mean = mean_over_donors(drawn["score"], drawn["user"], drawn["donor"], drawn["id"], bounds=SCALE)
+    return replace(row, **mean.as_row("mean"))
+
+
+def _drawn(control: Run) -> pd.DataFrame | None:
+    """Return the scored draws of a control whose donors are known; what had no donor stands alone."""
+    drawn = control.rows.dropna(subset="score")
+    if "donor" not in drawn or drawn["donor"].isna().all():
+        return None
+    return drawn.assign(donor=drawn["donor"].fillna("nobody: " + drawn["id"]))
 
 
 def in_words(rows: Sequence[ControlPairRow]) -> list[str]:
@@ -315,7 +332,16 @@ def _share(run: Run, runs: Sequence[Run]) -> ShareRow | None:
         ceiling_is=ceiling,
         **{str(part): mean for part, mean in shared.mean().items()},
         **interval.as_row("share"),
+        **_draws(floor, shared.index),
     )
+
+
+def _draws(floor: Run, samples: pd.Index) -> dict[str, Any]:
+    """Count a floor's draws of each of some samples, and say how much its mean varies between them."""
+    rows = floor.rows[floor.rows["id"].isin(samples)].dropna(subset="score")
+    # In older logs a floor answers the same in every epoch: that is one draw, rated several times.
+    draws = max(rows.groupby("id")["answer"].nunique(), default=0)
+    return {"floor_draws": draws, "floor_sd": rows.groupby("epoch")["score"].mean().std() if draws > 1 else math.nan}
 
 
 def _against(run: Run, control: Run) -> ControlPairRow | None:
@@ -323,7 +349,12 @@ def _against(run: Run, control: Run) -> ControlPairRow | None:
     if shared.empty:
         return None
     users = run.scored.loc[shared.index, "user"].to_numpy()
-    difference = paired_difference(shared["model"], shared["control"], users)
+    if (drawn := _drawn(control)) is None:
+        difference = paired_difference(shared["model"], shared["control"], users)
+    else:
+        drawn = drawn[drawn["id"].isin(shared.index)]
+        values = shared.loc[drawn["id"], "model"].to_numpy() - drawn["score"].to_numpy()
+        difference = mean_over_donors(values, drawn["user"], drawn["donor"], drawn["id"])
     return ControlPairRow(
         model=run.name,
         kind=kind_of(run),

@@ -131,8 +131,9 @@ def raw_votes(folder: str) -> pd.DataFrame:
             for vote in (score.metadata or {})["votes"]:
                 judge = vote["judge"].partition("/")[2]
                 user, kind = sample.metadata["user"], sample.metadata["type"]
-                rows.append((who, judge, str(sample.id), user, kind, vote["rating"]))
-    return pd.DataFrame(rows, columns=["who", "judge", "id", "user", "type", "rating"]).dropna()
+                donor = sample.metadata.get("donor") or ""
+                rows.append((who, judge, str(sample.id), user, kind, donor, vote["rating"]))
+    return pd.DataFrame(rows, columns=["who", "judge", "id", "user", "type", "donor", "rating"]).dropna()
 
 
 def scores(votes: pd.DataFrame, who: str, judges: Sequence[str]) -> pd.Series:
@@ -249,6 +250,8 @@ def test_two_models_are_compared_by_the_votes_of_the_judges_of_both(each_other: 
         assert (row.difference, row.lower, row.upper, row.p_value) == pytest.approx((estimate, lower, upper, p_value))
         assert (row.n, row.votes_a, row.votes_b) == (len(both), len(both), len(both))
         assert row.detectable == pytest.approx(detectable_difference(error, df))
+        limits_90 = estimate + error * stats.t.ppf(0.05, df), estimate + error * stats.t.ppf(0.95, df)
+        assert row.equivalent_within == pytest.approx(max(map(abs, limits_90)), rel=1e-9)
         assert math.isnan(row.other_judges_lower)
         assert (row.wins, row.ties, row.losses) == (
             (difference > 0).sum(), (difference == 0).sum(), (difference < 0).sum(),
@@ -311,7 +314,16 @@ def test_controls_count_by_the_votes_of_the_models_judges(case: Case) -> None:
         model, control = pair.model.partition("/")[2], pair.control
         judges = judges_of(design, model)
         both = pd.DataFrame({"m": scores(votes, model, judges), "c": scores(votes, control, judges)}).dropna()
-        estimate, error, df = cr2(np.ones((len(both), 1)), both["m"] - both["c"], users(votes).loc[both.index], [1.0])
+        difference, clusters = both["m"] - both["c"], users(votes).loc[both.index]
+        estimate, error, df = cr2(np.ones((len(both), 1)), difference, clusters, [1.0])
+        if control == "someone_else":  # clustered by user and by donor
+            donors = votes[votes["who"] == control].drop_duplicates("id").set_index("id")["donor"].loc[both.index]
+            by_donor, of_pairs = (
+                cr2(np.ones((len(both), 1)), difference, labels, [1.0]) for labels in (donors, clusters + "|" + donors)
+            )
+            assert donors.nunique() > 5
+            error = math.sqrt(max(error**2, error**2 + by_donor[1] ** 2 - of_pairs[1] ** 2))
+            df = min(df, by_donor[2])
         lower, upper, p_value = interval(estimate, error, df)
         found = (pair.difference, pair.lower, pair.upper, pair.p_value)
         assert found == pytest.approx((estimate, lower, upper, p_value))

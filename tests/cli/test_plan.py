@@ -8,18 +8,17 @@ from click.testing import CliRunner, Result
 from inspect_ai.log import EvalLog, read_eval_log, write_eval_log
 
 from thoughttrace.analysis.read.runs import read_runs
+from thoughttrace.analysis.stats.pilot import RatingStatistics, pilot_statistics
 from thoughttrace.analysis.stats.power import (
     Assumptions,
-    RatingStatistics,
     detectable,
     even_sizes,
     half_width,
-    pilot_statistics,
     users_for_difference,
     users_for_half_width,
 )
 from thoughttrace.cli.main import main
-from thoughttrace.cli.plan import _ratings
+from thoughttrace.cli.plan import _Plan, _ratings, _remarks
 
 STATED = {"--sd": "1.1", "--icc": "0.1", "--per-user": "4"}
 RATINGS = Assumptions(1.1, 0.1, even_sizes(4))
@@ -68,6 +67,29 @@ def test_a_small_plan_is_computed_too() -> None:
     assert "nan" not in done.output
 
 
+def test_several_models_are_planned_at_the_first_step_of_holm() -> None:
+    users = users_for_difference(DIFFERENCES, 0.2, 0.8, 1 - 0.05 / 6)
+    done = plan("--difference", "0.2", "--models", "4", correlation="0.4")
+    assert done.exit_code == 0, done.output
+    assert f"each model needs {4 * users:,} samples of {users:,} users" in done.output
+    assert "• 4 models make 6 pairs" in done.output
+    assert f"{detectable(DIFFERENCES, 500, 0.8, 1 - 0.05 / 6):.3f}" in done.output
+    assert f"{half_width(RATINGS, 500):.3f}" in done.output  # intervals are not adjusted
+    assert "sure of this" not in done.output  # what is stated is taken as exact
+
+
+def test_a_pilot_too_small_for_assurance_still_gives_its_plan() -> None:
+    of_two_users = Assumptions(1.2, 0.9, (1,), df=1)
+    planned = _Plan(of_two_users, None, 0.8, 0.95, 0.95)
+    users = planned.users_for(0.005, None)
+    sure, guess = _remarks(planned, users, 0.005, None, 2, 2)
+    expected = "To be 80 % sure of this in spite of the pilot's uncertainty: More than 1,000,000 users would be needed."
+    assert sure == expected
+    assert guess == "The pilot has only 2 users: the plan is no more than a guess."
+    (sure, _) = _remarks(planned, 100, None, None, 2, 2)
+    assert sure.endswith(f"estimate a model's mean within ± {half_width(of_two_users.assured(), 100):.3f}.")
+
+
 def test_it_says_when_the_published_dataset_is_too_small() -> None:
     assert "published dataset" not in plan("--samples", "4232").output
     assert "has only 1,058 users." in plan("--samples", "4236").output
@@ -87,6 +109,13 @@ def test_a_pilot_tells_what_is_assumed(run_task: Callable[..., EvalLog], tmp_pat
     assert "Pilot, reasons: scripted/m1, scripted/m2" in done.output
     assert f"{known.for_mean().samples(users):,} samples of {users:,} users" in done.output
     assert "stated" not in done.output
+    sure = users_for_difference(known.for_difference().assured(), 0.2, 0.8)
+    assert sure > users
+    needed = f"plan for {known.for_mean().samples(sure):,} samples of {sure:,} users."
+    assert f"• To be 80 % sure of this in spite of the pilot's uncertainty, {needed}" in done.output
+    assert (
+        f"The pilot has only {len(known.for_mean().per_user)} users: the plan is no more than a guess." in done.output
+    )
     assert "from SD and correlation" in plan(logs, "--difference", "0.2", **nothing | {"sd": "1"}).output
     assert "contain no reactions, only reasons" in plan(logs, "--samples", "100", kind="reaction").output
     run_task(kind="reaction")

@@ -24,7 +24,9 @@ for c, index, _ in ITEMS:
 @pytest.mark.parametrize("control", ["someone_else", "anyone", "typical"])
 def test_a_floor_is_another_users_thought(control: Control) -> None:
     said = {kind: recite(control, SAMPLE, kind, 0) for kind in KIND_OF.values()}
-    answers = [(said[kind](Item(c, index)), c.user, c.messages[index].thoughts[0].label) for c, index, kind in ITEMS]
+    answers = [
+        (said[kind](Item(c, index))(1).text, c.user, c.messages[index].thoughts[0].label) for c, index, kind in ITEMS
+    ]
     assert sum(not answer for answer, _, _ in answers) <= 3  # a type that one user alone has
     for answer, user, label in answers:
         if answer:
@@ -33,16 +35,36 @@ def test_a_floor_is_another_users_thought(control: Control) -> None:
 
 
 def test_the_choice_is_seeded_and_varied() -> None:
-    drawn = [[recite("someone_else", SAMPLE, k, seed)(Item(c, i)) for c, i, k in ITEMS] for seed in (0, 0, 1)]
+    drawn = [[recite("someone_else", SAMPLE, k, seed)(Item(c, i))(1).text for c, i, k in ITEMS] for seed in (0, 0, 1)]
     assert drawn[0] == drawn[1] != drawn[2]
     assert len(set(drawn[0])) > len(ITEMS) / 3
+
+
+@pytest.mark.parametrize("control", ["someone_else", "anyone"])
+def test_each_epoch_draws_the_thought_of_another_user_until_all_had_their_turn(control: Control) -> None:
+    draws = recite(control, SAMPLE, "reason", 0)
+    several = 0
+    for c, index, kind in ITEMS:
+        if kind != "reason":
+            continue
+        recital = draws(Item(c, index))
+        epochs = [recital(epoch) for epoch in range(1, 30)]
+        donors = {one.donor for one in epochs}
+        assert c.user not in donors
+        first = [one.donor for one in epochs[: len(donors)]]
+        assert len({*first}) == len(donors)  # no one twice before all were drawn
+        assert epochs[len(donors)].donor in donors
+        assert all(one.donor is None or one.donor in OWNERS[one.text] for one in epochs)
+        assert recital(3) == recite(control, SAMPLE, "reason", 0)(Item(c, index))(3)
+        several += len(donors) > 2
+    assert several > 10
 
 
 def test_typical_is_one_sentence_per_type_and_another_for_its_own_user() -> None:
     said = recite("typical", SAMPLE, "reason", 0)
     by_type: dict[str, set[str]] = {}
     for c, index, kind in ITEMS:
-        if kind == "reason" and (answer := said(Item(c, index))):
+        if kind == "reason" and (answer := said(Item(c, index))(1).text):
             by_type.setdefault(c.messages[index].thoughts[0].label, set()).add(answer)
     assert len(by_type) == 7
     assert all(len(answers) <= 2 for answers in by_type.values())
@@ -56,18 +78,18 @@ def test_typical_is_the_thought_most_like_the_others(make_conversation: Callable
         record["messages"][0]["reasons"][0]["content"] = text
         talks.append(Conversation.model_validate(record))
     said = recite("typical", talks, "reason", 0)
-    assert said(Item(talks[3], 0)) in texts[:3]
-    assert said(Item(talks[0], 0)) in texts[1:3]
+    assert said(Item(talks[3], 0))(1).text in texts[:3]
+    assert said(Item(talks[0], 0))(1).text in texts[1:3]
 
 
 def test_parrot_and_target_say_the_message_and_the_thought() -> None:
     c, index, kind = ITEMS[0]
-    assert recite("parrot", SAMPLE, kind, 0)(Item(c, index)) == c.messages[index].content.strip()
-    assert recite("target", SAMPLE, kind, 0)(Item(c, index)) == c.messages[index].thoughts[0].content.strip()
+    assert recite("parrot", SAMPLE, kind, 0)(Item(c, index))(1).text == c.messages[index].content.strip()
+    assert recite("target", SAMPLE, kind, 0)(Item(c, index))(1).text == c.messages[index].thoughts[0].content.strip()
 
 
 def test_where_nobody_else_had_such_a_thought_there_is_no_answer(
     make_conversation: Callable[..., dict[str, Any]],
 ) -> None:
     talk = Conversation.model_validate(make_conversation("user1", turns=2))
-    assert recite("anyone", [talk], "reason", 0)(Item(talk, 0)) == ""
+    assert recite("anyone", [talk], "reason", 0)(Item(talk, 0))(2).text == ""

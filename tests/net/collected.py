@@ -316,12 +316,11 @@ def _schema(config: Any) -> Any:
 def planned() -> dict[str, Any]:
     """The figures of a pilot, and what they plan, with every digit."""
     from thoughttrace.analysis.read.runs import INFERENCE, read_runs
+    from thoughttrace.analysis.stats.pilot import RatingStatistics, pilot_statistics
     from thoughttrace.analysis.stats.power import (
-        RatingStatistics,
         detectable,
         even_sizes,
         half_width,
-        pilot_statistics,
         power,
         users_for_difference,
         users_for_half_width,

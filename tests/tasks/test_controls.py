@@ -56,6 +56,27 @@ def test_a_control_needs_no_model_and_is_judged_word_for_word(
             assert recited == sample.metadata["message"].strip()
 
 
+def test_each_epoch_of_a_floor_is_another_users_thought_and_the_first_that_of_a_single_one(
+    run: Callable[..., EvalLog],
+) -> None:
+    def told(epochs: int) -> dict[tuple[object, int], tuple[str, str, str]]:
+        task = infer_reason(control="someone_else", users=4)
+        task.epochs = epochs
+        samples = run(task).samples or []
+        return {
+            (s.id, s.epoch): (s.metadata["recited"], s.metadata["donor"], (s.scores or {})["agreement"].answer or "")
+            for s in samples
+        }
+
+    once, thrice = told(1), told(3)
+    assert len(thrice) == 3 * len(once)
+    assert once.items() <= thrice.items()
+    assert all(recited == answer for recited, _, answer in thrice.values())
+    drawn = [{thrice[sample, epoch][1] for epoch in (1, 2, 3)} for sample, _ in once]
+    # Of rare types only one or two other users have thoughts.
+    assert sum(len(donors) == 3 for donors in drawn) > len(drawn) / 2
+
+
 def test_reworded_shows_a_model_the_note_alone(run: Callable[..., EvalLog], scripted: Callable[..., Any]) -> None:
     model = scripted("m", lambda messages: f"said again: {len(messages)}")
     log = run(infer_reason(control="reworded", users=3), model=model)

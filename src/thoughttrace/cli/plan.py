@@ -2,20 +2,22 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import click
 from rich import box
 from rich.table import Table
 
+from thoughttrace.core.errors import UserError
 from thoughttrace.core.terminal import Terminal
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from thoughttrace.analysis.read.task_log import Run
-    from thoughttrace.analysis.stats.power import Assumptions, RatingStatistics
+    from thoughttrace.analysis.stats.pilot import RatingStatistics
+    from thoughttrace.analysis.stats.power import Assumptions
 
 _Callback = Callable[[click.Context, click.Parameter, float | None], float | None]
 
@@ -49,6 +51,15 @@ class _Plan:
     """None where their statistics are missing and the question does not need them."""
     power: float
     level: float
+    """Of intervals."""
+    test_level: float
+    """1 less the level of each test."""
+
+    @property
+    def assured(self) -> "_Plan":
+        """The same plan for the upper limits of what a pilot estimated."""
+        differences = self.differences.assured() if self.differences else None
+        return replace(self, ratings=self.ratings.assured(), differences=differences)
 
     def half_width(self, users: int) -> str:
         from thoughttrace.analysis.stats.power import half_width  # noqa: PLC0415
@@ -58,7 +69,22 @@ class _Plan:
     def detectable(self, users: int) -> str:
         from thoughttrace.analysis.stats.power import detectable  # noqa: PLC0415
 
-        return f"{detectable(self.differences, users, self.power, self.level):.3f}" if self.differences else ""
+        return f"{detectable(self.differences, users, self.power, self.test_level):.3f}" if self.differences else ""
+
+    def precision(self, users: int) -> str:
+        """Say what a number of users achieves."""
+        detect = f", and detect a difference of {self.detectable(users)} between models with power {self.power:g}"
+        return f"estimate a model's mean within ± {self.half_width(users)}" + detect * bool(self.differences)
+
+    def users_for(self, half_width: float | None, difference: float | None) -> int:
+        """Find the fewest users for a half-width, or for a difference."""
+        from thoughttrace.analysis.stats.power import users_for_difference, users_for_half_width  # noqa: PLC0415
+
+        if half_width is not None:
+            return users_for_half_width(self.ratings, half_width, self.level)
+        assert self.differences is not None
+        assert difference is not None
+        return users_for_difference(self.differences, difference, self.power, self.test_level)
 
 
 @click.command()
@@ -89,6 +115,14 @@ class _Plan:
     show_default=True,
     callback=_must_be("between 0 and 1, such as 0.95", lambda value: 0 < value < 1),
     help="Confidence level of intervals; the significance level of tests is 1 minus this.",
+)
+@click.option(
+    "--models",
+    type=int,
+    default=2,
+    show_default=True,
+    callback=_must_be("2 or more", lambda value: value >= 2),
+    help="Number of models that will be compared pair by pair, with p-values adjusted by Holm.",
 )
 @click.option("--kind", type=click.Choice(["reason", "reaction"]), help="Kind of thought, if LOGS contain both.")
 @click.option(
@@ -130,6 +164,7 @@ def plan(
     samples: int | None,
     power: float,
     level: float,
+    models: int,
     kind: str | None,
     sd: float | None,
     icc: float | None,
@@ -142,11 +177,12 @@ def plan(
     The assumptions about ratings come from LOGS, the finished runs of a pilot (files, folders, or URLs such as
     s3://…), or from --sd, --icc and --per-user; comparisons also need --correlation. Options override the pilot. Only
     a pilot of two models on the same samples gives the standard deviation and ICC of differences. A small pilot
-    estimates the ICC only roughly: try a higher value too.
+    estimates them only roughly, so the plan also says what it takes to be 80 % sure of the answer in spite of that.
 
     Samples of one user are correlated, so the number of users matters more than the number of samples. The plan
     applies to the intervals and tests of `report` and `compare` (CR2 clustered by user, Bell–McCaffrey degrees of
-    freedom) and to a single comparison: with Holm's adjustment over several, choose a level closer to 1.
+    freedom). With --models K every pair is planned at the first and strictest step of Holm's adjustment over all
+    K (K - 1) / 2 pairs; later steps are less strict, so the power is as planned or higher.
 
     \b
     thoughttrace plan --half-width 0.1 --sd 1.1 --icc 0.1 --per-user 4.3
@@ -158,14 +194,8 @@ def plan(
     if sum(question is not None for question in (half_width, difference, samples)) != 1:
         raise click.ClickException("pass exactly one of --half-width, --difference and --samples.")
     # Imported here: they take seconds, which --help would have to wait for.
-    from thoughttrace.analysis.stats.power import (  # noqa: PLC0415
-        RatingStatistics,
-        even_sizes,
-        pilot_statistics,
-        users_for_difference,
-        users_for_half_width,
-        users_within,
-    )
+    from thoughttrace.analysis.stats.pilot import RatingStatistics, pilot_statistics  # noqa: PLC0415
+    from thoughttrace.analysis.stats.power import even_sizes, first_step_of_holm, users_within  # noqa: PLC0415
 
     sizes = None if per_user is None else even_sizes(per_user)
     stated, from_pilot = (
@@ -183,18 +213,16 @@ def plan(
     _check_complete(statistics, compares)
     ratings = statistics.for_mean()
     differences = statistics.for_difference() if compares else None
-    planned = _Plan(ratings, differences, power, level)
-    if half_width is not None:
-        users = users_for_half_width(ratings, half_width, level)
-        answer = (
-            f"To estimate a model's mean within ± {half_width:g} ({100 * level:g} % interval), "
-            f"a model needs {_count(ratings, users)}."
-        )
-    elif difference is not None and differences is not None:
-        users = users_for_difference(differences, difference, power, level)
+    planned = _Plan(ratings, differences, power, level, first_step_of_holm(level, models))
+    if half_width is not None or difference is not None:
+        users = planned.users_for(half_width, difference)
+        needed = _count(ratings, users)
         answer = (
             f"To detect a difference of {difference:g} between two models with power {power:g}, each model needs "
-            f"{_count(ratings, users)}, the same for both."
+            f"{needed}, the same for both."
+            if difference is not None
+            else f"To estimate a model's mean within ± {half_width:g} ({100 * level:g} % interval), "
+            f"a model needs {needed}."
         )
     else:
         samples = samples or 0
@@ -204,15 +232,53 @@ def plan(
                 "Raise --samples, or lower --per-user."
             )
         users = users_within(ratings, samples)
-        answer = f"{_count(ratings, users)} estimate a model's mean within ± {planned.half_width(users)}"
-        if differences:
-            answer += f", and detect a difference of {planned.detectable(users)} between models with power {power:g}"
-        answer += "."
+        answer = f"{_count(ratings, users)} {planned.precision(users)}."
     console.print(_assumed(planned, stated, statistics))
     console.print(answer, style="bold", soft_wrap=True)
     if exceeded := list(_exceeded(users, ratings.samples(users), kind)):
         console.print(f"The published dataset has only {' and '.join(exceeded)}.", soft_wrap=True)
+    for remark in _remarks(planned, users, half_width, difference, models, len(from_pilot.per_user or ())):
+        console.print(f"• {remark}", soft_wrap=True)
     console.print(_alternatives(planned, users))
+
+
+def _remarks(
+    planned: _Plan, users: int, half_width: float | None, difference: float | None, models: int, of_pilot: int
+) -> Iterator[str]:
+    """Yield what is to be known of an answer: how sure it is after the pilot, and what Holm's adjustment does.
+
+    Args:
+        planned: The plan.
+        users: Its number of users.
+        half_width: What was asked for; so is the difference.
+        difference: None as the half-width is where the samples are given.
+        models: Number of models.
+        of_pilot: Users of the pilot, 0 without one.
+    """
+    from thoughttrace.analysis.stats.pilot import SMALL  # noqa: PLC0415
+    from thoughttrace.analysis.stats.power import ASSURANCE  # noqa: PLC0415
+
+    if models > 2 and planned.differences:
+        pairs = math.comb(models, 2)
+        yield (
+            f"{models} models make {pairs} pairs: each is planned at the first and strictest step of Holm's "
+            f"adjustment, a level of {1 - planned.test_level:.2g}, so that its power is as planned or higher."
+        )
+    assured = planned.assured
+    if assured == planned:
+        return
+    sure = f"To be {ASSURANCE:.0%} sure of this in spite of the pilot's uncertainty".replace("%", " %")
+    if half_width is None and difference is None:
+        yield f"{sure}, assume less: that they {assured.precision(users)}."
+    else:
+        try:
+            needed = _count(planned.ratings, assured.users_for(half_width, difference))
+        except UserError as error:
+            yield f"{sure}: {error}"
+        else:
+            yield f"{sure}, plan for {needed}."
+    if of_pilot < SMALL:
+        yield f"The pilot has only {of_pilot} users: the plan is no more than a guess."
 
 
 def _check_complete(statistics: "RatingStatistics", compares: bool) -> None:

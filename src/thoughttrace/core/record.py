@@ -249,6 +249,8 @@ class ControlMetadata(Metadata):
 
     recited: str | None = None
     """The answer, word for word."""
+    donor: str | None = None
+    """The user whose thought was drawn for the answer, another one in each epoch; None where nothing was drawn."""
     reworded: bool = False
     """Whether the model was shown the target, to say it in other words."""
 
@@ -295,7 +297,7 @@ class Survey(Metadata):
     """How often the user uses AI, 1 (rarely) to 5 (daily)."""
 
 
-class InferenceMetadata(PromptMetadata):
+class InferenceMetadata(PromptMetadata, ControlMetadata):
     """The metadata of a sample of `infer_reason` and `infer_reaction`."""
 
     columns = (
@@ -309,6 +311,7 @@ class InferenceMetadata(PromptMetadata):
         "after_reply",
         "thoughts",
         "target_words",
+        "donor",
         "age",
         "gender",
         "education",

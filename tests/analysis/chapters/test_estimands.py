@@ -20,6 +20,7 @@ from thoughttrace.analysis.chapters.headline import headline
 from thoughttrace.analysis.read.evidence import Evidence
 from thoughttrace.analysis.read.runs import Runs, read_runs
 from thoughttrace.analysis.read.task_log import Run
+from thoughttrace.analysis.stats.mixed import mixed_mean
 from thoughttrace.tasks.infer_reaction import infer_reaction
 from thoughttrace.tasks.infer_reason import infer_reason
 
@@ -170,6 +171,24 @@ def test_user_weighted_is_the_classical_interval_of_the_users_means(folder: Path
     assert row.mean != pytest.approx(samples["score"].mean(), abs=1e-3)
 
 
+def test_the_mixed_model_has_users_and_of_a_panel_judges_as_random_effects(runs: dict[str, Run]) -> None:
+    run = runs["reason"]
+    scores = run.scored
+    row = found(runs, "reason")["mixed model, users as random effects"]
+    expected = mixed_mean(scores[["score"]], scores["user"], bounds=(1, 5))
+    assert (row.mean, row.lower, row.upper, row.n) == (expected.estimate, expected.lower, expected.upper, len(scores))
+    votes = np.random.default_rng(1).integers([1, 2], [5, 6], (len(run.rows), 2))
+    rows = run.rows.assign(
+        ratings=[json.dumps({"a": [int(a)], "b": [int(b)]}) for a, b in votes], score=votes.mean(axis=1), reason=None
+    )
+    panel = replace(run, judge="a, b", rows=rows)
+    (row,) = (row for row in estimands([panel]) if row.estimand == "mixed model, users and judges as random effects")
+    table = pd.DataFrame(votes).groupby(rows["id"].to_numpy(), sort=False).mean()
+    expected = mixed_mean(table, panel.scored["user"].loc[table.index], bounds=(1, 5))
+    assert (row.mean, row.lower, row.upper) == pytest.approx((expected.estimate, expected.lower, expected.upper))
+    assert row.upper - row.lower > 2  # two judges, one point apart, say little about others
+
+
 def test_the_macro_mean_counts_every_type_the_same(folder: Path, runs: dict[str, Run]) -> None:
     samples = by_sample(truth(folder, "reason"))
     long = samples.explode("types")
@@ -256,8 +275,8 @@ def test_what_an_old_log_does_not_say_is_left_out(runs: dict[str, Run]) -> None:
         old = replace(run, rows=run.rows.assign(followed=None, after_reply=None))
         names = [row.estimand for row in estimands([old])]
         assert names == [
-            "sample-weighted (the headline)", "user-weighted", "macro mean over types",
-            "without refusals and empty answers", "one thought on the message",
+            "sample-weighted (the headline)", "user-weighted", "mixed model, users as random effects",
+            "macro mean over types", "without refusals and empty answers", "one thought on the message",
         ], kind  # fmt: skip
 
 
@@ -276,5 +295,5 @@ def test_a_run_without_a_score_and_a_small_one(runs: dict[str, Run]) -> None:
 def test_the_chapter_shows_a_row_for_each(runs: dict[str, Run]) -> None:
     (section,) = chapter(Evidence(Runs(list(runs.values())))).sections
     shown = section.table.cells()
-    assert len(shown) == len(section.rows) == 8 + 7
+    assert len(shown) == len(section.rows) == 9 + 8
     assert "t interval over these means" in section.note

@@ -27,6 +27,7 @@ from thoughttrace.analysis.read.evidence import Evidence
 from thoughttrace.analysis.read.runs import Runs, read_runs
 from thoughttrace.analysis.read.sample_rows import longest_overlap
 from thoughttrace.analysis.report import write_report
+from thoughttrace.analysis.stats.donors import mean_over_donors
 from thoughttrace.analysis.stats.intervals import cluster_mean
 from thoughttrace.core.errors import UserError
 from thoughttrace.tasks.infer_reason import infer_reason
@@ -93,6 +94,41 @@ def test_recovered_share_is_the_ratio_of_the_paired_means(runs: Runs, tmp_path: 
     write_report(Evidence(runs), tmp_path / "report")
     assert list(pd.read_csv(tmp_path / "report/headline.csv")["model"]) == ["scripted/m"]
     assert "scripted/m" in (tmp_path / "report/recovered_share.md").read_text()
+
+
+def test_the_floor_is_the_mean_of_its_draws_and_clustered_by_donor_too(runs: Runs) -> None:
+    counted = {run.control or "model": run for run in runs.counted}
+    floor, model = counted["someone_else"], counted["model"]
+    assert [(row.floor_draws, math.isnan(row.floor_sd)) for row in recovered(runs.counted)] == [(1, True)]
+    other = floor.rows.assign(
+        epoch=2, score=(7 - floor.rows["score"]).clip(upper=5), answer="another", donor="sample03"
+    )
+    twice = replace(floor, epochs=2, rows=pd.concat([floor.rows, other], ignore_index=True))
+    means = pd.concat([floor.rows, other]).groupby("id")["score"].mean()
+    ceiling = counted["reworded"].scored["score"]
+    three = pd.DataFrame({"model": model.scored["score"], "floor": means, "ceiling": ceiling}).dropna()
+    (row,) = recovered([model, twice, counted["reworded"]])
+    assert row.floor == pytest.approx(three["floor"].mean())
+    gained, span = three["model"] - three["floor"], three["ceiling"] - three["floor"]
+    assert row.share == pytest.approx(gained.mean() / span.mean())
+    assert row.floor_draws == 2
+    per_draw = [draw.set_index("id").loc[three.index, "score"].mean() for draw in (floor.rows, other)]
+    assert row.floor_sd == pytest.approx(abs(per_draw[0] - per_draw[1]) / math.sqrt(2))
+
+    drawn = twice.rows.dropna(subset="score")
+    means_row = chapter(Evidence(replace(runs, counted=[model, twice]))).sections[1].rows[0]
+    expected = mean_over_donors(drawn["score"], drawn["user"], drawn["donor"], drawn["id"], bounds=(1, 5))
+    assert (means_row.mean, means_row.lower, means_row.upper) == (expected.estimate, expected.lower, expected.upper)
+    paired = drawn[drawn["id"].isin(model.scored.index)]
+    values = model.scored.loc[paired["id"], "score"].to_numpy() - paired["score"]
+    expected = mean_over_donors(values, paired["user"], paired["donor"], paired["id"])
+    (against,) = against_controls([model, twice])
+    assert (against.lower, against.p_value, against.n) == pytest.approx((expected.lower, expected.p_value, expected.n))
+    # Logs without donors are clustered by user alone.
+    (against,) = against_controls([model, replace(twice, rows=twice.rows.assign(donor=None))])
+    difference = (model.scored["score"] - means).dropna()
+    by_user = cluster_mean(difference, model.scored["user"].loc[difference.index])
+    assert (against.lower, against.upper) == pytest.approx((by_user.lower, by_user.upper))
 
 
 def test_without_reworded_the_target_is_the_ceiling_and_without_floor_there_is_no_share(runs: Runs) -> None:

@@ -6,19 +6,23 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import pytest
 from scipy import stats
 from statsmodels.stats.power import TTestPower
+from statsmodels.stats.weightstats import ttost_paired
 
 from thoughttrace.analysis.stats.intervals import bell_mccaffrey_df, cluster_mean, paired_difference
+from thoughttrace.analysis.stats.multiplicity import holm
+from thoughttrace.analysis.stats.pilot import RatingStatistics, pilot_statistics
 from thoughttrace.analysis.stats.power import (
     Assumptions,
-    RatingStatistics,
     detectable,
     detectable_difference,
+    equivalence_margin,
     even_sizes,
+    first_step_of_holm,
     half_width,
-    pilot_statistics,
     power,
     users_for_difference,
     users_for_half_width,
@@ -132,6 +136,7 @@ def test_a_pilot_gives_components_known_by_construction() -> None:
     assert (one.per_user, one.correlation, one.sd_difference) == ((2, 2, 2), None, None)
     both = pilot_statistics(np.column_stack([a.ravel(), b.ravel()]), users_of(a))
     assert (both.sd_difference, both.icc_difference) == pytest.approx((math.sqrt(2), 0))
+    assert (one.df, both.df, both.df_difference) == pytest.approx((2, 2, 2))  # three users with as many samples each
     assert both.correlation == pytest.approx(np.corrcoef(a.ravel(), b.ravel())[0, 1])
 
 
@@ -179,6 +184,37 @@ def test_a_pilot_that_lacks_something_is_refused(values: Numbers, sentence: str)
     with pytest.raises(UserError, match=sentence) as error:
         pilot_statistics(values.reshape(-1, 1), users_of(values))
     assert "--" not in str(error.value)
+
+
+def test_a_stated_variance_is_exact_and_one_of_a_pilot_is_not() -> None:
+    of_pilot = RatingStatistics(1.0, 0.2, (1, 3), 0.5, 0.8, 0.1, df=4, df_difference=3)
+    assert RatingStatistics().completed_by(of_pilot) == of_pilot
+    assert of_pilot.for_mean().assured().sd == pytest.approx(math.sqrt(4 / 1.648777))  # 20 % of chi-square, 4 df
+    assert of_pilot.for_difference().assured().sd == pytest.approx(0.8 * math.sqrt(3 / 1.005174))
+    derived = RatingStatistics(correlation=0.75).completed_by(of_pilot).for_difference()
+    assert derived.assured().sd == pytest.approx(math.sqrt(0.5) * math.sqrt(4 / 1.648777))
+    stated = RatingStatistics(sd=2.0).completed_by(of_pilot)
+    for assumed in (stated.for_mean(), stated.for_difference()):
+        assert assumed.assured() == assumed
+
+
+@pytest.mark.parametrize("icc", [0.05, 0.4])
+def test_a_plan_with_assurance_assumes_too_small_an_error_in_few_pilots(icc: float) -> None:
+    """`benchmarks/power.py` simulates the power of whole plans."""
+    true = Assumptions(1.2, icc, (2, 4, 6))
+    y, clusters = draw(true, 6, 400)
+    pilots = [pilot_statistics(row[:, None], clusters).for_mean() for row in y]
+    enough = [[each.error(100)[0] >= true.error(100)[0] for each in (pilot, pilot.assured())] for pilot in pilots]
+    as_estimated, assured = np.mean(enough, axis=0)
+    assert as_estimated < 0.6
+    assert assured > 0.75
+
+
+def test_holm_begins_with_the_level_divided_by_the_number_of_pairs() -> None:
+    assert first_step_of_holm(0.95, 2) == pytest.approx(0.95)
+    assert 1 - first_step_of_holm(0.95, 4) == pytest.approx(0.05 / 6)
+    # Of six p-values the smallest is just significant there.
+    assert holm(pd.Series([0.05 / 6, *[0.9] * 5]))[0] == pytest.approx(0.05)
 
 
 def test_what_a_plan_lacks_is_named() -> None:
@@ -241,9 +277,19 @@ def test_a_detectable_difference_is_detected_as_often_as_it_says() -> None:
     assert np.mean(np.abs(means) > stats.t.ppf(0.975, df) * errors) == pytest.approx(0.8, abs=0.02)
 
 
-def test_without_an_error_nothing_is_known_to_be_detectable() -> None:
+@pytest.mark.parametrize("shift", [-0.3, 0.0, 0.7])
+def test_two_one_sided_tests_are_just_significant_at_the_equivalence_margin(shift: float) -> None:
+    a, b = np.random.default_rng(4).normal(size=(2, 15))
+    difference = paired_difference(a + shift, b, np.arange(15))  # each value its own user: the ordinary paired t test
+    margin = equivalence_margin(difference.estimate, difference.standard_error, difference.df)
+    p_value, *_ = ttost_paired(a + shift, b, -margin, margin)
+    assert p_value == pytest.approx(0.05, rel=1e-9)
+
+
+def test_without_an_error_nothing_is_known_to_be_detectable_or_ruled_out() -> None:
     nothing = paired_difference([1, 2], [2, 1], ["a", "a"])
     assert math.isnan(detectable_difference(nothing.standard_error, nothing.df))
+    assert math.isnan(equivalence_margin(nothing.estimate, nothing.standard_error, nothing.df))
 
 
 def test_far_effects_have_power_and_need_few_users() -> None:

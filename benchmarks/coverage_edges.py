@@ -15,9 +15,11 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from scipy import stats
 
 from thoughttrace.analysis.shift.geometry import centroids
+from thoughttrace.analysis.stats.additive import fit_additive
 from thoughttrace.analysis.stats.groups import group_difference
 from thoughttrace.analysis.stats.interrater import (
     CHANCE_CORRECTED,
@@ -40,6 +42,7 @@ from thoughttrace.analysis.stats.intervals import (
     pooled_mean,
     ratio_of_means,
 )
+from thoughttrace.analysis.stats.mixed import mixed_mean
 from thoughttrace.analysis.stats.panel import difference_over_judges, mean_over_judges
 from thoughttrace.analysis.stats.ppi import corrected_mean
 
@@ -227,6 +230,33 @@ def corrected(world: World) -> Found:
     return found, clipped(found, 1, 5)
 
 
+def additive(world: World, of: Literal["severity", "difference"]) -> Found:
+    """Estimate how severe a judge is, or how two models differ, by an additive model of two judges and two models."""
+    ratings = world.rate(world.latent(4) + np.array([0.3, 0, -0.1, 0.2]))
+    sample, column = np.nonzero(~np.isnan(ratings))
+    votes = pd.DataFrame(
+        {
+            "model": np.array(["a", "b"])[column // 2],
+            "judge": np.array(["mild", "strict"])[column % 2],
+            "unit": 2 * sample + column // 2,
+            "id": sample,
+            "user": world.owners[sample],
+            "rating": ratings[sample, column],
+            "by_rule": False,
+        }
+    )
+    fitted = fit_additive(votes) if votes[["model", "judge"]].drop_duplicates().shape[0] == 4 else None
+    if fitted is None:
+        return Interval.without_limits("models and judges share nothing"), None
+    return fitted.severities[0] if of == "severity" else fitted.differences([("a", "b")])[0], None
+
+
+def mixed(world: World) -> Found:
+    """Estimate the mean by a mixed model with users as random effects."""
+    ratings, owners = world.means()
+    return mixed_mean(ratings[:, None], owners, bounds=(1, 5)), None
+
+
 def raters(world: World, statistic: Literal["alpha", "kappa"]) -> Found:
     """Estimate ordinal alpha or quadratic kappa of two raters."""
     ratings = world.rate(world.latent(2))
@@ -295,6 +325,9 @@ ROWS = (
     Row("Mean for other judges", "judges (`mean_over_judges`)", other_judges),
     Row("Difference for other judges", "comparisons (`difference_over_judges`)", difference_by_other_judges),
     Row("Difference of a group", "breakdown (`group_difference`)", group),
+    Row("Severity of a judge", "judges (`fit_additive`)", partial(additive, of="severity")),
+    Row("Difference less severity", "judges, lost votes (`fit_additive`)", partial(additive, of="difference")),
+    Row("Mixed model", "estimands (`mixed_mean`)", mixed),
     Row("Corrected mean", "human ratings (`corrected_mean`)", corrected),
     Row("Alpha, ordinal", "judges, human ratings (`alpha`)", partial(raters, statistic="alpha")),
     Row("Kappa, quadratic", "judges, human ratings (`kappa`)", partial(raters, statistic="kappa")),

@@ -41,7 +41,7 @@ def quick_runs() -> Iterator[None]:
 
     A run keeps its events in a database too, so that `inspect view` can show it live, and asks every installed package
     for its modules, each time anew: half of the time of a run of scripted models. It lays out its table of results also
-    where it shows none, and counts how deep each sample is nested. Runs in processes of their own
+    where it shows none, counts how deep each sample is nested, and starts twelve threads to compress each. Runs in processes of their own
     (`tests/providers/test_kill.py`, `tests/tasks/test_inspect_command.py`) have it all.
     """
     with pytest.MonkeyPatch.context() as patch:
@@ -50,6 +50,7 @@ def quick_runs() -> Iterator[None]:
         patch.setattr("inspect_ai._display.rich.display.task_live_status", lambda *_: "")
         patch.setattr("inspect_ai._display.rich.display.tasks_live_status", lambda *_: "")
         patch.setattr("inspect_ai.log._condense.exceeds_max_depth", lambda *_: False)
+        patch.setattr("inspect_ai._util.zipfile._ZSTD_THREADS", 0)
         patch.setattr("inspect_ai._util.package.packages_distributions", cache(packages_distributions))
         yield
 

@@ -41,8 +41,9 @@ def quick_runs() -> Iterator[None]:
 
     A run keeps its events in a database too, so that `inspect view` can show it live, and asks every installed package
     for its modules, each time anew: half of the time of a run of scripted models. It lays out its table of results also
-    where it shows none, counts how deep each sample is nested, and starts twelve threads to compress each. Runs in processes of their own
-    (`tests/providers/test_kill.py`, `tests/tasks/test_inspect_command.py`) have it all.
+    where it shows none, counts how deep each sample is nested, and starts twelve threads to compress each. Runs in
+    processes of their own (`tests/providers/test_kill.py`, `tests/tasks/test_inspect_command.py`) have all of this; the
+    list of packages is read before they start.
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("inspect_ai._eval.task.log.SampleBufferDatabase", lambda **_: None)

@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -40,11 +40,18 @@ def quick_runs() -> Iterator[None]:
     """Spare the runs inside the tests' process what nobody looks at; the logs they write are the same.
 
     A run keeps its events in a database too, so that `inspect view` can show it live, and asks every installed package
-    for its modules, each time anew: half of the time of a run of scripted models. Runs in processes of their own
-    (`tests/providers/test_kill.py`, `tests/tasks/test_inspect_command.py`) have both.
+    for its modules, each time anew: half of the time of a run of scripted models. It lays out its table of results also
+    where it shows none, counts how deep each sample is nested, and starts twelve threads to compress each. Runs in
+    processes of their own (`tests/providers/test_kill.py`, `tests/tasks/test_inspect_command.py`) have all of this; the
+    list of packages is read before they start.
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("inspect_ai._eval.task.log.SampleBufferDatabase", lambda **_: None)
+        patch.setattr("inspect_ai._display.rich.display.tasks_results", lambda _: "")
+        patch.setattr("inspect_ai._display.rich.display.task_live_status", lambda *_: "")
+        patch.setattr("inspect_ai._display.rich.display.tasks_live_status", lambda *_: "")
+        patch.setattr("inspect_ai.log._condense.exceeds_max_depth", lambda *_: False)
+        patch.setattr("inspect_ai._util.zipfile._ZSTD_THREADS", 0)
         patch.setattr("inspect_ai._util.package.packages_distributions", cache(packages_distributions))
         yield
 
@@ -244,12 +251,22 @@ def _hub_server() -> Any:
     return module
 
 
-# Starting Inspect takes seconds: a fork has done nothing yet but import. Everything else is as in a process of its own.
+# Starting Inspect takes seconds: a fork has done nothing yet but import, and read what Inspect knows of packages and
+# models. Everything else is as in a process of its own.
 HOST = """
-import json, os, sys
-import inspect_ai._eval.evalset, inspect_ai.agent._acp.server, thoughttrace._registry
+import gc, json, os, sys
+import fastapi, rich.markdown
+import inspect_ai._control.server, inspect_ai._eval.evalset, inspect_ai._util.package, inspect_ai.agent._acp.server
 import inspect_ai.model._providers.anthropic, inspect_ai.model._providers.openai_compatible
+import thoughttrace._registry
+from functools import cache
 from inspect_ai._cli.main import main
+from inspect_ai.model import get_model_info
+installed = cache(inspect_ai._util.package.packages_distributions)
+installed()
+get_model_info("openai/gpt-5.4")
+inspect_ai._util.package.packages_distributions = installed
+gc.freeze()
 for line in sys.stdin:
     pid = os.fork()
     if not pid:
@@ -264,27 +281,20 @@ for line in sys.stdin:
         sys.argv = ["inspect", *order["arguments"]]
         main()
         os._exit(0)
+    print(pid, flush=True)
     print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
 """
 
 
-@pytest.fixture(scope="session")
-def inspect_host() -> Iterator[Any]:
-    """A process that has imported Inspect and the tasks, and forks."""
-    with subprocess.Popen(
-        [sys.executable, "-c", HOST], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as host:
-        yield host
+class InspectHost:
+    """A process that has imported Inspect and the tasks; it forks for each command, one after the other."""
 
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self.process = process
 
-@pytest.fixture
-def inspect_command(inspect_host: Any, tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Run Inspect's command in a folder; with folders that go before the others of the import path, and variables."""
-
-    def run(
-        *arguments: str, cwd: Path, path: tuple[Path, ...] = (), **environment: str
-    ) -> subprocess.CompletedProcess[str]:
-        files = [tmp_path / name for name in ("command.out", "command.err")]
+    def start(self, arguments: Sequence[str], cwd: Path, files: Sequence[Path], path: Sequence[Path] = (),
+              **environment: str) -> int:  # fmt: skip
+        """Start a command whose output and errors go to files; its process id."""
         order = {
             "arguments": arguments,
             "cwd": str(cwd),
@@ -292,8 +302,36 @@ def inspect_command(inspect_host: Any, tmp_path: Path) -> Callable[..., subproce
             "environment": os.environ | environment,
             "files": list(map(str, files)),
         }
-        print(json.dumps(order), file=inspect_host.stdin, flush=True)
-        status = int(inspect_host.stdout.readline())
+        print(json.dumps(order), file=self.process.stdin, flush=True)
+        return self._number()
+
+    def end(self) -> int:
+        """Wait for its end: its exit status, or minus the signal that killed it."""
+        return self._number()
+
+    def _number(self) -> int:
+        assert self.process.stdout
+        return int(self.process.stdout.readline())
+
+
+@pytest.fixture(scope="session")
+def inspect_host() -> Iterator[InspectHost]:
+    with subprocess.Popen(
+        [sys.executable, "-c", HOST], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        yield InspectHost(process)
+
+
+@pytest.fixture
+def inspect_command(inspect_host: InspectHost, tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run Inspect's command in a folder; with folders that go before the others of the import path, and variables."""
+
+    def run(
+        *arguments: str, cwd: Path, path: tuple[Path, ...] = (), **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        files = [tmp_path / name for name in ("command.out", "command.err")]
+        inspect_host.start(arguments, cwd, files, path, **environment)
+        status = inspect_host.end()
         return subprocess.CompletedProcess(arguments, status, *(file.read_text(encoding="utf-8") for file in files))
 
     return run

@@ -57,10 +57,13 @@ def save(figure: Figure, folder: Path, name: str) -> None:
     """
     with mpl.rc_context(STYLE):
         drawing = folder / f"{name}.svg"
+        # Laid out once, for both: with a layout engine, also with "none", savefig draws everything once more.
+        if layout := figure.get_layout_engine():
+            layout.execute(figure)
+            figure.set_layout_engine(None)
         figure.savefig(drawing, metadata={"Date": None})
         # Labels of ticks and legends come from data; with a control character in it, no reader opens an SVG.
         drawing.write_text(visible(drawing.read_text(encoding="utf-8")), encoding="utf-8")
-        figure.set_layout_engine(None)  # laid out once is enough; with "none", savefig draws twice all the same
         figure.savefig(folder / f"{name}.png", dpi=200, facecolor="white")
 
 

@@ -134,9 +134,12 @@ def test_with_a_prompt_cache_too(
     fields = own.model_dump(mode="json", exclude_none=True) | {"cache_minimum": cache_rules.LEAST}
     file.write_text(json.dumps({model: fields}))
     prices = read_prices(file)
+    # Of all 20 conversations the caches leave the same share of the bill.
+    data = tmp_path / "eight.jsonl"
+    data.write_bytes(b"".join(examples.read_bytes().splitlines(keepends=True)[:8]))
     # A second task may find what the first one left, if it comes soon enough; no estimate counts on it.
-    runs = run(tmp_path / "logs", model, judge, BOTH[:1], str(examples))
-    works = estimated(model, judge, prices, BOTH[:1], str(examples), inference=20)
+    runs = run(tmp_path / "logs", model, judge, BOTH[:1], str(data))
+    works = estimated(model, judge, prices, BOTH[:1], str(data), inference=20)
     bill = sum(row.cost for row in headline(runs))
     with_cache, without = (dollars(works, prices, "model", cache=cache) for cache in (True, False))
     assert with_cache == pytest.approx(bill, rel=TOLERANCE)

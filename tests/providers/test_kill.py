@@ -3,11 +3,8 @@
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -21,24 +18,6 @@ KILLS, SEED = 10, 5
 AT_ONCE = 4  # samples of each of the two tasks
 SAMPLES = {"infer_reason": 30, "infer_reaction": 30}
 
-# Starting Inspect takes seconds, so it is started once and forked; a fork has done nothing yet but import.
-HOST = """
-import os, sys
-import inspect_ai._eval.evalset, inspect_ai.agent._acp.server, thoughttrace._registry
-import inspect_ai.model._providers.anthropic, inspect_ai.model._providers.openai_compatible
-from inspect_ai._cli.main import main
-for line in sys.stdin:
-    pid = os.fork()
-    if not pid:
-        output = os.open("output", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-        os.dup2(output, 1), os.dup2(output, 2)
-        sys.argv = ["inspect", *line.split()]
-        main()
-        os._exit(0)
-    print(pid, flush=True)
-    print(os.waitpid(pid, 0)[1], flush=True)
-"""
-
 LINE = (
     "eval-set thoughttrace/infer_reason thoughttrace/infer_reaction --model openai-api/loop/model --log-dir logs "
     f"--model-role grader=openai-api/loop/judge --limit 30 --max-samples {AT_ONCE} --display plain"
@@ -48,43 +27,29 @@ LINE = (
 class Runs:
     """Runs of one and the same command."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, host: Any, folder: Path) -> None:
+        self.host = host
         self.folder = folder
-        homes = {"HOME": str(folder), "XDG_DATA_HOME": str(folder), "XDG_CACHE_HOME": str(folder)}
-        self.host = subprocess.Popen(
-            [sys.executable, "-c", HOST],
-            cwd=folder,
-            env=os.environ | homes,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    def _line(self) -> int:
-        assert self.host.stdout
-        return int(self.host.stdout.readline())
 
     def start(self) -> int:
-        """Start the command; its process id."""
-        assert self.host.stdin
-        print(LINE, file=self.host.stdin, flush=True)
-        return self._line()
+        """Start the command, with a home folder of its own; its process id."""
+        homes = dict.fromkeys(("HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME"), str(self.folder))
+        files = [self.folder / "output", self.folder / "errors"]
+        pid: int = self.host.start(LINE.split(), self.folder, files, **homes)
+        return pid
 
     def end(self) -> int:
         """Wait for its end: its exit status, or minus the signal that killed it."""
-        return os.waitstatus_to_exitcode(self._line())
+        status: int = self.host.end()
+        return status
 
     def output(self) -> str:
-        return (self.folder / "output").read_text()
+        return (self.folder / "output").read_text() + (self.folder / "errors").read_text()
 
 
 @pytest.fixture
-def runs(tmp_path: Path, loopback: Any) -> Iterator[Runs]:
-    made = Runs(tmp_path)
-    yield made
-    assert made.host.stdin
-    made.host.stdin.close()
-    made.host.wait(30)
+def runs(inspect_host: Any, loopback: Any, tmp_path: Path) -> Runs:
+    return Runs(inspect_host, tmp_path)
 
 
 def test_killed_ten_times_every_sample_is_there_once_and_none_is_scored_twice(

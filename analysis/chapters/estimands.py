@@ -55,7 +55,7 @@ NOTE = (
     "The headline is sample-weighted: every annotated message counts the same, so users with many messages count more. "
     "User-weighted: the mean of the users' means, so that every user counts the same; users are independent, so its "
     "interval is the t interval over these means. Mixed model (REML): users count by how well their samples tell their "
-    "mean, between the two above, and its interval rests on the model; with several judges it is for judges like these "
+    "mean, between the two above; with several judges its interval is for judges like these "
     "too. Macro mean over types: the mean of the types' means, so that every type of thought counts the same; a "
     "message with several types counts in each of them, a user's samples of all types are one cluster, and types with "
     f"under {MIN_SAMPLES} scored samples or {MIN_USERS} users are left out. "

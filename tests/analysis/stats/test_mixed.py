@@ -63,7 +63,16 @@ def test_with_missing_votes_it_is_the_maximum_of_the_restricted_likelihood() -> 
     _, mean, variance = fit(best.x)
     found = mixed_mean(ratings, user)
     assert found.estimate == pytest.approx(mean, abs=1e-3)
-    assert found.standard_error == pytest.approx(math.sqrt(variance), rel=1e-3)
+    # Without the judges' part users are independent: their weights, and CR2's variance of their weighted means.
+    without = sum(
+        math.exp(log) * same for log, same in zip(best.x[[0, 1, 3]], [*alike[:2], np.eye(len(y))], strict=True)
+    )
+    of_votes = np.linalg.inv(without).sum(0)
+    weights = np.bincount(user[sample], of_votes) / of_votes.sum()
+    means = np.bincount(user[sample], of_votes * y) / np.bincount(user[sample], of_votes)
+    of_users = (weights**2 * (means - weights @ means) ** 2 / (1 - weights)).sum()
+    of_judges = variance - 1 / of_votes.sum()
+    assert found.standard_error == pytest.approx(math.sqrt(of_users + of_judges), rel=1e-3)
     assert found.lower < found.estimate < found.upper
 
 

@@ -75,7 +75,7 @@ COLUMNS = [
 TEST_NOTE = (
     "Less the rest: the difference from the run's other samples, within users where at least "
     f"{MIN_USERS} users have samples on both sides (a regression with an intercept for every user, clustered by user, "
-    "CR2), else between the two means. p (FDR) is adjusted by Benjamini–Hochberg over all groups of the same run in "
+    "CR3), else between the two means. p (FDR) is adjusted by Benjamini–Hochberg over all groups of the same run in "
     f"this table: of the differences below {LEVEL} (marked), {100 * LEVEL:.0f} % at most are expected to be false."
 )
 

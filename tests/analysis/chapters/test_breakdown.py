@@ -52,7 +52,7 @@ def test_every_group_equals_its_own_computation(run_task: Run, tmp_path: Path) -
 
 
 def expected_difference(samples: pd.DataFrame, inside: "pd.Series[bool]") -> tuple[float, float, str]:
-    """A group's difference from the rest and its p-value, by statsmodels' fit and every matrix of CR2 written out."""
+    """A group's difference and its p, by statsmodels' fit and every matrix of CR2 or, within users, CR3."""
     sides = samples.assign(inside=inside).groupby("user")["inside"].nunique()
     within = (sides == 2).sum() >= 5
     formula = "score ~ inside + C(user)" if within else "score ~ inside"
@@ -65,9 +65,11 @@ def expected_difference(samples: pd.DataFrame, inside: "pd.Series[bool]") -> tup
     for user in set(users):
         own = users == user
         values, basis = np.linalg.eigh(annihilator[np.ix_(own, own)])
-        roots = np.array([value**-0.5 if value > 1e-9 else 0 for value in values])
-        v = basis @ np.diag(roots) @ basis.T @ x[own] @ bread[at]
-        variance += float(v @ fit.resid.to_numpy()[own]) ** 2
+        adjusted, v = (
+            basis @ np.diag([value**root if value > 1e-9 else 0 for value in values]) @ basis.T @ x[own] @ bread[at]
+            for root in (-1 if within else -0.5, -0.5)
+        )
+        variance += float(adjusted @ fit.resid.to_numpy()[own]) ** 2
         columns.append(annihilator[:, own] @ v)
     spectrum = np.linalg.eigvalsh(np.array(columns) @ np.array(columns).T)
     df = spectrum.sum() ** 2 / (spectrum**2).sum()

@@ -54,17 +54,22 @@ def ratings(seed: int, users: int = 12) -> tuple[Numbers, Numbers, Numbers]:
     return np.clip(np.round(latent), 1, 5), codes, members
 
 
-def cr2(y: Numbers, design: Numbers, clusters: Numbers) -> tuple[float, float, float]:
-    """First coefficient, CR2 error and Satterthwaite df, with every matrix written out (Pustejovsky & Tipton 2018)."""
+def by_matrices(y: Numbers, design: Numbers, clusters: Numbers, power: float = -0.5) -> tuple[float, float, float]:
+    """First coefficient, its error, and CR2's Satterthwaite df, with every matrix written out (Pustejovsky & Tipton).
+
+    The residuals are adjusted by I − H to a power: −½ is CR2, −1 CR3.
+    """
     bread = np.linalg.pinv(design.T @ design)
     annihilator = np.eye(len(y)) - design @ bread @ design.T
     variance, columns = 0.0, []
     for cluster in np.unique(clusters):
         own = clusters == cluster
         values, basis = np.linalg.eigh(annihilator[np.ix_(own, own)])
-        roots = np.array([value**-0.5 if value > 1e-9 else 0 for value in values])
-        v = basis @ np.diag(roots) @ basis.T @ design[own] @ bread[0]
-        variance += float(v @ (annihilator @ y)[own]) ** 2
+        adjusted, v = (
+            basis @ np.diag([value**root if value > 1e-9 else 0 for value in values]) @ basis.T @ design[own] @ bread[0]
+            for root in (power, -0.5)
+        )
+        variance += float(adjusted @ (annihilator @ y)[own]) ** 2
         columns.append(annihilator[:, own] @ v)
     spectrum = np.linalg.eigvalsh(np.array(columns) @ np.array(columns).T)
     return float((bread @ design.T @ y)[0]), variance**0.5, float(spectrum.sum() ** 2 / (spectrum**2).sum())
@@ -75,7 +80,7 @@ def test_a_difference_within_users_is_the_regression_with_an_intercept_for_every
     y, users, members = ratings(seed)
     found, compared = group_difference(y, users, members)
     assert compared == "within users"
-    estimate, error, df = cr2(y, np.column_stack([members, np.eye(users.max() + 1)[users]]), users)
+    estimate, error, df = by_matrices(y, np.column_stack([members, np.eye(users.max() + 1)[users]]), users, -1)
     assert (found.estimate, found.standard_error, found.df) == pytest.approx((estimate, error, df), rel=1e-7)
     assert found.p_value == pytest.approx(2 * stats.t.sf(abs(estimate) / error, df), rel=1e-6)
     # By hand: each user's difference, weighted by n₁n₀ / n; users on one side only have no part.
@@ -98,7 +103,7 @@ def test_what_a_user_always_is_is_compared_between_users() -> None:
     found, compared = group_difference(y, users, members)
     assert compared == "between users"
     assert found.estimate == pytest.approx(y[members].mean() - y[~members].mean())
-    expected = cr2(y, np.column_stack([members, np.ones(len(y))]), users)
+    expected = by_matrices(y, np.column_stack([members, np.ones(len(y))]), users)
     assert (found.estimate, found.standard_error, found.df) == pytest.approx(expected, rel=1e-7)
     # Two independent means, each with the CR2 variance of a mean.
     variances = [cluster_mean(y[side], users[side]).standard_error ** 2 for side in (members, ~members)]

@@ -404,7 +404,14 @@ def simulate_edges(replications: int, seed: int, advance: Callable[[], None]) ->
                     for users, cell in zip(edges.USERS, cells, strict=True)
                     if cell.now < ACCEPTED[0] - 2 * cell.error
                 ]
-            printed.append(Printed(row.name, f"{row.where}.", ("", *map("{} users".format, edges.USERS)), lines))
+            printed.append(
+                Printed(
+                    row.name,
+                    f"In: {row.where}. Method: {row.method}.",
+                    ("", *map("{} users".format, edges.USERS)),
+                    lines,
+                )
+            )
     return printed, outside
 
 

@@ -312,28 +312,74 @@ class Row:
     name: str
     where: str
     """What of the report has it."""
+    method: str
     find: Callable[[World], Found]
 
 
 ROWS = (
-    Row("Mean", "headline, breakdown, by judge, estimands (`cluster_mean`)", mean),
-    Row("Share", "accuracy, recall, the judge's card, profile (`cluster_mean`)", share),
-    Row("User-weighted mean", "estimands (`cluster_mean`)", user_weighted),
-    Row("Paired difference", "comparisons, controls (`paired_difference`)", difference),
-    Row("Ratio of means", "recovered share, gains (`ratio_of_means`)", ratio),
-    Row("Mean of models", "headline (`pooled_mean`)", pooled),
-    Row("Mean for other judges", "judges (`mean_over_judges`)", other_judges),
-    Row("Difference for other judges", "comparisons (`difference_over_judges`)", difference_by_other_judges),
-    Row("Difference of a group", "breakdown (`group_difference`)", group),
-    Row("Severity of a judge", "judges (`fit_additive`)", partial(additive, of="severity")),
-    Row("Difference less severity", "judges, lost votes (`fit_additive`)", partial(additive, of="difference")),
-    Row("Mixed model", "estimands (`mixed_mean`)", mixed),
-    Row("Corrected mean", "human ratings (`corrected_mean`)", corrected),
-    Row("Alpha, ordinal", "judges, human ratings (`alpha`)", partial(raters, statistic="alpha")),
-    Row("Kappa, quadratic", "judges, human ratings (`kappa`)", partial(raters, statistic="kappa")),
-    Row("Kappa of labels", "labels (`cohen_kappa`)", partial(labels, statistic=cohen_kappa, bounds=CHANCE_CORRECTED)),
-    Row("Macro-F1", "labels (`macro_f1`)", partial(labels, statistic=macro_f1, bounds=PROPORTION)),
-    Row("Distance of centroids", "shift (`centroids`)", distance),
+    Row(
+        "Mean",
+        "headline, breakdown, by judge, estimands (`cluster_mean`)",
+        "CR2 by user on the logit; Clopper and Pearson's where all are at an end",
+        mean,
+    ),
+    Row(
+        "Share",
+        "accuracy, recall, the judge's card, profile (`cluster_mean`)",
+        "CR2 by user on the logit; Clopper and Pearson's where it is 0 or 1",
+        share,
+    ),
+    Row("User-weighted mean", "estimands (`cluster_mean`)", "t over the users' means, on the logit", user_weighted),
+    Row("Paired difference", "comparisons, controls (`paired_difference`)", "CR2 by user", difference),
+    Row(
+        "Ratio of means",
+        "recovered share, gains (`ratio_of_means`)",
+        "Fieller's, from the CR2 covariance by user",
+        ratio,
+    ),
+    Row("Mean of models", "headline (`pooled_mean`)", "CR2 by user across models, on the logit", pooled),
+    Row("Mean for other judges", "judges (`mean_over_judges`)", "CR2 by user and by judge, on the logit", other_judges),
+    Row(
+        "Difference for other judges",
+        "comparisons (`difference_over_judges`)",
+        "CR2 by user and by judge",
+        difference_by_other_judges,
+    ),
+    Row("Difference of a group", "breakdown (`group_difference`)", "within users CR3 by user, else CR2", group),
+    Row("Severity of a judge", "judges (`fit_additive`)", "CR2 by user", partial(additive, of="severity")),
+    Row(
+        "Difference less severity",
+        "judges, lost votes (`fit_additive`)",
+        "CR2 by user",
+        partial(additive, of="difference"),
+    ),
+    Row("Mixed model", "estimands (`mixed_mean`)", "REML weights, CR2 by user, on the logit", mixed),
+    Row("Corrected mean", "human ratings (`corrected_mean`)", "power-tuned PPI, CR2 by user, on the logit", corrected),
+    Row(
+        "Alpha, ordinal",
+        "judges, human ratings (`alpha`)",
+        "jackknife of users, on Fisher's z and the logit",
+        partial(raters, statistic="alpha"),
+    ),
+    Row(
+        "Kappa, quadratic",
+        "judges, human ratings (`kappa`)",
+        "jackknife of users, on Fisher's z and the logit",
+        partial(raters, statistic="kappa"),
+    ),
+    Row(
+        "Kappa of labels",
+        "labels (`cohen_kappa`)",
+        "jackknife of users, on Fisher's z and the logit",
+        partial(labels, statistic=cohen_kappa, bounds=CHANCE_CORRECTED),
+    ),
+    Row(
+        "Macro-F1",
+        "labels (`macro_f1`)",
+        "jackknife of users, on the logit",
+        partial(labels, statistic=macro_f1, bounds=PROPORTION),
+    ),
+    Row("Distance of centroids", "shift (`centroids`)", "jackknife of users, of its square", distance),
 )
 
 

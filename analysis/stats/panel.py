@@ -33,7 +33,7 @@ def mean_over_judges(
     the variance of the mean is at most :math:`E V_U + E V_J`, and the distribution function of chi-squared with one
     degree of freedom is concave. Satterthwaite's degrees of freedom for the sum of the two do not have that property:
     with 2 and 3 judges they covered as little as 0.86 and 0.91 in simulation, because judges that happen to agree make
-    their share look small; this one covered 0.94–0.99 (`docs/coverage_panels.md`). With 2 judges t is 12.7, so that the
+    their share look small; this one covered 0.94–0.99 (`docs/coverage.md`). With 2 judges t is 12.7, so that the
     interval is often as wide as the scale: two judges say little about others. That is shown, not hidden.
 
     :math:`V_J` is the CR2 variance, clustered by judge, of the judges' severities in an additive model of samples and

@@ -205,8 +205,7 @@ def chapter(evidence: Evidence) -> Chapter:
                 f"{published.agreement_note()} {price_note(evidence.runs.models)}".strip(),
                 [
                     Picture("forest", _forest([*rows, *over_models], controls),
-                            "Mean agreement with its 95 % interval, clustered by user. Dashed: published values, which "
-                            "another judge gave with other prompts."),
+                            "Mean agreement with its 95 % interval, clustered by user. Dotted: controls."),
                     Picture("ratings", _ratings(rows), "How the ratings are distributed."),
                 ] if rows else [],
                 row_class=lambda row: "published" if row.published else "",
@@ -456,15 +455,10 @@ def _forest(rows: Sequence[HeadlineRow], controls: Sequence[HeadlineRow]) -> Fig
         )
         for name, row in zip(run_names(rows), rows, strict=True)
     ]
-    references = [
-        Reference(mean, f"published {mean:.2f}\n(other judge and prompts)", panel=f"{kind}s")
-        for kind in dict.fromkeys(row.kind for row in rows)
-        if (mean := published.agreement(kind).value)
-    ]  # fmt: skip
     return dots(
         points,
         "mean agreement, 1–5, with 95 % interval",
-        [*references, *_control_lines(rows, controls)],
+        _control_lines(rows, controls),
         scale=SCALE,
     )
 

@@ -1,8 +1,9 @@
 """The votes that judges lost, and what the means and differences would be without this loss."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,7 +22,7 @@ from thoughttrace.analysis.read.task_log import Run, shared_judges
 from thoughttrace.analysis.read.votes import asked_votes, votes
 from thoughttrace.analysis.stats.additive import fit_additive
 from thoughttrace.analysis.stats.intervals import Interval, paired_difference
-from thoughttrace.core.record import Kind
+from thoughttrace.core.record import KINDS, Kind
 
 UNEQUAL = 0.05
 """Shares of lost votes that differ by more are named. Whether by chance or not is of no matter: the mean counts what is
@@ -215,29 +216,34 @@ def unequal(runs: Sequence[Run]) -> list[str]:
     Args:
         runs: As from `panels`.
     """
-    sentences = []
-    for run in runs:
-        shares = {row.judge: row.share for row in lost_votes([run])}
-        if shares and max(shares.values()) - min(shares.values()) > UNEQUAL:
-            sentences.append(
-                f"On {run.kind}s, the judges of {run.name} lost unequal shares of their votes ({_shares(shares)}): its "
-                "mean is nearer to those that lost less. The mean without the loss is in the report."
-            )
-    of_models: dict[tuple[str, ...], dict[str, float]] = {}
+    of_judges = {(kind_of(run), run.name): [row.share for row in lost_votes([run])] for run in runs}
+    of_models: dict[tuple[Any, ...], list[float]] = {}
     for run in runs:
         for row in lost_votes([run]):
-            setting = (row.kind, row.judge, *measurement(run, *SYSTEM, "judge"))
-            of_models.setdefault(setting, {})[row.model] = row.share
-    return sentences + [
-        f"On {kind}s, {judge} lost unequal shares of its votes on models ({_shares(shares)}): their differences may be "
-        "this loss. The differences without it are in the report."
-        for (kind, judge, *_), shares in of_models.items()
-        if max(shares.values()) - min(shares.values()) > UNEQUAL
-    ]
+            of_models.setdefault((row.kind, row.judge, *measurement(run, *SYSTEM, "judge")), []).append(row.share)
+    sentences = []
+    for kind in KINDS:
+        if models := _unequal_of(of_judges, kind):
+            sentences.append(
+                f"On {kind}s, the judges lost unequal shares of their votes on {models}: these means are nearer to "
+                "the judges that lost less. The report has the means without the loss."
+            )
+        if judges := _unequal_of(of_models, kind):
+            sentences.append(
+                f"On {kind}s, unequal shares of votes were lost on different models by {judges}: differences of these "
+                "models may be this loss. The report has the differences without it."
+            )
+    return sentences
 
 
-def _shares(shares: dict[str, float]) -> str:
-    return ", ".join(f"{of} {format_share(share)}" for of, share in shares.items())
+def _unequal_of(shares: Mapping[tuple[Any, ...], list[float]], kind: Kind) -> str:
+    """Name the models, or judges, of a kind whose shares differ, each with the range of these."""
+    ranges = {
+        name: (min(lost), max(lost))
+        for (of, name, *_), lost in shares.items()
+        if of == kind and lost and max(lost) - min(lost) > UNEQUAL
+    }
+    return ", ".join(f"{name} ({format_share(low)} to {format_share(high)})" for name, (low, high) in ranges.items())
 
 
 def means(runs: Sequence[Run]) -> list[MeanRow]:

@@ -125,6 +125,8 @@ def dots(
             within = [reference for reference in references if reference.panel in {None, panel}]
             _draw_references(axes, within, labels, upright, keyed)
             _set_scale(axes, scale, upright)
+            if not upright:
+                _name_controls(axes, [reference for reference in within if reference.kind == "control"])
             (axes.set_ylabel if upright else axes.set_xlabel)(axis, fontsize=9)
         if columns > 2:
             for axes in (axes for number, axes in enumerate(grid) if number % columns):
@@ -229,7 +231,7 @@ def _draw_references(
     axes: Axes, references: Sequence[Reference], labels: Sequence[str], upright: bool, keyed: bool
 ) -> None:
     line = axes.axhline if upright else axes.axvline
-    names, pad = set(), 0.0
+    names = set()
     for reference in references:
         value, colour = reference.value, PUBLISHED if reference.kind == "published" else GREY
         label = "" if reference.label in names else reference.label  # once in the legend
@@ -248,11 +250,6 @@ def _draw_references(
             line(value, color=colour, linestyle=":", linewidth=1.4)
             if upright:
                 _name_line(axes, reference, INK)
-            else:
-                axes.annotate(reference.label, (value, 1), (0, 3), xycoords=("data", "axes fraction"),
-                              textcoords="offset points", rotation=45, fontsize=8, va="bottom")  # fmt: skip
-                pad = max(pad, 14 + 3.6 * len(reference.label))
-                axes.set_title(axes.get_title("left"), loc="left", fontweight="bold", pad=pad)
         else:
             line(value, color=colour, linestyle="--", linewidth=1.2, label=label if keyed else None)
             if upright and not keyed:
@@ -261,6 +258,24 @@ def _draw_references(
                 axes.set_ylim(-0.9)  # room for the name below the last row
                 axes.annotate(reference.label, (value, 0), (4, 4), xycoords=("data", "axes fraction"),
                               textcoords="offset points", color=colour, fontsize=7, va="bottom")  # fmt: skip
+
+
+def _name_controls(axes: Axes, controls: Sequence[Reference]) -> None:
+    """Name upright lines above the panel; those that are too near to each other for a name each share one."""
+    low, high = axes.get_xlim()
+    groups: list[list[Reference]] = []
+    for control in sorted(controls, key=lambda control: control.value):
+        if groups and control.value - groups[-1][0].value < 0.05 * (high - low):
+            groups[-1].append(control)
+        else:
+            groups.append([control])
+    pad = 0.0
+    for group in groups:
+        label = ", ".join(control.label for control in group)
+        axes.annotate(label, (group[0].value, 1), (0, 3), xycoords=("data", "axes fraction"),
+                      textcoords="offset points", rotation=45, fontsize=8, va="bottom")  # fmt: skip
+        pad = max(pad, 14 + 3.6 * len(label))
+        axes.set_title(axes.get_title("left"), loc="left", fontweight="bold", pad=pad)
 
 
 def _name_line(axes: Axes, reference: Reference, colour: str) -> None:

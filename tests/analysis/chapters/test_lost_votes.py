@@ -165,11 +165,11 @@ def test_lost_votes_by_judge(runs: dict[str, Run], truth: pd.DataFrame) -> None:
     steady = runs["scripted/steady"]
     assert [row.lost for row in lost_votes.lost_votes([steady])] == [0, 0]
     assert lost_votes.unequal([steady]) == []
-    of_judges, of_models = lost_votes.unequal([*runs.values()])[:2]
-    severe = f"{100 * rows['scripted/severe'].share:.1f} %"
-    assert "the judges of scripted/lossy lost unequal shares of their votes (scripted/kind" in of_judges
-    assert f"scripted/severe {severe}" in of_judges
-    assert "On reasons, scripted/kind lost unequal shares of its votes on models (scripted/lossy" in of_models
+    of_judges, of_models = lost_votes.unequal([*runs.values()])
+    kind, severe = (f"{100 * rows[judge].share:.1f} %" for judge in ("scripted/kind", "scripted/severe"))
+    of_lossy = f"On reasons, the judges lost unequal shares of their votes on scripted/lossy ({kind} to {severe}):"
+    assert of_lossy in of_judges
+    assert f"by scripted/kind (0.0 % to {kind}), scripted/severe (0.0 % to {severe}):" in of_models
 
 
 def test_the_means_without_the_loss(runs: dict[str, Run], truth: pd.DataFrame) -> None:

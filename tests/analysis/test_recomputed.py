@@ -162,7 +162,7 @@ def reported(
     jobs += [("someone_else", "none/none"), ("target", "none/none")]
     for control, model in jobs:
         (log,) = inspect_eval(
-            infer_reason(data=str(data), judge_repeats=REPEATS, **({"control": control} if control else {})),
+            infer_reason(data=str(data), judge_repeats=REPEATS, control=control or None),
             model=model, epochs=EPOCHS, log_dir=str(folder / "logs"), display="none",
             model_roles={"grader": [scripted(name, truth.judge(name)) for name in JUDGES]},
         )  # fmt: skip

@@ -11,6 +11,12 @@ from thoughttrace.core.record import Control, Kind
 from thoughttrace.datasets.conversation import Conversation, Thought
 from thoughttrace.datasets.sampling import Item
 
+CONSTANTS: dict[Kind, str] = {
+    "reason": "I wanted a useful answer to what I asked.",
+    "reaction": "I was satisfied: the answer was clear, helpful and what I asked for.",
+}
+"""What `constant` answers to every message: as near to most thoughts as one sentence comes that knows nothing."""
+
 
 class _UserThought(NamedTuple):
     user: str
@@ -46,6 +52,8 @@ def recite(control: Control, conversations: Sequence[Conversation], kind: Kind, 
     """
     if control == "parrot":
         return lambda item: _always(item.message.content.strip())
+    if control == "constant":
+        return lambda _: _always(CONSTANTS[kind])
     if control == "target":
         return lambda item: _always(_first_thought(item).content.strip())
 

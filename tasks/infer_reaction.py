@@ -46,8 +46,8 @@ def infer_reaction(
         allow_self_judging: Let the evaluated model judge itself; the report marks such numbers.
         exclude_family: Leave out judges of the evaluated model's family.
         judge_repeats: Votes of each judge on each sample, which tell how much a judge differs from itself.
-        control: Score a control in the model's place: `someone_else`, `anyone`, `typical`, `parrot` (floors), `target`
-            (with `--model none/none`), or `reworded` (ceilings; by the evaluated model).
+        control: Score a control in the model's place: `constant`, `anyone`, `someone_else`, `typical`, `parrot`
+            (floors), `target` (with `--model none/none`), or `reworded` (ceilings; by the evaluated model).
     """
     judging = JudgeOptions(judge_message, allow_self_judging, exclude_family, judge_repeats)
     judging.require_judge()

@@ -476,7 +476,7 @@ def _control_lines(rows: Sequence[HeadlineRow], controls: Sequence[HeadlineRow])
         ceiling = next((control for control in CEILINGS if control in means), "")
         lines += [
             Reference(means[control], control.replace("_", " "), "control", panel=f"{kind}s")
-            for control in (FLOOR, "parrot", ceiling)
+            for control in ("constant", FLOOR, "parrot", ceiling)
             if control in means
         ]
     return lines

@@ -3,24 +3,25 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 
 from thoughttrace.analysis.chapters.headline import COLUMNS as HEADLINE_COLUMNS
 from thoughttrace.analysis.chapters.headline import SCALE, HeadlineRow, headline, kind_of
-from thoughttrace.analysis.page.table import Chapter, Section, count, limits, name, number, p, pair, short
+from thoughttrace.analysis.page.table import Chapter, Section, count, limits, name, number, p, pair, short, text
 from thoughttrace.analysis.read.evidence import Evidence
 from thoughttrace.analysis.read.task_log import Run, shared_judges
 from thoughttrace.analysis.stats.donors import mean_over_donors
 from thoughttrace.analysis.stats.intervals import Interval, paired_difference, ratio_of_means
 from thoughttrace.analysis.stats.multiplicity import LEVEL, holm_by_family
-from thoughttrace.core.record import CEILINGS, FLOOR, Kind
+from thoughttrace.core.record import CEILINGS, FLOOR, FLOORS, Control, Kind
 
 MIN_OVERLAP = 6
 """Words in a row that a short note and a guess hardly share by chance, however few samples show what chance gives."""
 
 _FLOORS = {
+    "constant": "one sentence for all",
     "parrot": "repeating the message",
     FLOOR: "another user's thought of the same type",
     "typical": "one typical sentence per type",
@@ -36,6 +37,9 @@ class ShareRow:
     kind: Kind
     context: str
     judge: str
+    floor_is: str
+    """The control that is the floor."""
+    floor_knows: str
     ceiling_is: str
     """The control that is the ceiling."""
     agreement: float
@@ -114,7 +118,8 @@ SHARE_COLUMNS = [
     name("Model", "model"),
     short("Context", "context"),
     name("Judge", "judge"),
-    number("Floor", "floor"),
+    number("Floor", lambda row: "" if math.isnan(row.floor) else f"{row.floor:.2f} ({row.floor_is})"),
+    text("It knows", "floor_knows"),
     count("Draws", "floor_draws"),
     number("SD between draws", "floor_sd"),
     number("Agreement", "agreement"),
@@ -170,11 +175,15 @@ def chapter(evidence: Evidence) -> Chapter:
             Section(
                 "recovered_share", "Recovered share", recovered(runs), SHARE_COLUMNS,
                 "(agreement − floor) / (ceiling − floor), means over the samples that model, floor and ceiling all "
-                "have; Fieller's interval from their CR2 covariance by user. Floor: another user's thought of the same "
-                "type (someone_else), the mean of several draws where it ran with --epochs. Ceiling: the target in "
-                "other words (reworded), or else the target itself.",
+                "have; Fieller's interval from their CR2 covariance by user. Floor: one sentence for all (constant), "
+                "or else another user's thought of the same type (someone_else), the mean of several draws where it "
+                "ran with --epochs. Ceiling: the target in other words (reworded), or else the target itself.",
                 paper=True,
                 terminal=True,
+            ),
+            Section(
+                "recovered_share_floors", "Recovered share over other floors", over_other_floors(runs), SHARE_COLUMNS,
+                "The same over floors that know more: what a model adds to the type of the thought, or to the message.",
             ),
             Section(
                 "controls", "Controls",
@@ -207,9 +216,18 @@ def recovered(runs: Sequence[Run]) -> list[ShareRow]:
             whatever context: it reads no conversation. Of a control only the votes of the model's judges count.
 
     Returns:
-        One row per model run with a floor and a ceiling.
+        One row per model run with a floor and a ceiling: over `constant`, or else over `FLOOR`.
     """
-    return [row for run in runs if not run.control if (row := _share(run, runs))]
+    return [rows[0] for run in runs if not run.control if (rows := _shares(run, runs))]
+
+
+def over_other_floors(runs: Sequence[Run]) -> list[ShareRow]:
+    """Estimate each model's recovered share over the floors that `recovered` does not take.
+
+    Args:
+        runs: Models and controls.
+    """
+    return [row for run in runs if not run.control for row in _shares(run, runs)[1:]]
 
 
 def against_controls(runs: Sequence[Run]) -> list[ControlPairRow]:
@@ -303,12 +321,19 @@ def leaked(runs: Sequence[Run]) -> tuple[list[LeakRow], list[FlaggedRow]]:
     return rows, flagged_rows
 
 
-def _share(run: Run, runs: Sequence[Run]) -> ShareRow | None:
+def _shares(run: Run, runs: Sequence[Run]) -> list[ShareRow]:
+    """Estimate a model's recovered share over each floor, that of the headline first."""
     serving = {control: members[-1] for control, members in _serving(run, runs).items()}
     ceiling = next((control for control in CEILINGS if control in serving), None)
-    if FLOOR not in serving or ceiling is None:
-        return None
-    alike = _rated_alike(run, serving[FLOOR], serving[ceiling])
+    first = next((floor for floor in ("constant", FLOOR) if floor in serving), None)
+    if first is None or ceiling is None:
+        return []
+    others = [floor for floor in FLOORS if floor in serving and floor != first]
+    return [row for floor in (first, *others) if (row := _share(run, serving[floor], serving[ceiling]))]
+
+
+def _share(run: Run, over: Run, under: Run) -> ShareRow | None:
+    alike = _rated_alike(run, over, under)
     if not alike:
         return None
     rated, floor, top = alike
@@ -329,7 +354,9 @@ def _share(run: Run, runs: Sequence[Run]) -> ShareRow | None:
         kind=kind_of(run),
         context=run.context,
         judge=rated.judge,
-        ceiling_is=ceiling,
+        floor_is=over.control,
+        floor_knows=FLOORS[cast(Control, over.control)],
+        ceiling_is=under.control,
         **{str(part): mean for part, mean in shared.mean().items()},
         **interval.as_row("share"),
         **_draws(floor, shared.index),

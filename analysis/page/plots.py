@@ -125,8 +125,8 @@ def dots(
             within = [reference for reference in references if reference.panel in {None, panel}]
             _draw_references(axes, within, labels, upright, keyed)
             _set_scale(axes, scale, upright)
-            if not upright:
-                _name_controls(axes, [reference for reference in within if reference.kind == "control"])
+            if not upright and (controls := [reference for reference in within if reference.kind == "control"]):
+                _name_controls(axes, controls)
             (axes.set_ylabel if upright else axes.set_xlabel)(axis, fontsize=9)
         if columns > 2:
             for axes in (axes for number, axes in enumerate(grid) if number % columns):
@@ -261,21 +261,18 @@ def _draw_references(
 
 
 def _name_controls(axes: Axes, controls: Sequence[Reference]) -> None:
-    """Name upright lines above the panel; those that are too near to each other for a name each share one."""
-    low, high = axes.get_xlim()
+    """Name upright lines above the panel; of those that are near, the names stand together."""
     groups: list[list[Reference]] = []
     for control in sorted(controls, key=lambda control: control.value):
-        if groups and control.value - groups[-1][0].value < 0.05 * (high - low):
-            groups[-1].append(control)
-        else:
-            groups.append([control])
-    pad = 0.0
+        if not groups or control.value - groups[-1][0].value >= 0.05 * np.ptp(axes.get_xlim()):
+            groups.append([])
+        groups[-1].append(control)
     for group in groups:
-        label = ", ".join(control.label for control in group)
+        label = "\n".join(control.label for control in group)
         axes.annotate(label, (group[0].value, 1), (0, 3), xycoords=("data", "axes fraction"),
                       textcoords="offset points", rotation=45, fontsize=8, va="bottom")  # fmt: skip
-        pad = max(pad, 14 + 3.6 * len(label))
-        axes.set_title(axes.get_title("left"), loc="left", fontweight="bold", pad=pad)
+    pad = 14 + max(3.6 * len(control.label) for control in controls) + 8 * (max(map(len, groups)) - 1)
+    axes.set_title(axes.get_title("left"), loc="left", fontweight="bold", pad=pad)
 
 
 def _name_line(axes: Axes, reference: Reference, colour: str) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from thoughttrace.core.record import Control
+from thoughttrace.core.record import KINDS, Control
 from thoughttrace.datasets.controls import recite
 from thoughttrace.datasets.conversation import KIND_OF, Conversation
 from thoughttrace.datasets.sampling import Item
@@ -32,6 +32,15 @@ def test_a_floor_is_another_users_thought(control: Control) -> None:
         if answer:
             assert OWNERS[answer] - {user}
             assert control == "anyone" or label in LABELS[answer]
+
+
+def test_a_constant_says_the_same_of_every_message() -> None:
+    draws = {kind: recite("constant", SAMPLE, kind, 0) for kind in KINDS}
+    said = {kind: {draws[kind](Item(c, i))(1) for c, i, k in ITEMS if k == kind} for kind in KINDS}
+    assert [len(answers) for answers in said.values()] == [1, 1]
+    ((reason,), (reaction,)) = said.values()
+    assert reason.text != reaction.text
+    assert reason.donor is None
 
 
 def test_the_choice_is_seeded_and_varied() -> None:

@@ -47,12 +47,20 @@ and task description too."""
 ThoughtContext = Literal["thought", "message", "history"]
 """What a single thought is shown with: nothing; the message it is on; everything up to that message."""
 
-Control = Literal["someone_else", "anyone", "typical", "parrot", "target", "reworded"]
+Control = Literal["someone_else", "anyone", "typical", "parrot", "constant", "target", "reworded"]
 """Floors: another user's thought of the same type, of any type, the most typical one of the type, the annotated
-message. Ceilings: the target itself, and the target in other words, which a model writes."""
+message, one sentence for all. Ceilings: the target itself, and the target in other words, which a model writes."""
 
+FLOORS: dict[Control, str] = {
+    "constant": "nothing",
+    "anyone": "other users' thoughts",
+    "someone_else": "the type, and other users' thoughts of it",
+    "typical": "the type, and other users' thoughts of it",
+    "parrot": "the message",
+}
+"""What each floor knows, the one that knows least first."""
 FLOOR: Control = "someone_else"
-"""The floor of the recovered share."""
+"""The floor of the recovered share where there is no `constant`; it shows which words thoughts share by chance."""
 CEILINGS: tuple[Control, ...] = ("reworded", "target")
 """The ceilings of the recovered share, the preferred one first."""
 

@@ -20,6 +20,7 @@ from thoughttrace.analysis.chapters.recovered_share import (
     chapter,
     in_words,
     leaked,
+    over_other_floors,
     recovered,
 )
 from thoughttrace.analysis.page.table import Section
@@ -30,6 +31,7 @@ from thoughttrace.analysis.report import write_report
 from thoughttrace.analysis.stats.donors import mean_over_donors
 from thoughttrace.analysis.stats.intervals import cluster_mean
 from thoughttrace.core.errors import UserError
+from thoughttrace.core.record import FLOORS
 from thoughttrace.tasks.infer_reason import infer_reason
 
 CONTROLS = ("someone_else", "parrot", "target", "typical", "reworded")
@@ -90,7 +92,7 @@ def test_recovered_share_is_the_ratio_of_the_paired_means(runs: Runs, tmp_path: 
         assert min(abs(found.lower), abs(found.upper)) == pytest.approx(0, abs=1e-9)
     assert row.lower < row.share < row.upper
     sections = [section.name for section in chapter(Evidence(runs)).filled]
-    assert sections == ["recovered_share", "controls", "models_vs_controls", "leaks"]
+    assert sections == ["recovered_share", "recovered_share_floors", "controls", "models_vs_controls", "leaks"]
     write_report(Evidence(runs), tmp_path / "report")
     assert list(pd.read_csv(tmp_path / "report/headline.csv")["model"]) == ["scripted/m"]
     assert "scripted/m" in (tmp_path / "report/recovered_share.md").read_text()
@@ -116,7 +118,8 @@ def test_the_floor_is_the_mean_of_its_draws_and_clustered_by_donor_too(runs: Run
     assert row.floor_sd == pytest.approx(abs(per_draw[0] - per_draw[1]) / math.sqrt(2))
 
     drawn = twice.rows.dropna(subset="score")
-    means_row = chapter(Evidence(replace(runs, counted=[model, twice]))).sections[1].rows[0]
+    sections = chapter(Evidence(replace(runs, counted=[model, twice]))).sections
+    means_row = next(section for section in sections if section.name == "controls").rows[0]
     expected = mean_over_donors(drawn["score"], drawn["user"], drawn["donor"], drawn["id"], bounds=(1, 5))
     assert (means_row.mean, means_row.lower, means_row.upper) == (expected.estimate, expected.lower, expected.upper)
     paired = drawn[drawn["id"].isin(model.scored.index)]
@@ -135,6 +138,25 @@ def test_without_reworded_the_target_is_the_ceiling_and_without_floor_there_is_n
     kept = [run for run in runs.counted if run.control != "reworded"]
     assert [row.ceiling_is for row in recovered(kept)] == ["target"]
     assert recovered([run for run in kept if run.control != "someone_else"]) == []
+
+
+def test_a_floor_that_knows_nothing_comes_first_and_the_others_stand_beside_it(runs: Runs) -> None:
+    floor = next(run for run in runs.counted if run.control == "someone_else")
+    blind = replace(
+        floor, control="constant", model="control constant", rows=floor.rows.assign(score=floor.rows["score"] * 0 + 1.5)
+    )
+    (row,) = recovered([*runs.counted, blind])
+    assert (row.floor_is, row.floor_knows, row.floor) == ("constant", "nothing", 1.5)
+    assert row.share == pytest.approx((row.agreement - 1.5) / (row.ceiling - 1.5))
+    others = {other.floor_is: other for other in over_other_floors([*runs.counted, blind])}
+    assert set(others) == set(CONTROLS) & set(FLOORS)
+    (alone,) = recovered(runs.counted)
+    assert (others["someone_else"], alone.floor_knows) == (alone, "the type, and other users' thoughts of it")
+    section = next(s for s in chapter(Evidence(runs)).filled if s.name == "recovered_share")
+    titles = [column.title for column in section.table.filled_columns]
+    shown = dict(zip(titles, section.table.cells()[0], strict=True))
+    assert shown["Floor"] == f"{alone.floor:.2f} (someone_else)"
+    assert shown["It knows"] == alone.floor_knows
 
 
 def test_controls_of_another_judge_do_not_serve(runs: Runs) -> None:

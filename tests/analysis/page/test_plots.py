@@ -60,7 +60,7 @@ def test_a_forest_has_a_panel_each_with_its_numbers_and_references(tmp_path: Pat
 def test_control_lines_that_are_close_share_a_name(tmp_path: Path) -> None:
     controls = [Reference(value, name, "control") for value, name in ((2.0, "floor"), (2.1, "parrot"), (4.0, "target"))]
     figure = dots([Dot("model", 2.5, 2.1, 2.9)], "mean agreement, 1–5", controls, (1, 5))
-    assert [text.get_text() for text in figure.axes[0].texts if text.get_rotation()] == ["floor, parrot", "target"]
+    assert [text.get_text() for text in figure.axes[0].texts if text.get_rotation()] == ["floor\nparrot", "target"]
     assert len({line.get_xdata()[0] for line in figure.axes[0].lines if line.get_linestyle() == ":"}) == 3
 
 

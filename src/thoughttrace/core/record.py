@@ -181,6 +181,8 @@ class JudgedScore(Metadata):
     """Each judge's ratings, one a repeat; None where a vote is missing; no rating where a rule rated. Not there where
     another scorer than ours wrote the score; None where they are read from a summary that has no room for them."""
     rubric_hash: str | None = Field(default=None, validation_alias=AliasChoices("rubric_hash", "prompt_hash"))
+    rubric_file: str | None = None
+    """Name and checksum of the file with the rubric, where a user gave one: `mine.md (sha256 0123456789ab)`."""
     votes: Annotated[list[Vote] | None, BeforeValidator(_known)] = None
     """None where they are read from a summary that has no room for them."""
 
@@ -204,6 +206,8 @@ class RunMetadata(Metadata):
     """Lines of the data that could not be used."""
     prompt_hash: str = "unknown"
     """Of everything fixed that the evaluated model is told."""
+    prompt_file: str | None = None
+    """Name and checksum of the file with the prompt, where a user gave one."""
     thoughttrace: str = "unknown"
     """The version of this package."""
 

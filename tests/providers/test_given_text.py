@@ -28,7 +28,7 @@ def runs(
 ) -> Runs:
     """A run with the example pair that broke off and was retried, scored again by our rubric, and a control by ours."""
     data = str(write(make_conversation(turns=2)))
-    given = {name: str(root / f"examples/{name}_reason.md") for name in ("prompt", "rubric")}
+    given: dict[str, Any] = {name: str(root / f"examples/{name}_reason.md") for name in ("prompt", "rubric")}
     shared: dict[str, Any] = {"model_roles": {"grader": JUDGE}, "display": "none", "log_dir": str(tmp_path / "logs")}
     asked = iter([Reply(), Reply(status=400)])
     loopback.reply = lambda request: next(asked, Reply()) if request.model == "some" else Reply()

@@ -92,12 +92,12 @@ def test_the_text_of_ours_in_a_file_is_the_same_measurement(tmp_path: Path) -> N
     for kind, task in (("reason", infer_reason), ("reaction", infer_reaction)):
         prompt, judged = tmp_path / "p.md", tmp_path / f"{kind}.md"
         prompt.write_text(f"{read_prompt('infer')}\n---\n{read_prompt(f'infer_{kind}')}\n", newline="\r\n")
-        judged.write_text(rubric(kind), encoding="utf-8-sig")  # type: ignore[arg-type]
+        judged.write_text(rubric(kind), encoding="utf-8-sig")
         ours, theirs = task(), task(prompt=str(prompt), rubric=str(judged))
         assert texts(ours) == texts(theirs)
         assert (ours.metadata or {})["prompt_hash"] == (theirs.metadata or {})["prompt_hash"]
         text = read_rubric(str(judged)).text
-        assert rubric_hash(kind, True, text) == rubric_hash(kind, True)  # type: ignore[arg-type]
+        assert rubric_hash(kind, True, text) == rubric_hash(kind, True)
 
 
 def test_an_estimate_counts_what_is_given(root: Path) -> None:

@@ -1,6 +1,7 @@
 """Rate how far an inference agrees with what the user thought, 1–5, by a judge."""
 
 import hashlib
+import re
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -11,10 +12,11 @@ from inspect_ai.scorer import Score, Scorer, Target, grouped, mean, scorer, stde
 from inspect_ai.solver import TaskState
 from pydantic import BaseModel
 
-from thoughttrace.core.errors import check_positive
-from thoughttrace.core.record import InferenceMetadata, Kind
+from thoughttrace.core.errors import UserError, check_positive
+from thoughttrace.core.record import InferenceMetadata, JudgedScore, Kind
 from thoughttrace.datasets.prompt import block, marker
 from thoughttrace.scorers.answer import answer_of
+from thoughttrace.scorers.given_text import GivenText, check_plain, read_given_text
 from thoughttrace.scorers.judges import judges
 from thoughttrace.scorers.panel import rate
 from thoughttrace.scorers.structured_output import Form
@@ -43,14 +45,43 @@ def rubric(kind: Kind) -> str:
     return (_HERE / f"{kind}.md").read_text(encoding="utf-8").strip()
 
 
+_SCALE = re.compile(
+    r"\b(?:rat(?:e|ed|ing)|scores?|scale)\b[^.\n]{0,60}?\b(\d+) ?(?:to|and|-|–) ?(\d+)\b", re.IGNORECASE
+)
+
+
+def read_rubric(path: str) -> GivenText:
+    """Read a rubric that a user gives in place of ours.
+
+    Args:
+        path: Path of a text file in the form of `scorers/reason.md`.
+
+    Raises:
+        UserError: The file cannot be read, or its text does not fit the form that judges fill in.
+    """
+    given, where = read_given_text("rubric", path), f"rubric={path}"
+    check_plain(where, given.text)
+    if missing := [field for field in Verdict.model_fields if not re.search(rf"\b{field}\b", given.text)]:
+        raise UserError(
+            f"{where}: does not name the field {' and '.join(missing)}. A judge replies with one JSON object that has "
+            'a "rationale" and then a "rating" of 1, 2, 3, 4 or 5; ask for these.'
+        )
+    scales = set(_SCALE.findall(given.text)) - {("1", "5")}
+    if scales or not re.search(r"\b1\b.*\b5\b|\b5\b.*\b1\b", given.text, re.DOTALL):
+        raise UserError(f"{where}: does not ask for a rating from 1 to 5, which is all that a judge can give.")
+    return given
+
+
 @cache
-def rubric_hash(kind: Kind, judge_message: bool) -> str:
+def rubric_hash(kind: Kind, judge_message: bool, given: str | None = None) -> str:
     """Hash everything fixed in a judge's prompt: only ratings with equal hashes can be compared."""
-    fixed = "\n".join((rubric(kind), str(judge_message), VERDICT.text))
+    fixed = "\n".join((given or rubric(kind), str(judge_message), VERDICT.text))
     return hashlib.sha256(fixed.encode()).hexdigest()[:12]
 
 
-def judge_prompt(kind: Kind, message: str | None, targets: Sequence[str], inference: str) -> list[ChatMessage]:
+def judge_prompt(
+    kind: Kind, message: str | None, targets: Sequence[str], inference: str, given: str | None = None
+) -> list[ChatMessage]:
     """Write the prompt that asks a judge for a verdict on an inference.
 
     Args:
@@ -58,6 +89,7 @@ def judge_prompt(kind: Kind, message: str | None, targets: Sequence[str], infere
         message: The annotated message, which resolves "it" and "this"; None to withhold it.
         targets: The true thoughts on that message.
         inference: The evaluated model's inference.
+        given: The text of a rubric that is used in place of ours.
     """
     mark = marker(message or "", *targets, inference)
     quoted = "message" if kind == "reason" else "reply"
@@ -68,7 +100,7 @@ def judge_prompt(kind: Kind, message: str | None, targets: Sequence[str], infere
         block(mark, "guess", inference),
     ]
     return [
-        ChatMessageSystem(content=rubric(kind)),
+        ChatMessageSystem(content=given or rubric(kind)),
         ChatMessageUser(content=f"{''.join(blocks)}[{mark} end]"),
     ]
 
@@ -80,6 +112,7 @@ def agreement(
     allow_self_judging: bool = False,
     exclude_family: bool = False,
     judge_repeats: int = 1,
+    rubric: str | None = None,
 ) -> Scorer:
     """Rate the agreement of an inference with the user's thought(s), 1–5.
 
@@ -99,18 +132,25 @@ def agreement(
         allow_self_judging: Let the evaluated model vote on itself.
         exclude_family: Leave out judges of the evaluated model's family.
         judge_repeats: Votes of each judge, which show how much a judge differs from itself.
+        rubric: Path of a text file with a rubric that is used in place of ours, such as `examples/rubric_reason.md`.
 
     Raises:
-        UserError: `judge_repeats` is not positive.
+        UserError: `judge_repeats` is not positive, or the rubric cannot be used.
         Exception: When a sample is scored: what a judge's provider raised, if no judge gave a valid vote. So a judge
             without access fails the sample, which can be run again, and does not leave a whole run unscored.
     """
     check_positive("judge_repeats", judge_repeats)
+    # Inspect parses `-T rubric=2026` to a number.
+    given = read_rubric(str(rubric)) if rubric is not None else None
+    text = given.text if given else None
 
     async def score(state: TaskState, target: Target) -> Score:
         inference, sample = answer_of(state), state.metadata_as(InferenceMetadata)
-        prompt = judge_prompt(sample.kind, sample.message if judge_message else None, list(target), inference)
-        panel, fixed = judges(allow_self_judging, exclude_family), rubric_hash(sample.kind, judge_message)
-        return await rate(state, inference, panel, prompt, VERDICT, fixed, judge_repeats)
+        prompt = judge_prompt(sample.kind, sample.message if judge_message else None, list(target), inference, text)
+        panel, fixed = judges(allow_self_judging, exclude_family), rubric_hash(sample.kind, judge_message, text)
+        rated = await rate(state, inference, panel, prompt, VERDICT, fixed, judge_repeats)
+        if given and rated.metadata:
+            rated.metadata |= JudgedScore.model_construct(rubric_file=given.file).to_log()
+        return rated
 
     return score

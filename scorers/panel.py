@@ -23,6 +23,7 @@ _JUDGE_REASONS = {
     Unscored.FORM_REFUSED: Unscored.JUDGE_REFUSED,
     Unscored.FORM_EMPTY: Unscored.JUDGE_EMPTY,
     Unscored.FORM_UNPARSABLE: Unscored.JUDGE_UNPARSABLE,
+    Unscored.TRUNCATED: Unscored.JUDGE_TRUNCATED,
 }
 
 _NOT_THE_JUDGES = (LimitExceededError, TerminateSampleError, PrerequisiteError)

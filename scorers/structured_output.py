@@ -1,18 +1,29 @@
-"""Ask a model to fill in a form, once more if its reply does not, and keep the result for the scorer."""
+"""Ask a model to fill in a form, within bounds, once more if its reply does not, and keep the result for the scorer."""
 
+import ipaddress
 import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Generic, TypeVar
+from urllib.parse import urlsplit
 
-from inspect_ai.model import ChatMessage, ChatMessageUser, GenerateConfig, Model, ModelOutput, ResponseSchema
+from inspect_ai.model import (
+    ChatMessage,
+    ChatMessageUser,
+    GenerateConfig,
+    Model,
+    ModelAPI,
+    ModelOutput,
+    ResponseSchema,
+    get_model_info,
+)
 from inspect_ai.solver import TaskState
 from inspect_ai.util import json_schema
 from pydantic import BaseModel
 
-from thoughttrace.core.inspect_private import NO_CONTENT, active_generate_config
+from thoughttrace.core.inspect_private import NO_CONTENT, active_generate_config, active_model
 from thoughttrace.core.record import NO_ANSWER, Unscored
 from thoughttrace.models.prompt_cache import only_system_marked
 from thoughttrace.scorers.answer import refused, why_none
@@ -71,7 +82,7 @@ class FormReply(Generic[Fields]):
     replies: list[str]
     """Raw, in order: one, or two where the first was no valid form."""
     reason: Unscored | None
-    """Why `filled` is None: `FORM_REFUSED`, `FORM_EMPTY` or `FORM_UNPARSABLE`."""
+    """Why `filled` is None: `FORM_REFUSED`, `FORM_EMPTY`, `FORM_UNPARSABLE`, or `TRUNCATED` where max_tokens cut it."""
     output: ModelOutput
     """The output that holds the last reply."""
 
@@ -83,7 +94,7 @@ class FormReply(Generic[Fields]):
 
 
 async def ask(model: Model, prompt: list[ChatMessage], form: Form[Fields], repeat: int = 0) -> FormReply[Fields]:
-    """Ask a model to fill in a form, and once more if its reply does not.
+    """Ask a model to fill in a form, within `bounds`, and once more if its reply does not.
 
     Args:
         model: The model.
@@ -96,18 +107,106 @@ async def ask(model: Model, prompt: list[ChatMessage], form: Form[Fields], repea
     # Inspect passes a run's --attempt-timeout to the evaluated model alone; a judge would wait its SDK's 10 minutes.
     if model.config.attempt_timeout is None and (seconds := active_generate_config().attempt_timeout):
         config = config.model_copy(update={"attempt_timeout": seconds})
+    bounded = config.merge(bounds(model, form))
     # Later prompts share only the instructions.
     prompt = only_system_marked(prompt, model)
     replies: list[str] = []
     messages, filled = prompt, None
     while filled is None and len(replies) < 2:
-        output = await model.generate(messages, config=config)
+        output = await _generate(model, messages, bounded, config)
         replies.append(output.completion)
         filled = form.parse(output.completion)
-        # Some providers refuse an empty assistant message.
-        previous = [output.message] if output.completion.strip() else []
-        messages = [*prompt, *previous, ChatMessageUser(content=form.repair)]
+        # Some providers refuse an empty assistant message, and a model would go on with one that was cut off.
+        keep = output.completion.strip() and output.stop_reason != "max_tokens"
+        messages = [*prompt, *([output.message] if keep else []), ChatMessageUser(content=form.repair)]
     return FormReply(filled, replies, None if filled else _why_unfilled(output), output)
+
+
+async def _generate(
+    model: Model, messages: list[ChatMessage], bounded: GenerateConfig, config: GenerateConfig
+) -> ModelOutput:
+    """Generate within bounds, or without where the server refuses them.
+
+    A gateway may not know `maxLength`, and some servers refuse a max_tokens that their context does not leave.
+    """
+    try:
+        output = await model.generate(messages, config=bounded)
+    except Exception as error:
+        if bounded == config or not _ABOUT_BOUNDS.search(getattr(error, "provider_message", None) or ""):
+            raise
+        return await model.generate(messages, config=config)
+    if bounded != config and output.stop_reason == "model_length":
+        return await model.generate(messages, config=config)
+    return output
+
+
+# ---- bounds
+
+MAX_TOKENS = 4_096
+"""Of a reply to a form: many times a verdict of 100, with room for some thinking, and half of a small context."""
+MAX_TOKENS_REASONING = 16_384
+"""Of a model that reasons: every provider counts the reasoning in it."""
+MAX_TOKENS_HIGH_EFFORT = 32_768
+MAX_STRING = 500
+"""Characters of a rationale, which is asked for in at most 20 words."""
+
+_HIGH = ("high", "xhigh", "max")
+_ABOUT_BOUNDS = re.compile(r"max_\w*tokens|maxlength|schema|grammar", re.IGNORECASE)
+"""What a server names that refuses a bound."""
+
+
+def bounds(model: Model, form: Form[Any]) -> GenerateConfig:
+    """Bound a reply to a form, where neither the user nor the provider does: a small model may never end it.
+
+    The bounds are no part of a measurement: they stop what is no reply, and leave the others as they are.
+
+    Args:
+        model: The model. A max_tokens of its own, or of the run for the evaluated model, is kept, and so is the
+            default of its provider in Inspect (Anthropic, Groq, Hugging Face, `local/…` and others).
+        form: The form.
+    """
+    own = model.config.merge(active_generate_config()) if model == active_model() else model.config
+    bounds = GenerateConfig()
+    if own.max_tokens is None and model.api.max_tokens_for_config(own) is None and model.api.max_tokens() is None:
+        bounds.max_tokens = _max_tokens(model, own)
+    if _honours_lengths(model.api, own):
+        bounds.extra_body = {"response_format": _bounded_format(form), **(own.extra_body or {})}
+    return bounds
+
+
+def _max_tokens(model: Model, own: GenerateConfig) -> int:
+    efforts = {own.reasoning_effort, own.effort} - {None, "none"}
+    if efforts & {*_HIGH}:
+        return MAX_TOKENS_HIGH_EFFORT
+    info = get_model_info(model)
+    reasons = efforts or own.reasoning_tokens or (info and info.reasoning)
+    return (own.reasoning_tokens or 0) + (MAX_TOKENS_REASONING if reasons else MAX_TOKENS)
+
+
+def _honours_lengths(api: ModelAPI, own: GenerateConfig) -> bool:
+    """Return whether a model is behind a server of the user's own, as llama.cpp, Ollama, LM Studio and vLLM are.
+
+    Their grammars keep to `maxLength`. Hosted providers may refuse it, so Inspect leaves it out for all that speak
+    OpenAI's protocol; one that leaves nothing out, as `local/…`, sets it itself.
+    """
+    if not getattr(api, "schema_exclude_fields", None) or api.uses_responses_api([], own):  # type: ignore[attr-defined]
+        return False
+    host = urlsplit(str(api.base_url)).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_private
+    except ValueError:
+        return "." not in host or host.endswith((".local", ".internal"))
+
+
+def _bounded_format(form: Form[Any]) -> dict[str, Any]:
+    """Return the `response_format` of OpenAI's protocol, with the length of every free text bounded."""
+    wanted = form.config.response_schema
+    assert wanted is not None
+    schema = wanted.json_schema.model_dump(exclude_none=True)
+    for field in schema["properties"].values():
+        if field.get("type") == "string" and "enum" not in field:
+            field["maxLength"] = MAX_STRING
+    return {"type": "json_schema", "json_schema": {"name": wanted.name, "schema": schema, "strict": wanted.strict}}
 
 
 def _unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
@@ -148,5 +247,7 @@ def read_form(state: TaskState) -> dict[str, Any] | Unscored:
 def _why_unfilled(output: ModelOutput) -> Unscored:
     if refused(output):
         return Unscored.FORM_REFUSED
+    if output.stop_reason == "max_tokens":
+        return Unscored.TRUNCATED
     written = output.completion.replace(NO_CONTENT, "").strip()
     return Unscored.FORM_UNPARSABLE if written else Unscored.FORM_EMPTY

@@ -1,5 +1,6 @@
 """Make the samples of the two inference tasks, and the controls that answer them in a model's place."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -7,7 +8,7 @@ from inspect_ai.dataset import MemoryDataset
 from inspect_ai.model import ChatMessageAssistant, ChatMessageUser, ModelOutput
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
-from thoughttrace.core.errors import check_choice
+from thoughttrace.core.errors import UserError, check_choice
 from thoughttrace.core.record import CONTEXTS, CONTROLS, INFER, SIMILARITY, ControlMetadata, Kind, RunMetadata
 from thoughttrace.datasets import controls
 from thoughttrace.datasets.counts import census
@@ -15,6 +16,7 @@ from thoughttrace.datasets.prompt import block, marker
 from thoughttrace.datasets.samples import record_to_sample
 from thoughttrace.datasets.sampling import select
 from thoughttrace.models.prompt_cache import CacheOrdered, generate_cached
+from thoughttrace.scorers.given_text import check_placeholders, check_plain, read_given_text
 from thoughttrace.tasks._options import (
     DataOptions,
     ScoreColumn,
@@ -40,7 +42,7 @@ VIEWER = viewer(
 
 
 def inference_samples(
-    kind: Kind, context: str, control: str | None, options: DataOptions
+    kind: Kind, context: str, control: str | None, prompt: str | None, options: DataOptions
 ) -> tuple[MemoryDataset, dict[str, Any], Solver]:
     """Make the samples of one kind of thought, and what answers them.
 
@@ -48,6 +50,7 @@ def inference_samples(
         kind: The kind.
         context: How much of the conversation the model sees, a `Context`.
         control: The control that answers in the model's place, a `Control`; None for the model.
+        prompt: The path of a prompt that is used in place of ours; None for ours.
         options: The data.
 
     Returns:
@@ -58,9 +61,10 @@ def inference_samples(
     """
     shown = check_choice("context", context, CONTEXTS)
     answered_by = check_choice("control", control, CONTROLS) if control is not None else None
+    # Inspect parses `-T prompt=2026` to a number.
+    instructions, question, file = _prompt(kind) if prompt is None else _given_prompt(str(prompt))
     source = options.open()
     items = select(source.conversations, kind, options.selected_types, options.users, options.per_user, options.seed)
-    question = read_prompt(f"infer_{kind}")
     answer = None
     if answered_by is not None and answered_by != "reworded":
         answer = controls.recite(answered_by, source.conversations, kind, options.seed)
@@ -71,7 +75,7 @@ def inference_samples(
     samples, recitals = [], {}
     while items:
         item = items.pop()
-        sample = record_to_sample(*item, _INSTRUCTIONS, question, shown, options.max_context_words)
+        sample = record_to_sample(*item, instructions, question, shown, options.max_context_words)
         if answer:
             recital = recitals[sample.id] = answer(item)
             recite(sample, *recital(1))
@@ -83,7 +87,8 @@ def inference_samples(
         max_context_words=options.max_context_words,
         survey_answers_sent=shown == "profile",  # to the evaluated model's provider
         unknown_labels=unknown,
-        prompt_hash=prompt_hash(_INSTRUCTIONS, question),
+        prompt_hash=prompt_hash(instructions, question),
+        prompt_file=file,
         **provenance(source),
     )
     solver = generate_cached()
@@ -92,6 +97,32 @@ def inference_samples(
     elif answered_by:
         solver = reword_target()
     return dataset_of(samples, source, CacheOrdered), metadata.to_log(), solver
+
+
+def _prompt(kind: Kind) -> tuple[str, str, str | None]:
+    """Return our instructions and question, and no file."""
+    return _INSTRUCTIONS, read_prompt(f"infer_{kind}"), None
+
+
+_RULE = re.compile(r"^---[ \t]*$", re.MULTILINE)
+
+
+def _given_prompt(path: str) -> tuple[str, str, str | None]:
+    """Return the instructions and the question of a file, and its name and checksum.
+
+    Raises:
+        UserError: The file cannot be read or has not the two parts, or nothing can be filled in for a placeholder.
+    """
+    given, where = read_given_text("prompt", path), f"prompt={path}"
+    instructions, *others = (part.strip() for part in _RULE.split(given.text))
+    if len(others) != 1 or not instructions or not others[0]:
+        raise UserError(
+            f"{where}: must hold the instructions, one line ---, and the question (examples/prompt_reason.md does); it "
+            f"has {len(others)} such line{'s' * (len(others) != 1)}."
+        )
+    check_plain(f"{where}, its instructions", instructions)
+    check_placeholders(f"{where}, its question", others[0], ("marker", "message"))
+    return instructions, others[0], given.file
 
 
 @solver

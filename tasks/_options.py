@@ -87,6 +87,8 @@ class JudgeOptions:
     allow_self_judging: bool
     exclude_family: bool
     judge_repeats: int
+    rubric: str | None = None
+    """The path of a rubric that is used in place of ours; only of the tasks that infer thoughts."""
 
     def require_judge(self) -> None:
         """Refuse a run without a judge before its data is read.
@@ -104,13 +106,14 @@ class JudgeOptions:
         """
         return require_judge_then(answer, self.allow_self_judging, self.exclude_family)
 
-    def scorer(self, judge: Callable[[bool, bool, bool, int], Scorer]) -> Scorer:
+    def scorer(self, judge: Callable[..., Scorer]) -> Scorer:
         """Return a judged scorer with these options.
 
         Args:
             judge: The scorer's function, such as `agreement`.
         """
-        return judge(self.show_context, self.allow_self_judging, self.exclude_family, self.judge_repeats)
+        given = {} if self.rubric is None else {"rubric": str(self.rubric)}
+        return judge(self.show_context, self.allow_self_judging, self.exclude_family, self.judge_repeats, **given)
 
 
 # ---- samples and metadata

@@ -25,6 +25,8 @@ def infer_reaction(
     exclude_family: bool = False,
     judge_repeats: int = 1,
     control: str | None = None,
+    prompt: str | None = None,
+    rubric: str | None = None,
 ) -> Task:
     """Infer what a user thought of a reply, in one sentence in the user's voice; a judge rates agreement 1–5.
 
@@ -48,15 +50,20 @@ def infer_reaction(
         judge_repeats: Votes of each judge on each sample, which tell how much a judge differs from itself.
         control: Score a control in the model's place: `constant`, `anyone`, `someone_else`, `typical`, `parrot`
             (floors), `target` (with `--model none/none`), or `reworded` (ceilings; by the evaluated model).
+        prompt: Path of a text file with a prompt that is used in place of ours: the instructions, a line `---`, and the
+            question with `{marker}` and `{message}`, such as `examples/prompt_reason.md`.
+        rubric: Path of a text file with a rubric that is used in place of ours, such as `examples/rubric_reason.md`.
     """
-    judging = JudgeOptions(judge_message, allow_self_judging, exclude_family, judge_repeats)
+    judging = JudgeOptions(judge_message, allow_self_judging, exclude_family, judge_repeats, rubric)
     judging.require_judge()
+    # Before the data: a rubric that cannot be used is known in no time.
+    scorer = judging.scorer(agreement)
     options = DataOptions(data, types, users, per_user, seed, max_context_words, skip_bad)
-    dataset, metadata, answer = inference_samples("reaction", context, control, options)
+    dataset, metadata, answer = inference_samples("reaction", context, control, prompt, options)
     return Task(
         dataset=dataset,
         solver=judging.require_judge_then(answer),
-        scorer=with_similarity(judging.scorer(agreement), similarity),
+        scorer=with_similarity(scorer, similarity),
         version="2-A",
         metadata=metadata,
         viewer=VIEWER,

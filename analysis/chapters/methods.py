@@ -23,7 +23,10 @@ class RunRow:
     context: str
     judge: str
     prompt_hash: str
+    prompt_file: str
+    """Name and checksum of the file that a user gave; empty for ours."""
     rubric_hash: str
+    rubric_file: str
     task_version: str
     epochs: int
     package_version: str
@@ -69,8 +72,8 @@ RUN_COLUMNS = [
     name("Data, revision", lambda row: f"{row.data}, {row.data_revision}"),
     short("Context", "context"),
     name("Judge", "judge"),
-    short("Prompt", "prompt_hash"),
-    short("Rubric", "rubric_hash"),
+    name("Prompt", lambda row: row.prompt_file or row.prompt_hash),
+    name("Rubric", lambda row: row.rubric_file or row.rubric_hash),
     short("Task version", "task_version"),
     short("Effort", "effort"),
     name("Generation", "generation"),
@@ -132,7 +135,9 @@ def _row(run: Run) -> RunRow:
         context=run.context,
         judge=run.judge,
         prompt_hash=run.prompt_hash,
+        prompt_file=run.prompt_file,
         rubric_hash=run.rubric_hash,
+        rubric_file=run.rubric_file,
         task_version=run.task_version,
         epochs=run.epochs,
         package_version=run.package_version,
@@ -191,15 +196,26 @@ def methods(runs: Runs) -> str:
         f"{_list(f'{run.data} (revision {run.data_revision})' for run in models)}. "
         f"{_judges(models)} rated the agreement of each inference with the user's own note from 1 "
         f"(another thought) to 5 (the same thought) by a fixed rubric "
-        f"({_list(f'{run.kind} rubric {run.rubric_hash}' for run in models)}); the evaluated models never saw the "
+        f"({_list(f'{run.kind} rubric {run.rubric}' for run in models)}); the evaluated models never saw the "
         f"note.{several}{repeated} A refusal or an empty answer counts as 1. Samples without a valid rating were left "
         f"unscored and are counted in the coverage. Means are given with 95 % confidence intervals that are "
         f"cluster-robust by user (CR2 with Bell–McCaffrey degrees of freedom; Bell & McCaffrey 2002, Pustejovsky & "
         f"Tipton 2018) and symmetric on the logit of the scale. Models were compared by the paired differences on the "
         f"samples that both scored, with CR2 intervals and p-values adjusted by the method of Holm (1979) over all "
         f"pairs of a kind."
-        f"{_controls(runs.controls)} The prompts and rubrics are this project's, not those of Jin et al. (2026), so "
-        f"the published means are not the same measurement."
+        f"{_controls(runs.controls)} {_whose(models)}"
+    )
+
+
+def _whose(models: Sequence[Run]) -> str:
+    if any(run.prompt_file or run.rubric_file for run in models):
+        return (
+            "The prompts and rubrics named by a file were given with the run; the others are this project's, not those "
+            "of Jin et al. (2026). The published means are the same measurement only if all of them are theirs."
+        )
+    return (
+        "The prompts and rubrics are this project's, not those of Jin et al. (2026), so the published means are not "
+        "the same measurement."
     )
 
 
@@ -233,7 +249,7 @@ def _kinds(runs: Sequence[Run]) -> str:
         members = [run for run in runs if run.kind == kind]
         sentences.append(
             f"{str(kind).capitalize()}s: task {members[0].task} version {_list(run.task_version for run in members)}, "
-            f"context {_list(_context(run) for run in members)}, prompt {_list(run.prompt_hash for run in members)}; "
+            f"context {_list(_context(run) for run in members)}, prompt {_list(run.prompt for run in members)}; "
             f"{_range(run.planned for run in members)} samples per model, "
             f"{_range(len(run.scored) for run in members)} of them scored, of "
             f"{_range(run.scored['user'].nunique() for run in members)} users."

@@ -63,9 +63,9 @@ _TEXTS: dict[Aspect, Callable[[Run], str]] = {
     "generation": lambda run: run.generation or "default generation",
     "solver": lambda run: f"solver {run.solver or 'of the task'}",
     "context_words": lambda run: f"{run.context_words} words of context" if run.context_words else "the whole context",
-    "prompt": lambda run: f"prompt {run.prompt_hash}",
+    "prompt": lambda run: f"prompt {run.prompt}",
     "judge_message": lambda run: "judge sees the message" if run.judge_message else "judge does not see the message",
-    "rubric": lambda run: f"rubric {run.rubric_hash}",
+    "rubric": lambda run: f"rubric {run.rubric}",
     "data": lambda run: f"{run.data}, revision {run.data_revision}",
     "judge": lambda run: "; ".join(f"judge {name}: {run.judge_configs[name]}" for name in run.configured_judges),
 }

@@ -59,7 +59,7 @@ def broken(where: str, fault: str) -> UnusableLogError:
 def sample_rows(
     file: str, summaries: Iterable[EvalSampleSummary], spec: TaskSpec, costs: LogCosts
 ) -> Iterator[dict[str, Any]]:
-    """Make the rows of a log's samples: the columns of `Run.rows`, and `score_name` and `rubric_hash`.
+    """Make the rows of a log's samples: the columns of `Run.rows`, and `score_name`, `rubric_hash`, `rubric_file`.
 
     Args:
         file: The log, a path or URL.
@@ -142,6 +142,7 @@ def _scored(name: str, score: Score, sample: EvalSampleSummary, spec: TaskSpec) 
         row |= {
             "ratings": json.dumps(judged.ratings or {}),
             "rubric_hash": judged.rubric_hash,
+            "rubric_file": judged.rubric_file,
             "overlap": longest_overlap(score.answer or "", targets) if spec.unit == "message" else 0,
         }
         if judged.ratings_removed:

@@ -73,6 +73,8 @@ class LogInfo:
     """Of `predict_message`: which messages were predicted, from how much of the history; else empty."""
     task_version: str
     prompt_hash: str
+    prompt_file: str
+    """Name and checksum of the file with the prompt; empty for ours."""
     probes_hash: str
     """Of `judge_agreement`; else empty."""
     probe_rubrics: str
@@ -143,6 +145,8 @@ class Run(LogInfo):
     `injected` is NaN where the probe is no attack)."""
     contributions: tuple[Contribution, ...]
     """What each log gave, the oldest first; a log that gave nothing is not among them."""
+    rubric_file: str = ""
+    """Name and checksum of the file with the rubric; empty for ours."""
     planned_epochs: dict[str, int] = field(default_factory=dict, repr=False)
     """Of joined logs: the planned replies to each sample; of one log these are `epochs`."""
     distinction: str = ""
@@ -158,6 +162,16 @@ class Run(LogInfo):
         """N of the task version N-X, which changes when numbers stop being comparable; 0 where there is none."""
         number = self.task_version.partition("-")[0]
         return int(number) if number.isdecimal() else 0
+
+    @property
+    def prompt(self) -> str:
+        """The prompt: the file that a user gave, or the hash of ours."""
+        return self.prompt_file or self.prompt_hash
+
+    @property
+    def rubric(self) -> str:
+        """The rubric: the file that a user gave, or the hash of ours."""
+        return self.rubric_file or self.rubric_hash
 
     @property
     def judges(self) -> list[str]:
@@ -332,7 +346,7 @@ def _identity(file: str) -> str:
 
 
 def _read(file: str) -> tuple[LogInfo, pd.DataFrame]:
-    """Read a log: its header, and a row per sample, epoch and score, with the columns `score_name`, `rubric_hash`."""
+    """Read a log: its header, and a row per sample, epoch and score, and the columns `score_name`, `rubric_…`."""
     try:
         log = read_eval_log(file, header_only=True)
         spec = record.task_of(log.eval.task)
@@ -412,6 +426,7 @@ def _info(log: EvalLog, spec: TaskSpec, rows: pd.DataFrame, file: str) -> LogInf
         task_version=str(evaluation.task_version),
         # A baseline is given no prompt, and stays the same when the prompt changes.
         prompt_hash="" if metadata.baseline else metadata.prompt_hash,
+        prompt_file=metadata.prompt_file or "",
         probes_hash=metadata.probes_hash if spec is record.PROBE else "",
         probe_rubrics=", ".join(f"{kind} {name}" for kind, name in sorted(metadata.rubric_hash.items())),
         judge_message=metadata.judge_message,
@@ -519,21 +534,35 @@ def _runs(info: LogInfo, rows: pd.DataFrame) -> list[Run]:
     runs = []
     for name, scored in rows.groupby("score_name", sort=False):
         judge = info.evaluated if spec is record.PROBE else ""
-        rubric_hash = info.probe_rubrics
+        rubric_hash, rubric_file = info.probe_rubrics, ""
         if spec.judged:
             ratings = [json.loads(ratings) for ratings in scored["ratings"].dropna()]
             judge = ", ".join(sorted({judge for by_judge in ratings for judge in by_judge}))
-            rubric_hash = ", ".join(sorted(scored["rubric_hash"].dropna().unique()))
+            rubric_hash, rubric_file = (_distinct(scored[name]) for name in ("rubric_hash", "rubric_file"))
             if not judge:
                 continue  # samples that failed before any score, among those that were scored under another name
-        own = scored.drop(columns="rubric_hash", errors="ignore").reset_index(drop=True).assign(file=info.file)
+        own = scored.drop(columns=["rubric_hash", "rubric_file"], errors="ignore")
+        own = own.reset_index(drop=True).assign(file=info.file)
         whole = Contribution(info.file, str(name), info.date, info.status, len(own), len(own))
-        runs.append(Run(**header, judge=judge, rubric_hash=rubric_hash, rows=own, contributions=(whole,)))
+        runs.append(
+            Run(
+                **header,
+                judge=judge,
+                rubric_hash=rubric_hash,
+                rubric_file=rubric_file,
+                rows=own,
+                contributions=(whole,),
+            )
+        )
     if not runs:
         counts = rows["reason"].fillna(Unscored.NOT_SCORED.value).value_counts()
         said = ", ".join(f"{count} {reason}" for reason, count in counts.items())
         raise UnusableLogError(f"holds no rating of a judge ({said}); run it again, or score it with inspect score.")
     return runs
+
+
+def _distinct(texts: pd.Series) -> str:
+    return ", ".join(sorted(texts.dropna().unique()))
 
 
 def shared_judges(a: Run, b: Run) -> list[str]:

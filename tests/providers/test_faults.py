@@ -61,7 +61,7 @@ OF_THE_JUDGE = {
     "empty": Fault(Reply(""), reason="judge_empty", tries=2),
     "refused": Fault(Reply(stop="refusal"), reason="judge_refused", tries=2),
     "filtered": Fault(Reply(stop="content_filter"), reason="judge_refused", tries=2),
-    "cut off": Fault(Reply('{"rationale": "bec', stop="length"), reason="judge_unparsable", tries=2),
+    "cut off": Fault(Reply('{"rationale": "bec', stop="length"), reason="judge_truncated", tries=2),
     "invalid JSON": Fault(Reply('{"rationale": "because", "rating": }'), reason="judge_unparsable", tries=2),
     "out of range": Fault(verdict(6), reason="judge_unparsable", tries=2),
     "no whole number": Fault(verdict("4"), reason="judge_unparsable", tries=2),

@@ -13,6 +13,7 @@ from thoughttrace.analysis.chapters.headline import headline
 from thoughttrace.analysis.read.runs import read_runs
 from thoughttrace.core.errors import UserError
 from thoughttrace.models.weights import CATALOGUE
+from thoughttrace.scorers.structured_output import MAX_STRING
 from thoughttrace.tasks.infer_reason import infer_reason
 
 WEIGHTS = CATALOGUE["smollm2-135m"]
@@ -50,12 +51,19 @@ def run(
     write: Callable[..., Path],
     make_conversation: Callable[..., Any],
 ) -> Callable[..., EvalLog]:
-    """Run `infer_reason` on one message; the keys, the judge's max_tokens and the message can be others."""
+    """Run `infer_reason` on a conversation; the keys, the judge's max_tokens, its messages and turns can be others."""
     monkeypatch.setenv("LLAMA_BASE_URL", f"{address}/v1")
 
-    def run(key: str = KEY, judge_key: str = KEY, judge_tokens: int = 200, message: str = "Which tea?") -> EvalLog:
-        record = make_conversation(turns=1)
-        record["messages"][0]["content"] = message
+    def run(
+        key: str = KEY,
+        judge_key: str = KEY,
+        judge_tokens: int | None = 200,
+        message: str = "Which tea?",
+        turns: int = 1,
+    ) -> EvalLog:
+        record = make_conversation(turns=turns)
+        for asked in record["messages"][::2]:
+            asked["content"] = message
         # Two names of one model, so that none judges itself.
         model = get_model("openai-api/llama/model", api_key=key, memoize=False)
         # Its own default is drawn at random: now and then a rationale would not end in time.
@@ -79,20 +87,34 @@ def run(
 
 
 def test_a_run_against_llama_cpp_s_own_server(run: Callable[..., EvalLog]) -> None:
-    log = run()
+    log = run(judge_tokens=None, turns=2)
     assert log.samples
-    score = (log.samples[0].scores or {})["agreement"]
+    scores = [(sample.scores or {})["agreement"] for sample in log.samples]
     # The server's grammar, which our schema became: a model this small would not write a verdict by itself.
-    assert score.value in {1, 2, 3, 4, 5}
-    (vote,) = (score.metadata or {})["votes"]
-    assert (vote["judge"], vote["rating"], vote["reason"]) == ("openai-api/llama/judge", score.value, None)
+    assert {score.value for score in scores} <= {1, 2, 3, 4, 5}
+    votes = [vote for score in scores for vote in (score.metadata or {})["votes"]]
+    assert [(vote["judge"], vote["rating"], vote["reason"]) for vote in votes] == [
+        ("openai-api/llama/judge", score.value, None) for score in scores
+    ]
+    # It keeps to the length of a rationale too, where a judge has no bound of its own: this one wrote on for ever.
+    assert max(len(vote["rationale"]) for vote in votes) <= MAX_STRING
+    written = [
+        event.output.usage.output_tokens
+        for sample in log.samples
+        for event in sample.events
+        if event.event == "model" and event.role == "grader" and event.output.usage
+    ]
+    assert len(written) == 2
+    assert min(written) >= 5
+    assert max(written) < 250
     for name, least in {"openai-api/llama/model": 12, "openai-api/llama/judge": 5}.items():
         usage = log.stats.model_usage[name]
-        assert usage.output_tokens >= least
-        assert usage.total_tokens > 200
+        assert usage.output_tokens >= 2 * least
+        assert usage.total_tokens > 2 * 200
     (counted,) = read_runs([log.location]).counted
     (row,) = headline([counted])
-    assert (row.n, row.mean) == (1, score.value)
+    assert row.n == 2
+    assert row.mean == pytest.approx(sum(score.as_float() for score in scores) / 2)
 
 
 ERRORS: dict[str, tuple[dict[str, Any], str]] = {
@@ -121,9 +143,9 @@ def test_a_verdict_that_the_server_cuts_off_is_no_number(run: Callable[..., Eval
     log = run(judge_tokens=4)
     assert log.samples
     score = (log.samples[0].scores or {})["agreement"]
-    assert score.reason == "judge_unparsable"
+    assert score.reason == "judge_truncated"
     (vote,) = (score.metadata or {})["votes"]
     assert (vote["rating"], len(vote["replies"])) == (None, 2)
     (counted,) = read_runs([log.location]).counted
     (row,) = headline([counted])
-    assert (row.samples, row.n, row.missing) == (1, 0, "1 judge_unparsable")
+    assert (row.samples, row.n, row.missing) == (1, 0, "1 judge_truncated")

@@ -82,6 +82,11 @@ def check_judge(request: Any, provider: Provider) -> None:
     assert list(schema["properties"]) == schema["required"] == ["rationale", "rating"]
     assert schema["properties"]["rating"]["enum"] == [1, 2, 3, 4, 5]
     assert schema["additionalProperties"] is False
+    # Hosted providers may refuse it; a server of one's own keeps to it.
+    assert schema["properties"]["rationale"].get("maxLength") == (500 if "/loop/" in provider.judge else None)
+    body = request.body | provider.sampling(request.body)
+    bound = next(body[name] for name in ("max_output_tokens", "maxOutputTokens", "max_tokens") if name in body)
+    assert bound == {"responses": 16_384, "chat": 4_096, "anthropic": 32_000, "google": 16_384}[request.provider]
     check_prompt(request, provider, {rubric("reason"), rubric("reaction")})
 
 

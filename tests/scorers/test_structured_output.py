@@ -5,7 +5,15 @@ import json
 from typing import Any, Literal
 
 import pytest
-from inspect_ai.model import ChatMessageAssistant, ChatMessageUser, ContentText, GenerateConfig, ModelOutput, get_model
+from inspect_ai.model import (
+    ChatMessageAssistant,
+    ChatMessageUser,
+    ContentText,
+    GenerateConfig,
+    ModelCall,
+    ModelOutput,
+    get_model,
+)
 from inspect_ai.scorer import Score, Scorer, Target
 from inspect_ai.solver import TaskState
 from pydantic import BaseModel
@@ -14,7 +22,7 @@ from thoughttrace.core.record import Unscored
 from thoughttrace.scorers.agreement import VERDICT
 from thoughttrace.scorers.labels import rating, relation, topic, type_match
 from thoughttrace.scorers.message_similarity import NEARNESS
-from thoughttrace.scorers.structured_output import Form, FormReply, ask, keep_form, read_form
+from thoughttrace.scorers.structured_output import Form, FormReply, ask, bounds, keep_form, read_form
 from thoughttrace.tasks._labelling import RATING
 
 
@@ -99,7 +107,7 @@ CASES: dict[str, tuple[ModelOutput, Unscored, Unscored]] = {
         ModelOutput.from_content("m", "x", stop_reason="content_filter"), Unscored.FORM_REFUSED, Unscored.FORM_REFUSED,
     ),
     "max_tokens": (
-        ModelOutput.from_content("m", "{", stop_reason="max_tokens"), Unscored.FORM_UNPARSABLE, Unscored.TRUNCATED,
+        ModelOutput.from_content("m", "{", stop_reason="max_tokens"), Unscored.TRUNCATED, Unscored.TRUNCATED,
     ),
     "context": (
         ModelOutput.from_content("m", "", stop_reason="model_length"), Unscored.FORM_EMPTY, Unscored.PROMPT_TOO_LONG,
@@ -109,9 +117,97 @@ CASES: dict[str, tuple[ModelOutput, Unscored, Unscored]] = {
 
 @pytest.mark.parametrize(("output", "reason", "unscored"), CASES.values(), ids=CASES)
 def test_a_reply_without_a_form_has_a_reason(output: ModelOutput, reason: Unscored, unscored: Unscored) -> None:
-    reply, requests = reply_to(output, output)
+    reply, requests = reply_to(*[output] * 4)
     assert (reply.filled, reply.reason, reply.unscored) == (None, reason, unscored)
-    assert len(requests) == len(reply.replies) == 2
+    assert len(reply.replies) == 2
+    # A prompt that does not fit may fit without the room for a reply.
+    assert len(requests) == (4 if unscored is Unscored.PROMPT_TOO_LONG else 2)
+
+
+def test_a_reply_that_was_cut_off_is_not_gone_on_with() -> None:
+    cut = ModelOutput.from_content("m", '{"rationale": "and so on', stop_reason="max_tokens")
+    reply, requests = reply_to(cut, RED)
+    assert (reply.filled and reply.filled.colour, reply.replies) == ("red", [cut.completion, RED])
+    assert [message.text for message in requests[1][0]] == ["Which?", "Reply again with a colour."]
+
+
+BOUNDS: dict[str, tuple[dict[str, Any], int]] = {
+    "nothing said": ({}, 4_096),
+    "its own": ({"max_tokens": 77}, 77),
+    "its own, and effort": ({"max_tokens": 77, "reasoning_effort": "high"}, 77),
+    "no effort": ({"reasoning_effort": "none"}, 4_096),
+    "some effort": ({"reasoning_effort": "low"}, 16_384),
+    "high effort": ({"reasoning_effort": "high"}, 32_768),
+    "reasoning tokens": ({"reasoning_tokens": 8_000}, 24_384),
+}
+
+
+@pytest.mark.parametrize(("config", "bound"), BOUNDS.values(), ids=BOUNDS)
+def test_a_reply_is_bounded_unless_the_user_bounds_it(config: dict[str, Any], bound: int) -> None:
+    _, requests = reply_to(RED, **config)
+    assert requests[0][1].max_tokens == bound
+
+
+@pytest.mark.parametrize(
+    ("name", "bound", "length"),
+    [
+        ("openai/gpt-5-mini", 16_384, None),
+        ("openai/gpt-4.1", 4_096, None),
+        ("google/gemini-2.5-flash", 16_384, None),
+        ("anthropic/claude-opus-4-6", None, None),  # Inspect's 32,000
+        ("openai-api/loop/judge", 4_096, 500),
+        ("ollama/some", 4_096, 500),
+    ],
+)
+def test_each_provider_gets_the_bounds_it_takes(
+    name: str, bound: int | None, length: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for key in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GOOGLE_API_KEY", "LOOP_API_KEY"):
+        monkeypatch.setenv(key, "none")
+    monkeypatch.setenv("LOOP_BASE_URL", "http://127.0.0.1:1/v1")
+    config = bounds(get_model(name, memoize=False), VERDICT)
+    schema = (config.extra_body or {}).get("response_format", {}).get("json_schema", {}).get("schema", {})
+    assert config.max_tokens == bound
+    assert schema.get("properties", {}).get("rationale", {}).get("maxLength") == length
+
+
+@pytest.mark.parametrize(
+    ("address", "own"),
+    [
+        ("http://localhost:1234/v1", True),
+        ("http://127.0.0.1:1234/v1", True),
+        ("http://192.168.0.7:8000/v1", True),
+        ("http://[::1]:8000/v1", True),
+        ("http://ollama:11434/v1", True),
+        ("http://host.docker.internal:11434/v1", True),
+        ("https://api.example.com/v1", False),
+        ("https://8.8.8.8/v1", False),
+    ],
+)
+def test_only_a_server_of_ones_own_is_sent_lengths(address: str, own: bool) -> None:
+    extra = {"top_k": 5}
+    model = get_model(
+        "openai-api/x/judge", base_url=address, api_key="k", memoize=False, config=GenerateConfig(extra_body=extra)
+    )
+    sent = bounds(model, VERDICT).extra_body
+    assert (sent is not None) is own
+    assert not sent or sent["top_k"] == 5
+
+
+@pytest.mark.parametrize("named", ["'maxLength' is not permitted", "max_tokens is too large", "Invalid schema"])
+def test_a_server_that_refuses_a_bound_is_asked_without(named: str) -> None:
+    model = get_model("scripted/m", script=lambda _: "", memoize=False)
+    sent: list[Any] = []
+
+    async def generate(input: Any, tools: Any, tool_choice: Any, config: GenerateConfig) -> Any:
+        sent.append(config.max_tokens)
+        if config.max_tokens:
+            return ValueError(named), ModelCall.create({}, {})
+        return ModelOutput.from_content("m", RED)
+
+    model.api.generate = generate  # type: ignore[method-assign]
+    reply = asyncio.run(ask(model, [ChatMessageUser(content="Which?")], FORM))
+    assert (reply.replies, sent) == ([RED], [4_096, None])
 
 
 def state_of(**store: Any) -> TaskState:

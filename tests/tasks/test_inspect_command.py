@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -146,14 +147,22 @@ def test_an_eval_set_runs_only_the_model_that_was_added(
     assert runs.left_out == []
 
 
-def test_a_log_is_rescored_by_another_judge_as_the_readme_says(
-    inspect: Inspect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_log_is_rescored_by_another_judge_and_rubric_as_the_readme_says(
+    inspect: Inspect, tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("THOUGHTTRACE_CACHE", str(tmp_path / "cache"))
-    done = inspect("eval", "thoughttrace/infer_reason", *JUDGED, cwd=tmp_path)
+    shutil.copytree(root / "examples", tmp_path / "mine")
+    prompted = ("-T", "prompt=mine/prompt_reason.md")
+    done = inspect("eval", "thoughttrace/infer_reason", *JUDGED, *prompted, cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     (log,) = (tmp_path / "logs").glob("*.eval")
-    words = "--scorer thoughttrace/agreement --model-role grader=canned/later --action append --overwrite"
+    words = "--scorer thoughttrace/agreement -S rubric=mine/rubric_reason.md --model-role grader=canned/later"
+    words += " --action append --overwrite"
     done = inspect("score", str(log), *words.split(), cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert [run.judge for run in read_runs([str(log)]).counted] == ["canned/b", "canned/later"]
+    runs = read_runs([str(log)]).counted
+    assert [(run.judge, run.rubric_file[:16]) for run in runs] == [
+        ("canned/b", ""),
+        ("canned/later", "rubric_reason.md"),
+    ]
+    assert {run.prompt_file[:16] for run in runs} == {"prompt_reason.md"}

@@ -89,7 +89,7 @@ class Unscored(StrEnum):
     NO_RESPONSE = "no_response"
     """The evaluated model, or a control, wrote nothing; a model is then rated lowest by rule."""
     TRUNCATED = "truncated"
-    """max_tokens left no room for an answer."""
+    """max_tokens left no room for an answer, or cut a form off."""
     PROMPT_TOO_LONG = "prompt_too_long"
     NO_OUTPUT = "no_output"
     """A limit of the sample came before any reply."""
@@ -100,6 +100,8 @@ class Unscored(StrEnum):
     JUDGE_REFUSED = "judge_refused"
     JUDGE_EMPTY = "judge_empty"
     JUDGE_UNPARSABLE = "judge_unparsable"
+    JUDGE_TRUNCATED = "judge_truncated"
+    """max_tokens, the judge's own or our bound, cut the verdict off, also when asked once more."""
     JUDGE_FAILED = "judge_failed"
     """The judge's provider failed, after all retries."""
     NO_VALID_VOTE = "grader_failed"
@@ -187,6 +189,8 @@ class JudgedScore(Metadata):
     """Each judge's ratings, one a repeat; None where a vote is missing; no rating where a rule rated. Not there where
     another scorer than ours wrote the score; None where they are read from a summary that has no room for them."""
     rubric_hash: str | None = Field(default=None, validation_alias=AliasChoices("rubric_hash", "prompt_hash"))
+    rubric_file: str | None = None
+    """Name and checksum of the file with the rubric, where a user gave one: `mine.md (sha256 0123456789ab)`."""
     votes: Annotated[list[Vote] | None, BeforeValidator(_known)] = None
     """None where they are read from a summary that has no room for them."""
 
@@ -210,6 +214,8 @@ class RunMetadata(Metadata):
     """Lines of the data that could not be used."""
     prompt_hash: str = "unknown"
     """Of everything fixed that the evaluated model is told."""
+    prompt_file: str | None = None
+    """Name and checksum of the file with the prompt, where a user gave one."""
     thoughttrace: str = "unknown"
     """The version of this package."""
 

@@ -35,7 +35,7 @@ from thoughttrace.costing.cache_bill import (
     shared_prompts,
     unshared_prompt,
 )
-from thoughttrace.scorers.agreement import judge_prompt
+from thoughttrace.scorers.agreement import judge_prompt, read_rubric
 from thoughttrace.scorers.message_similarity import nearness_prompt
 from thoughttrace.tasks._inference import REWORD
 
@@ -127,6 +127,7 @@ def judge_prompts(task: str, samples: Sequence[Sample], values: Mapping[str, Any
         values: All its arguments.
         length: Length of that sentence, in tokens.
     """
+    rubric = read_rubric(str(path)).text if (path := values.get("rubric")) is not None else None
     sentence = (_SENTENCE * (1 + 4 * length // len(_SENTENCE)))[: 4 * length]
     for sample in samples:
         recited = sample.metadata_as(ControlMetadata).recited
@@ -137,7 +138,7 @@ def judge_prompts(task: str, samples: Sequence[Sample], values: Mapping[str, Any
         else:
             annotated = sample.metadata_as(InferenceMetadata)
             message = annotated.message if values["judge_message"] else None
-            prompt = judge_prompt(annotated.kind, message, targets(sample), answer)
+            prompt = judge_prompt(annotated.kind, message, targets(sample), answer, rubric)
         yield from [unshared_prompt(prompt)] * values["judge_repeats"]
 
 

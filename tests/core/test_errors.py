@@ -48,7 +48,7 @@ def test_a_missing_extra_names_what_to_install(packages: list[str], sentence: st
             "control",
             CONTROLS,
             "floor",
-            "control=floor: must be one of someone_else, anyone, typical, parrot, target, reworded.",
+            "control=floor: must be one of someone_else, anyone, typical, parrot, constant, target, reworded.",
         ),
         (
             "families",

@@ -9,7 +9,6 @@ import click
 from rich import box
 from rich.table import Table
 
-from thoughttrace.core.errors import UserError
 from thoughttrace.core.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -257,6 +256,7 @@ def _remarks(
     """
     from thoughttrace.analysis.stats.pilot import SMALL  # noqa: PLC0415
     from thoughttrace.analysis.stats.power import ASSURANCE  # noqa: PLC0415
+    from thoughttrace.core.errors import UserError  # noqa: PLC0415
 
     if models > 2 and planned.differences:
         pairs = math.comb(models, 2)

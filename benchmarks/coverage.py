@@ -469,7 +469,7 @@ def chosen(_: click.Context, __: click.Parameter, value: str) -> list[str]:
 
 @click.command()
 @click.option("--only", default=",".join(SIMULATED), show_default=True, callback=chosen, help="Parts to run.")
-@click.option("--replications", default=2000, show_default=True, type=click.IntRange(min=2), help="In each cell.")
+@click.option("--replications", default=1000, show_default=True, type=click.IntRange(min=2), help="In each cell.")
 @click.option("--seed", default=1, show_default=True, type=click.IntRange(min=0))
 @click.option("--write", type=click.Path(path_type=Path), help="Also write the tables into this Markdown file.")
 def main(only: list[str], replications: int, seed: int, write: Path | None) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from thoughttrace.analysis.chapters import (
     breakdown,
     by_annotation,
+    choose_thought,
     comparison,
     conversation_labels,
     estimands,
@@ -46,6 +47,7 @@ CHAPTERS: tuple[Callable[[Evidence], Chapter], ...] = (
     example_samples.chapter,
     next_message.chapter,
     next_message_gains.chapter,
+    choose_thought.chapter,
     thought_types.chapter,
     thought_ratings.coverage,
     thought_ratings.informativeness,

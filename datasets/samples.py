@@ -90,13 +90,14 @@ def record_to_sample(
     )
     return Sample(
         id=message_id(conversation.id, index, message.kind),
-        input=_messages(instructions, prompt),
+        input=prompt_messages(instructions, prompt),
         target=[thought.content.strip() for thought in thoughts],
         metadata=metadata.to_log(),
     )
 
 
-def _messages(instructions: str, prompt: Prompt) -> list[ChatMessage]:
+def prompt_messages(instructions: str, prompt: Prompt) -> list[ChatMessage]:
+    """Return the messages that a model is sent: the instructions, and the prompt."""
     return [ChatMessageSystem(content=instructions), ChatMessageUser(content=prompt.text)]
 
 
@@ -194,7 +195,7 @@ def message_to_sample(
     )
     return Sample(
         id=message_id(conversation.id, index, "message"),
-        input=_messages(instructions, prompt),
+        input=prompt_messages(instructions, prompt),
         target=message.content.strip(),
         metadata=metadata.to_log(),
     )
@@ -230,7 +231,7 @@ def relation_sample(
     )
     return Sample(
         id=message_id(conversation.id, index, "relation"),
-        input=_messages(instructions, prompt),
+        input=prompt_messages(instructions, prompt),
         metadata=metadata.to_log(),
     )
 
@@ -256,7 +257,7 @@ def topic_sample(conversation: Conversation, instructions: str, question: str, m
         block_ends=prompt.block_ends,
     )
     return Sample(
-        id=conversation_id(conversation.id), input=_messages(instructions, prompt), metadata=metadata.to_log()
+        id=conversation_id(conversation.id), input=prompt_messages(instructions, prompt), metadata=metadata.to_log()
     )
 
 
@@ -382,4 +383,4 @@ def thought_sample(noted: AnnotatedThought, instructions: str, prompt: Prompt, t
         target_words=noted.thought.words,
         block_ends=prompt.block_ends,
     )
-    return Sample(id=noted.id, input=_messages(instructions, prompt), target=target, metadata=metadata.to_log())
+    return Sample(id=noted.id, input=prompt_messages(instructions, prompt), target=target, metadata=metadata.to_log())

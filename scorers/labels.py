@@ -1,4 +1,6 @@
-"""Score the forms that the evaluated model filled in: ratings, types, relations, topics."""
+"""Score the forms that the evaluated model filled in: ratings, types, choices, relations, topics."""
+
+from typing import Any
 
 from inspect_ai.scorer import Score, Scorer, Target, grouped, mean, scorer, stderr
 from inspect_ai.solver import TaskState
@@ -9,7 +11,6 @@ from thoughttrace.scorers.structured_output import read_form
 
 _BY_TYPE = [mean(), stderr(cluster="user"), grouped(mean(), "type", all=False)]
 _SHARES = {"*": [mean(), stderr(cluster="user")]}
-_RULE = "The model named no type, which is not the dataset's: wrong by rule."
 
 
 @scorer(metrics=_BY_TYPE)
@@ -40,14 +41,32 @@ def type_match() -> Scorer:
         baseline = state.metadata_as(ControlMetadata).recited
         if baseline is not None:
             return Score(value=int(baseline == target.text), answer=baseline)
-        form = read_form(state)
-        if not isinstance(form, Unscored):
-            return Score(value=int(form["type"] == target.text), answer=form["type"], explanation=form["rationale"])
-        if form in NO_LABEL:
-            return Score(value=0, reason=form, answer="", explanation=_RULE)
-        return Score.unscored(reason=form, answer="", explanation="The model could not answer.")
+        return _named(read_form(state), "type", target)
 
     return score
+
+
+@scorer(metrics=_BY_TYPE)
+def choice() -> Scorer:
+    """Score whether the model chose the user's own note: 1 or 0; the answer is the letter it chose.
+
+    A model that refuses, says nothing or names no letter is wrong, and the score's reason says which: `refused`,
+    `empty` or `unparsable`. Where the model could not answer the sample is unscored.
+    """
+
+    async def score(state: TaskState, target: Target) -> Score:
+        return _named(read_form(state), "choice", target)
+
+    return score
+
+
+def _named(form: dict[str, Any] | Unscored, field: str, target: Target) -> Score:
+    """Score what a form names: 1 where it is the target, else 0, also by rule where the model named nothing."""
+    if not isinstance(form, Unscored):
+        return Score(value=int(form[field] == target.text), answer=form[field], explanation=form["rationale"])
+    if form in NO_LABEL:
+        return Score(value=0, reason=form, answer="", explanation=f"The model named no {field}: wrong by rule.")
+    return Score.unscored(reason=form, answer="", explanation="The model could not answer.")
 
 
 @scorer(metrics=_SHARES)

@@ -70,7 +70,8 @@ class LogInfo:
     stands_for: str
     """The arm whose thoughts the inferences take the place of; else empty."""
     selection: str
-    """Of `predict_message`: which messages were predicted, from how much of the history; else empty."""
+    """Of `predict_message`: which messages were predicted, from how much of the history; of `choose_thought`: how its
+    options were drawn; else empty."""
     task_version: str
     prompt_hash: str
     prompt_file: str
@@ -422,7 +423,7 @@ def _info(log: EvalLog, spec: TaskSpec, rows: pd.DataFrame, file: str) -> LogInf
         context_words=str(metadata.max_context_words or "") if spec is not record.PREDICT else "",
         arm=_arm(metadata, evaluation.model),
         stands_for=_stands_for(metadata),
-        selection=_selection(metadata) if spec is record.PREDICT else "",
+        selection=_selection(metadata, spec),
         task_version=str(evaluation.task_version),
         # A baseline is given no prompt, and stays the same when the prompt changes.
         prompt_hash="" if metadata.baseline else metadata.prompt_hash,
@@ -518,7 +519,11 @@ def _stands_for(metadata: RunMetadata) -> str:
     return "both" if len(kinds) == 2 else f"{kinds[0]}s" if kinds else ""
 
 
-def _selection(metadata: RunMetadata) -> str:
+def _selection(metadata: RunMetadata, spec: TaskSpec) -> str:
+    if spec is record.CHOOSE:
+        return f"options drawn with seed {metadata.options_seed}"
+    if spec is not record.PREDICT:
+        return ""
     parts = [f"after a {metadata.after or 'unknown'}"]
     if metadata.min_quality is not None:
         parts.append(f"quality {metadata.min_quality:g} or more")

@@ -3,10 +3,11 @@
 from inspect_ai.model import ModelAPI, modelapi
 
 from thoughttrace.scorers.agreement import agreement
-from thoughttrace.scorers.labels import rating, relation, topic, type_match
+from thoughttrace.scorers.labels import choice, rating, relation, topic, type_match
 from thoughttrace.scorers.message_similarity import message_similarity
 from thoughttrace.scorers.probe import probe
 from thoughttrace.scorers.similarity import similarity
+from thoughttrace.tasks.choose_thought import choose_thought
 from thoughttrace.tasks.classify_thought import classify_thought
 from thoughttrace.tasks.cover_thought import cover_thought
 from thoughttrace.tasks.infer_reaction import infer_reaction
@@ -19,6 +20,8 @@ from thoughttrace.tasks.relate_messages import relate_messages
 
 __all__ = [
     "agreement",
+    "choice",
+    "choose_thought",
     "classify_thought",
     "cover_thought",
     "infer_reaction",

@@ -13,7 +13,7 @@ from inspect_ai.scorer import Score, Scorer
 
 from thoughttrace.core.record import JudgedScore, Unscored, Vote
 from thoughttrace.scorers.agreement import agreement, rubric_hash
-from thoughttrace.scorers.labels import rating, relation, topic, type_match
+from thoughttrace.scorers.labels import choice, rating, relation, topic, type_match
 from thoughttrace.scorers.message_similarity import message_rubric_hash, message_similarity
 from thoughttrace.scorers.probe import probe
 
@@ -106,6 +106,7 @@ def test_another_judge_rates_an_old_log(
 FORMS: dict[str, tuple[str, Callable[[], Scorer], dict[str, Any], str]] = {
     "rating": ("rate_thought", rating, {"rating": 3}, "3"),
     "type_match": ("classify_thought", type_match, {"type": "style_expectation"}, "style_expectation"),
+    "choice": ("choose_thought", choice, {"choice": "B"}, "B"),
     "relation": ("relate_messages", relation, {"relation": "extend"}, "extend"),
     "topic": ("label_topic", topic, {"subtopics": []}, ""),
 }

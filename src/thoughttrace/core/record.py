@@ -59,6 +59,10 @@ FLOORS: dict[Control, str] = {
     "parrot": "the message",
 }
 """What each floor knows, the one that knows least first."""
+Option = Literal["target", "elsewhere", "other_user", "constant"]
+"""What an option of `choose_thought` is: the note on the message; a note of the same user on another message; a note of
+another user, of the same type; one sentence that is the same in every sample."""
+
 FLOOR: Control = "someone_else"
 """The floor of the recovered share where there is no `constant`; it shows which words thoughts share by chance."""
 CEILINGS: tuple[Control, ...] = ("reworded", "target")
@@ -77,6 +81,10 @@ THOUGHT_CONTEXTS: tuple[ThoughtContext, ...] = get_args(ThoughtContext)
 CONTROLS: tuple[Control, ...] = get_args(Control)
 ARMS: tuple[Arm, ...] = get_args(Arm)
 AFTERS: tuple[After, ...] = get_args(After)
+OPTIONS: tuple[Option, ...] = get_args(Option)
+
+LETTERS = "ABCD"
+"""The names of options, in the order in which they are shown."""
 
 # ---- reasons
 
@@ -235,6 +243,11 @@ class RunMetadata(Metadata):
     min_quality: float | None = None
 
     baseline: bool = False
+
+    options_seed: int | None = None
+    """Of `choose_thought`: the seed of its options and of their order."""
+    without_options: Count | None = None
+    """Of `choose_thought`: thoughts that are no samples, for no other note could stand beside them."""
 
     families: list[str] | None = None
     judge_message: bool = True
@@ -417,6 +430,25 @@ class ThoughtMetadata(SampleMetadata):
     block_ends: BlockEnds = Field(default_factory=list)
 
 
+class ChoiceMetadata(PromptMetadata):
+    """The metadata of a sample of `choose_thought`."""
+
+    columns = ("conversation", "message_index", "type", "position", "target_words", "option_names")
+
+    kind: Kind
+    thought_index: Count
+    """Among the thoughts on its message, from 1."""
+    type: str = ""
+    target_words: Count = 0
+    options: Annotated[list[Option], Field(min_length=2, max_length=len(LETTERS))]
+    """What each option is, in the order of the letters."""
+
+    @property
+    def option_names(self) -> str:
+        """What each option is, separated by spaces."""
+        return " ".join(self.options)
+
+
 class TopicMetadata(SampleMetadata):
     """The metadata of a sample of `label_topic`."""
 
@@ -475,12 +507,13 @@ TASKS: dict[str, TaskSpec] = {
         TaskSpec("rate_thought", "rating", (1, 5), False, "thought", ThoughtMetadata),
         TaskSpec("relate_messages", "relation", (0, 1), False, "message", RelationMetadata),
         TaskSpec("label_topic", "topic", (0, 1), False, "conversation", TopicMetadata),
+        TaskSpec("choose_thought", "choice", (0, 1), False, "thought", ChoiceMetadata),
     )
 }
 """Every task, in the order in which reports show them."""
 
 INFER: dict[Kind, TaskSpec] = {"reason": TASKS["infer_reason"], "reaction": TASKS["infer_reaction"]}
-PREDICT, PROBE, CLASSIFY, COVER, RATE, RELATE, TOPIC = list(TASKS.values())[2:]
+PREDICT, PROBE, CLASSIFY, COVER, RATE, RELATE, TOPIC, CHOOSE = list(TASKS.values())[2:]
 
 OWN = "thoughttrace/"
 """What the registered names of our tasks, solvers and scorers begin with in a log."""

@@ -1,11 +1,11 @@
-"""Score the forms that the evaluated model filled in: ratings, types, choices, relations, topics."""
+"""Score the forms that the evaluated model filled in: ratings, types, choices, satisfaction, relations, topics."""
 
 from typing import Any
 
 from inspect_ai.scorer import Score, Scorer, Target, grouped, mean, scorer, stderr
 from inspect_ai.solver import TaskState
 
-from thoughttrace.core.record import NO_LABEL, ControlMetadata, Unscored
+from thoughttrace.core.record import NO_LABEL, ControlMetadata, StatedScore, Unscored
 from thoughttrace.datasets.taxonomy import DOMAINS, RELATIONS, SUBTOPICS
 from thoughttrace.scorers.structured_output import read_form
 
@@ -56,6 +56,25 @@ def choice() -> Scorer:
 
     async def score(state: TaskState, target: Target) -> Score:
         return _named(read_form(state), "choice", target)
+
+    return score
+
+
+@scorer(metrics=[*_BY_TYPE, grouped(mean(), "dissatisfied", all="groups", all_label="balanced_accuracy")])
+def satisfaction() -> Scorer:
+    """Score whether the model said rightly if the user was dissatisfied: 1 or 0; the answer is `yes` or `no`.
+
+    The probability that it stated is in the score's metadata. A model that refuses, says nothing or fills in no form is
+    wrong, and the score's reason says which: `refused`, `empty` or `unparsable`. Where the model could not answer the
+    sample is unscored.
+    """
+
+    async def score(state: TaskState, target: Target) -> Score:
+        form = read_form(state)
+        scored = _named(form, "dissatisfied", target)
+        if not isinstance(form, Unscored):
+            scored.metadata = StatedScore(percent=form["probability"]).to_log()
+        return scored
 
     return score
 

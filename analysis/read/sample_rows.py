@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from thoughttrace.analysis.read.costs import LogCosts, Usages, input_tokens, output_tokens
 from thoughttrace.analysis.read.whole_samples import read_samples
 from thoughttrace.core import record
-from thoughttrace.core.record import JudgedScore, Metadata, SampleMetadata, TaskSpec, Unscored
+from thoughttrace.core.record import JudgedScore, Metadata, SampleMetadata, StatedScore, TaskSpec, Unscored
 
 _OF_SEVERAL_VALUES = (record.PROBE, record.RELATE, record.TOPIC)
 """The tasks whose score is no number: of a label analysis reads the answer."""
@@ -149,6 +149,8 @@ def _scored(name: str, score: Score, sample: EvalSampleSummary, spec: TaskSpec) 
             # Its score is known, and its votes are not: counted in some tables and not in others, it would make them
             # contradict each other.
             row |= {"score": math.nan, "reason": Unscored.UNREADABLE.value}
+    if spec is record.SATISFACTION:
+        row["percent"] = _parsed(StatedScore, score.metadata, sample, name).percent
     if spec is record.PROBE:
         row |= {part if part in _PARTS else "score": number for part, number in _probe(sample, name).items()}
     return row

@@ -143,7 +143,8 @@ class Run(LogInfo):
     scored by a rule; else None), `answer`, `similarity` (a cosine; NaN where not scored), `ratings` (JSON: each
     judge's), `overlap` (words of the longest run that answer and target share), the columns of the task's sample
     metadata, and `USAGE` (NaN where no price is known). Of `judge_agreement` also `within` and `injected` (1 or 0;
-    `injected` is NaN where the probe is no attack)."""
+    `injected` is NaN where the probe is no attack). Of `predict_satisfaction` also `percent`, unless no reply was
+    scored."""
     contributions: tuple[Contribution, ...]
     """What each log gave, the oldest first; a log that gave nothing is not among them."""
     rubric_file: str = ""

@@ -3,7 +3,7 @@
 from inspect_ai.model import ModelAPI, modelapi
 
 from thoughttrace.scorers.agreement import agreement
-from thoughttrace.scorers.labels import choice, rating, relation, topic, type_match
+from thoughttrace.scorers.labels import choice, rating, relation, satisfaction, topic, type_match
 from thoughttrace.scorers.message_similarity import message_similarity
 from thoughttrace.scorers.probe import probe
 from thoughttrace.scorers.similarity import similarity
@@ -15,6 +15,7 @@ from thoughttrace.tasks.infer_reason import infer_reason
 from thoughttrace.tasks.judge_agreement import judge_agreement
 from thoughttrace.tasks.label_topic import label_topic
 from thoughttrace.tasks.predict_message import predict_message
+from thoughttrace.tasks.predict_satisfaction import predict_satisfaction
 from thoughttrace.tasks.rate_thought import rate_thought
 from thoughttrace.tasks.relate_messages import relate_messages
 
@@ -31,11 +32,13 @@ __all__ = [
     "local",
     "message_similarity",
     "predict_message",
+    "predict_satisfaction",
     "probe",
     "rate_thought",
     "rating",
     "relate_messages",
     "relation",
+    "satisfaction",
     "similarity",
     "topic",
     "type_match",

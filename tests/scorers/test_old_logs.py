@@ -13,7 +13,7 @@ from inspect_ai.scorer import Score, Scorer
 
 from thoughttrace.core.record import JudgedScore, Unscored, Vote
 from thoughttrace.scorers.agreement import agreement, rubric_hash
-from thoughttrace.scorers.labels import choice, rating, relation, topic, type_match
+from thoughttrace.scorers.labels import choice, rating, relation, satisfaction, topic, type_match
 from thoughttrace.scorers.message_similarity import message_rubric_hash, message_similarity
 from thoughttrace.scorers.probe import probe
 
@@ -107,6 +107,7 @@ FORMS: dict[str, tuple[str, Callable[[], Scorer], dict[str, Any], str]] = {
     "rating": ("rate_thought", rating, {"rating": 3}, "3"),
     "type_match": ("classify_thought", type_match, {"type": "style_expectation"}, "style_expectation"),
     "choice": ("choose_thought", choice, {"choice": "B"}, "B"),
+    "satisfaction": ("predict_satisfaction", satisfaction, {"dissatisfied": "no", "probability": 20}, "no"),
     "relation": ("relate_messages", relation, {"relation": "extend"}, "extend"),
     "topic": ("label_topic", topic, {"subtopics": []}, ""),
 }
@@ -119,7 +120,8 @@ def test_a_form_in_an_old_log_is_scored_again(
 ) -> None:
     task, scorer, fields, answer = FORMS[name]
     store = {"filled": {"rationale": "so", **fields}, "unfilled": None}
-    path = write_log(task, PLACE, {name: {"value": 0, "answer": answer}}, store)
+    metadata = {**PLACE, "dissatisfied": False}  # of `predict_satisfaction`; the others ignore it
+    path = write_log(task, metadata, {name: {"value": 0, "answer": answer}}, store)
     scores = score_again(path, scorer(), action, model=scripted("m", lambda _: ""))
     new = scores[name if action == "overwrite" else f"{name}1"]
     assert (new.answer, new.explanation, new.reason) == (answer, "so", None)

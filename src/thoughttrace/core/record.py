@@ -38,6 +38,9 @@ TYPES: dict[Kind, tuple[str, ...]] = {
 }
 """The types (labels) of the release; an LLM gave them, so they group thoughts but are not gold."""
 
+DISSATISFIED = ("content_relevance", "presentation_style", "scope_fit")
+"""The types of reactions that hold something against a reply. Partial satisfaction, which found it helpful, is none."""
+
 # ---- what a run may vary
 
 Context = Literal["message", "history", "lookahead", "profile"]
@@ -206,6 +209,13 @@ class JudgedScore(Metadata):
     def ratings_removed(self) -> bool:
         """Whether the score has ratings, and the summary that it is read from has no room for them."""
         return self.ratings is None and "ratings" in self.model_fields_set
+
+
+class StatedScore(Metadata):
+    """The metadata of a score of `predict_satisfaction`."""
+
+    percent: Annotated[int, Field(ge=0, le=100)] | None = None
+    """How probable the model said it is that the user was dissatisfied; None where it said nothing."""
 
 
 # ---- metadata of runs
@@ -415,6 +425,17 @@ class RelationMetadata(PromptMetadata):
     """Whether it is the user's first message, whose label is known."""
 
 
+class SatisfactionMetadata(PromptMetadata):
+    """The metadata of a sample of `predict_satisfaction`."""
+
+    columns = ("conversation", "message_index", "type", "position", "dissatisfied")
+
+    type: str = ""
+    """The types of the reactions to the reply, joined by " + "."""
+    dissatisfied: bool
+    """Whether one of them is among `DISSATISFIED`."""
+
+
 class ThoughtMetadata(SampleMetadata):
     """The metadata of a sample about one thought."""
 
@@ -508,12 +529,13 @@ TASKS: dict[str, TaskSpec] = {
         TaskSpec("relate_messages", "relation", (0, 1), False, "message", RelationMetadata),
         TaskSpec("label_topic", "topic", (0, 1), False, "conversation", TopicMetadata),
         TaskSpec("choose_thought", "choice", (0, 1), False, "thought", ChoiceMetadata),
+        TaskSpec("predict_satisfaction", "satisfaction", (0, 1), False, "message", SatisfactionMetadata),
     )
 }
 """Every task, in the order in which reports show them."""
 
 INFER: dict[Kind, TaskSpec] = {"reason": TASKS["infer_reason"], "reaction": TASKS["infer_reaction"]}
-PREDICT, PROBE, CLASSIFY, COVER, RATE, RELATE, TOPIC, CHOOSE = list(TASKS.values())[2:]
+PREDICT, PROBE, CLASSIFY, COVER, RATE, RELATE, TOPIC, CHOOSE, SATISFACTION = list(TASKS.values())[2:]
 
 OWN = "thoughttrace/"
 """What the registered names of our tasks, solvers and scorers begin with in a log."""
@@ -543,7 +565,7 @@ def message_id(conversation: str, index: int, what: str) -> str:
     Args:
         conversation: The conversation's id.
         index: Position of the message, 0-based.
-        what: A kind of thought, `message` (to be predicted) or `relation`.
+        what: A kind of thought, `message` (to be predicted), `relation` or `satisfaction`.
     """
     return f"{conversation}/m{index:02}/{what}"
 

@@ -20,6 +20,7 @@ from thoughttrace.analysis.chapters import (
     methods,
     next_message,
     next_message_gains,
+    outcome_order,
     predict_satisfaction,
     raters,
     recovered_share,
@@ -34,6 +35,7 @@ from thoughttrace.core.errors import UserError
 
 CHAPTERS: tuple[Callable[[Evidence], Chapter], ...] = (
     headline.chapter,
+    outcome_order.chapter,
     estimands.chapter,
     recovered_share.chapter,
     comparison.chapter,

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -29,7 +28,7 @@ from thoughttrace.analysis.stats.probabilities import BINS, auroc, balanced_accu
 from thoughttrace.core.record import NO_LABEL, SATISFACTION
 from thoughttrace.datasets.satisfaction import NO, YES
 
-BIN_NAMES = [f"{'above ' * bool(place)}{100 * place // BINS}–{100 * (place + 1) // BINS} %" for place in range(BINS)]
+BIN_NAMES = [f"{100 * place // BINS + bool(place)}–{100 * (place + 1) // BINS} %" for place in range(BINS)]
 
 
 @dataclass(frozen=True)
@@ -280,7 +279,7 @@ def _ranking(rows: Sequence[SatisfactionRow]) -> list[Picture]:
             text=in_figures(row.auroc, row.auroc_lower, row.auroc_upper, row.auroc_note.partition(":")[0]))
         for row in rows
     ]  # fmt: skip
-    figure = dots(points, "AUROC, 95 % interval", [Reference(0.5, "chance", kind="control")], scale=(0, 1))
+    figure = dots(points, "AUROC, 95 % interval", [Reference(0.5, "chance", kind="control")])
     caption = "How often the reply that dissatisfied was given the higher probability. Dotted: chance."
     return [Picture("satisfaction", figure, caption)]
 
@@ -289,7 +288,6 @@ def _calibration_plot(bins: Sequence[BinRow]) -> list[Picture]:
     """Draw true against stated; nothing where every bin is too small."""
     if all(math.isnan(row.mean) for row in bins):
         return []
-    about: dict[str, Any] = {"upright": True, "joined": True, "legend": "model", "scale": (0, 100)}
     points = [
         Dot(row.bin, 100 * row.mean, 100 * row.lower, 100 * row.upper, panel=f"shown: {row.context}", series=row.model)
         for row in bins
@@ -299,5 +297,8 @@ def _calibration_plot(bins: Sequence[BinRow]) -> list[Picture]:
         Reference(float(middle), "as stated", kind="control", at=label)
         for middle, label in zip(middles, BIN_NAMES, strict=True)
     ]
-    figure = dots(points, "users who were dissatisfied, %", references, **about)
+    figure = dots(
+        points, "replies with which the user was dissatisfied, %", references, (0, 100), upright=True, joined=True,
+        legend="model", columns=1,
+    )  # fmt: skip
     return [Picture("satisfaction_calibration", figure, "Share of dissatisfied users by stated probability.")]

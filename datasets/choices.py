@@ -8,15 +8,10 @@ from dataclasses import dataclass
 from inspect_ai.dataset import Sample
 
 from thoughttrace.core.record import LETTERS, ChoiceMetadata, Context, Kind, Option
+from thoughttrace.datasets.controls import CONSTANTS
 from thoughttrace.datasets.conversation import Conversation
 from thoughttrace.datasets.prompt import Prompt, conversation_prompt, quote, window
 from thoughttrace.datasets.samples import AnnotatedThought, prompt_messages
-
-CONSTANT: dict[Kind, str] = {
-    "reason": "I wanted the assistant to help me with this.",
-    "reaction": "I was satisfied, the reply was clear and helpful.",
-}
-"""A note of each kind that fits nearly every message and says nothing of any."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +88,7 @@ def _options(
             texts[name] = text.strip()
             said.add(plain(text))
 
-    add("constant", iter([CONSTANT[noted.kind]]))
+    add("constant", iter([CONSTANTS[noted.kind]]))
     elsewhere = sorted(
         own, key=lambda other: (other.conversation.id != noted.conversation.id, _lot(seed, noted.id, other.id))
     )

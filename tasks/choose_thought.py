@@ -9,7 +9,8 @@ from pydantic import create_model
 
 from thoughttrace.core.errors import UserError, check_choice
 from thoughttrace.core.record import CHOOSE, CONTEXTS, KINDS, LETTERS, ChoiceMetadata, Context, Kind, RunMetadata
-from thoughttrace.datasets.choices import CONSTANT, choice_sample, with_options
+from thoughttrace.datasets.choices import choice_sample, with_options
+from thoughttrace.datasets.controls import CONSTANTS
 from thoughttrace.datasets.samples import select_thoughts
 from thoughttrace.models.prompt_cache import CacheOrdered
 from thoughttrace.scorers.labels import choice
@@ -91,7 +92,7 @@ def choose_thought(
             survey_answers_sent=shown == "profile",
             options_seed=seed,
             without_options=len(thoughts) - len(chosen),
-            prompt_hash=prompt_hash(instructions, question, CONSTANT[thought_kind], choice_form(len(LETTERS)).text),
+            prompt_hash=prompt_hash(instructions, question, CONSTANTS[thought_kind], choice_form(len(LETTERS)).text),
             **provenance(source),
         ).to_log(),
         viewer=_VIEWER,

@@ -16,7 +16,8 @@ from inspect_ai.model import ModelOutput, ModelUsage
 
 from thoughttrace.core.errors import UserError
 from thoughttrace.core.record import ChoiceMetadata
-from thoughttrace.datasets.choices import CONSTANT, plain
+from thoughttrace.datasets.choices import plain
+from thoughttrace.datasets.controls import CONSTANTS
 from thoughttrace.datasets.prompt import shown_messages
 from thoughttrace.tasks.choose_thought import choice_form, choose_thought
 
@@ -68,7 +69,7 @@ def test_the_other_notes_are_of_whom_they_should_be(kind: str, records: Any, wri
         found, own = notes(sample), sample.metadata_as(ChoiceMetadata)
         role = "user" if kind == "reason" else "assistant"
         assert found.keys() == {"target", "elsewhere", "other_user", "constant"}
-        assert found["constant"] == CONSTANT[own.kind]
+        assert found["constant"] == CONSTANTS[own.kind]
         assert typed[found["target"]] == (own.conversation, role, own.type)
         conversation, spoke, _ = typed[found["elsewhere"]]
         assert (conversation, spoke) == (own.conversation, role), "of the same conversation, on another message"
@@ -146,7 +147,7 @@ def test_no_two_notes_say_the_same(records: Any, write: Callable[..., Path]) -> 
     for record in records:
         for index in (1, 3, 5):
             note_on(record, index)["content"] = same[index // 2]
-    note_on(records[0], 1)["content"] = CONSTANT["reaction"].upper().replace(",", "")
+    note_on(records[0], 1)["content"] = CONSTANTS["reaction"].upper().replace(",", "")
     note_on(records[0], 3)["content"] = "too long"
     records[0]["messages"][3]["reactions"].append({"content": "Hm.", "label": "scope_fit"})
     dataset = choose_thought(kind="reaction", data=str(write(*records))).dataset
@@ -172,7 +173,7 @@ def test_a_thought_that_stands_alone_is_no_sample_and_is_counted(
     write: Callable[..., Path], make_conversation: Callable[..., dict[str, Any]]
 ) -> None:
     alone, other = make_conversation("user1", turns=1), make_conversation("user2", turns=1)
-    note_on(alone, 0)["content"] = CONSTANT["reason"]
+    note_on(alone, 0)["content"] = CONSTANTS["reason"]
     note_on(alone, 0)["label"] = "social_and_others"
     task = choose_thought(data=str(write(alone, other)))
     assert [len(sample.metadata_as(ChoiceMetadata).options) for sample in task.dataset] == [2]

@@ -62,14 +62,14 @@ FLOORS: dict[Control, str] = {
     "parrot": "the message",
 }
 """What each floor knows, the one that knows least first."""
-Option = Literal["target", "elsewhere", "other_user", "constant"]
-"""What an option of `choose_thought` is: the note on the message; a note of the same user on another message; a note of
-another user, of the same type; one sentence that is the same in every sample."""
-
 FLOOR: Control = "someone_else"
 """The floor of the recovered share where there is no `constant`; it shows which words thoughts share by chance."""
 CEILINGS: tuple[Control, ...] = ("reworded", "target")
 """The ceilings of the recovered share, the preferred one first."""
+
+Option = Literal["target", "elsewhere", "other_user", "constant"]
+"""What an option of `choose_thought` is: the note on the message; a note of the same user on another message; a note of
+another user, of the same type; one sentence that is the same in every sample."""
 
 Arm = Literal["none", "reasons", "reactions", "both", "shuffled", "inferred"]
 """What stands below the messages before a predicted one: nothing; the user's own reasons, reactions, or both; other

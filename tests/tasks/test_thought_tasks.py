@@ -14,6 +14,7 @@ from inspect_ai.model import ModelOutput, ModelUsage
 from thoughttrace import __version__
 from thoughttrace.core.errors import UserError
 from thoughttrace.core.record import TYPES
+from thoughttrace.scorers.structured_output import MAX_TOKENS
 from thoughttrace.tasks._labelling import RATING
 from thoughttrace.tasks.classify_thought import classify_thought, type_form
 from thoughttrace.tasks.cover_thought import cover_thought
@@ -63,7 +64,7 @@ def test_a_model_is_shown_one_thought_and_what_belongs_to_it(
     for messages, config in model.api.requests:
         system, asked = (message.text for message in messages)
         assert config.response_schema == (form or type_form(kind)).config.response_schema
-        assert [config.temperature, config.max_tokens] == [None, None]
+        assert [config.temperature, config.max_tokens] == [None, MAX_TOKENS]
         assert "canary" not in system
         assert asked.count("canary") == 1  # its own thought, and no other
         own = asked.partition("secret ")[2].split("\n")[0]

@@ -205,7 +205,8 @@ def chapter(evidence: Evidence) -> Chapter:
                 f"{published.agreement_note()} {price_note(evidence.runs.models)}".strip(),
                 [
                     Picture("forest", _forest([*rows, *over_models], controls),
-                            "Mean agreement with its 95 % interval, clustered by user. Dotted: controls."),
+                            "Mean agreement with its 95 % interval, clustered by user."
+                            + " Dotted: controls." * bool(controls)),
                     Picture("ratings", _ratings(rows), "How the ratings are distributed."),
                 ] if rows else [],
                 row_class=lambda row: "published" if row.published else "",

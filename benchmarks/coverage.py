@@ -42,14 +42,12 @@ ICCS = (0.05, 0.2, 0.4)
 USERS = (8, 20, 50, 200, 1058)
 ACCEPTED = (0.93, 0.97)
 
-SHARES = np.array([0.15, 0.23, 0.30, 0.21, 0.11])
+SHARES = edges.MIDDLE
 """Of the ratings 1–5 in the population."""
 THRESHOLDS = stats.norm.ppf(np.cumsum(SHARES)[:-1])
 TRUE_MEAN = float(SHARES @ np.arange(1, 6))
 TRUE_VARIANCE = float(SHARES @ (np.arange(1, 6) - TRUE_MEAN) ** 2)
 
-SIZE_MEAN, SIZE_SHAPE = 9.6, 1.5
-"""Ratings per user: 1 + negative binomial, standard deviation 7.6."""
 BOOTSTRAP_DRAWS = 1000
 CHECKED = 3  # replications of each cell in which the real `ci` is called too
 
@@ -83,8 +81,7 @@ def draw(rng: np.random.Generator, icc: float, users: int) -> tuple[Numbers, Cod
 
 def draw_owners(rng: np.random.Generator, users: int) -> Codes:
     """Draw the user (0 … users - 1) of each sample."""
-    chance = SIZE_SHAPE / (SIZE_SHAPE + SIZE_MEAN - 1)
-    return np.repeat(np.arange(users), 1 + rng.negative_binomial(SIZE_SHAPE, chance, users))
+    return np.repeat(np.arange(users), edges.draw_sizes(rng, users))
 
 
 def rate(latent: Numbers) -> Numbers:

@@ -68,6 +68,13 @@ SEVERITY = 0.3
 DRAWS = 200
 """Bootstrap samples of the intervals of before."""
 SIZE_MEAN, SIZE_SHAPE = 9.6, 1.5
+"""Samples of a user: 1 + negative binomial, standard deviation 7.6."""
+SIZE_CHANCE = SIZE_SHAPE / (SIZE_SHAPE + SIZE_MEAN - 1)
+
+
+def draw_sizes(rng: np.random.Generator, users: int) -> Codes:
+    """Draw the number of samples of each user."""
+    return 1 + rng.negative_binomial(SIZE_SHAPE, SIZE_CHANCE, users)
 
 
 @dataclass(frozen=True)
@@ -89,12 +96,11 @@ class World:
     def draw(cls, rng: np.random.Generator, condition: Condition, users: int, *, endless: bool = False) -> "World":
         """Draw users and their samples."""
         levels = rng.standard_normal(users)
-        chance = SIZE_SHAPE / (SIZE_SHAPE + SIZE_MEAN - 1)
         if condition == "level and size":
             place = stats.norm.cdf(0.9 * levels + math.sqrt(1 - 0.81) * rng.standard_normal(users))
-            sizes = 1 + stats.nbinom.ppf(place, SIZE_SHAPE, chance).astype(int)
+            sizes = 1 + stats.nbinom.ppf(place, SIZE_SHAPE, SIZE_CHANCE).astype(int)
         else:
-            sizes = 1 + rng.negative_binomial(SIZE_SHAPE, chance, users)
+            sizes = draw_sizes(rng, users)
         if condition == "one user has half":
             sizes[0] = sizes[1:].sum()
         constant = rng.random(users) < 0.75 if condition == "constant users" else np.zeros(users, dtype=bool)

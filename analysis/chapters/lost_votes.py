@@ -216,10 +216,11 @@ def unequal(runs: Sequence[Run]) -> list[str]:
     Args:
         runs: As from `panels`.
     """
-    of_judges = {(kind_of(run), run.name): [row.share for row in lost_votes([run])] for run in runs}
+    lost = [(run, lost_votes([run])) for run in runs]
+    of_judges = {(kind_of(run), run.name): [row.share for row in rows] for run, rows in lost}
     of_models: dict[tuple[Any, ...], list[float]] = {}
-    for run in runs:
-        for row in lost_votes([run]):
+    for run, rows in lost:
+        for row in rows:
             of_models.setdefault((row.kind, row.judge, *measurement(run, *SYSTEM, "judge")), []).append(row.share)
     sentences = []
     for kind in KINDS:

@@ -1,7 +1,7 @@
 """The types of thoughts: how far models agree with the dataset's labels, and which types they confuse."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any, Literal
@@ -364,8 +364,8 @@ def _accuracy(run: Run) -> AccuracyRow:
     return AccuracyRow(
         **_about(run),
         **_mean(scored).as_columns("accuracy"),
-        **_estimate(counts, macro_f1, PROPORTION).as_columns("macro_f1"),
-        **_estimate(counts, cohen_kappa, CHANCE_CORRECTED).as_columns("kappa"),
+        **jackknife_counts(counts, macro_f1, PROPORTION).as_columns("macro_f1"),
+        **jackknife_counts(counts, cohen_kappa, CHANCE_CORRECTED).as_columns("kappa"),
         majority=shares.iloc[0] if len(shares) else math.nan,
         majority_type=shares.index[0] if len(shares) else "",
         n=len(scored),
@@ -427,7 +427,3 @@ def _counts(run: Run) -> Numbers:
     scored = run.rows.dropna(subset="score")
     labels, answers = scored["type"].tolist(), scored["answer"].tolist()
     return confusions(labels, answers, scored["user"].to_numpy(), TYPES[kind_of(run)])
-
-
-def _estimate(counts: Numbers, statistic: Callable[[Numbers], Numbers], bounds: tuple[float, float]) -> Interval:
-    return jackknife_counts(counts, statistic, bounds) if counts.size else Interval.without_limits("none scored")

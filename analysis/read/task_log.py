@@ -208,9 +208,15 @@ class Run(LogInfo):
         return self._of_votes(len).fillna(0).astype(int)
 
     @cached_property
+    def recorded_votes(self) -> list[dict[str, list[int | None]]]:
+        """What each judge said of each of `rows`, None for a vote without a rating; nothing where there is no score."""
+        return [json.loads(ratings) if isinstance(ratings, str) else {} for ratings in self.rows["ratings"]]
+
+    @cached_property
     def _valid_votes(self) -> list[dict[str, list[int]]]:
-        parsed = [json.loads(ratings) if isinstance(ratings, str) else {} for ratings in self.rows["ratings"]]
-        return [{judge: [r for r in votes if r is not None] for judge, votes in row.items()} for row in parsed]
+        return [
+            {judge: [r for r in votes if r is not None] for judge, votes in row.items()} for row in self.recorded_votes
+        ]
 
     def _of_votes(self, reduce: Callable[[list[int]], float]) -> pd.DataFrame:
         values = [{judge: reduce(votes) for judge, votes in row.items() if votes} for row in self._valid_votes]

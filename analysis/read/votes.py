@@ -102,7 +102,7 @@ def planned_votes(run: Run) -> pd.DataFrame:
     Args:
         run: A run that infers thoughts.
     """
-    counts = [{judge: len(ratings) for judge, ratings in row.items() if ratings} for row in _recorded(run)]
+    counts = [{judge: len(ratings) for judge, ratings in row.items() if ratings} for row in run.recorded_votes]
     table = pd.DataFrame(counts, index=run.rows.index, columns=run.judges, dtype=float)
     filled = table.fillna(table.max().fillna(1))
     return filled.mul(~run.rated_by_rule, axis=0).astype(int)
@@ -117,13 +117,8 @@ def asked_votes(run: Run) -> pd.DataFrame:
     Args:
         run: A run that infers thoughts.
     """
-    judged = pd.Series([any(row.values()) for row in _recorded(run)], index=run.rows.index)
+    judged = pd.Series([any(row.values()) for row in run.recorded_votes], index=run.rows.index)
     return planned_votes(run).mul(judged, axis=0)
-
-
-def _recorded(run: Run) -> list[dict[str, list[int | None]]]:
-    """Give what each judge said of each reply, None for a vote without a rating; nothing of a reply without a score."""
-    return [json.loads(ratings) if isinstance(ratings, str) else {} for ratings in run.rows["ratings"]]
 
 
 def groups(table: pd.DataFrame, *columns: str) -> Iterator[tuple[dict[str, Any], pd.DataFrame]]:

@@ -1,14 +1,20 @@
 """Estimate means of values that depend on two people: whose sample it is, and whose thought was drawn for it."""
 
 import math
-from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import stats
 
-from thoughttrace.analysis.stats.intervals import Codes, Interval, Numbers, bell_mccaffrey_df, cluster_mean, t_interval
+from thoughttrace.analysis.stats.intervals import (
+    Codes,
+    Interval,
+    Numbers,
+    bell_mccaffrey_df,
+    cluster_mean,
+    t_interval,
+    with_p_value,
+)
 
 
 def mean_over_donors(
@@ -63,8 +69,7 @@ def mean_over_donors(
     error = math.sqrt(np.nanmax([of_users, of_users + of_donors - of_pairs]))
     df = min(df_users, df_donors)
     scale = float(np.abs(y).max())
-    interval = t_interval(by_user.estimate, error, df, by_user.n, by_user.clusters, scale, level, bounds)
-    return replace(interval, p_value=float(2 * stats.t.sf(abs(interval.estimate) / error, df)))
+    return with_p_value(t_interval(by_user.estimate, error, df, by_user.n, by_user.clusters, scale, level, bounds))
 
 
 def _codes(labels: npt.ArrayLike) -> Codes:

@@ -2,13 +2,11 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import stats
 
 from thoughttrace.analysis.stats.intervals import (
     Interval,
@@ -17,6 +15,7 @@ from thoughttrace.analysis.stats.intervals import (
     cluster_mean,
     coefficient,
     t_interval,
+    with_p_value,
 )
 
 MIN_SAMPLES, MIN_USERS = 10, 5
@@ -146,8 +145,7 @@ def group_difference(
     sums = np.bincount(codes, weights=own * (outcome - estimate * own))
     error = math.sqrt(float(((sums / (1 - squares / total)) ** 2).sum())) / total
     df, scale = bell_mccaffrey_df(squares), float(np.abs(y).max())
-    found = t_interval(estimate, error, df, len(y), len(names), scale)
-    return replace(found, p_value=float(2 * stats.t.sf(abs(estimate) / found.standard_error, df))), "within users"
+    return with_p_value(t_interval(estimate, error, df, len(y), len(names), scale)), "within users"
 
 
 def _means(values: npt.ArrayLike, codes: npt.NDArray[np.intp]) -> Numbers:

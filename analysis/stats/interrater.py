@@ -157,8 +157,11 @@ def jackknife_counts(
         undefined: The reason where the statistic is NaN.
 
     Returns:
-        The interval; without limits where `jackknife` gives none, and where the statistic is NaN.
+        The interval; without limits where `jackknife` gives none, and where the statistic is NaN; without users
+        nothing was scored.
     """
+    if not counts.size:
+        return Interval.without_limits("none scored")
     n = int(counts.sum()) if n is None else n
     total = counts.sum(axis=0)
     estimate = float(statistic(total))

@@ -210,7 +210,7 @@ def paired_difference(
     first, second = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
     if first.shape != second.shape:
         raise ValueError(f"a difference needs pairs: got {len(first)} values and {len(second)} values")
-    return _with_p_value(cluster_mean(first - second, clusters, level))
+    return with_p_value(cluster_mean(first - second, clusters, level))
 
 
 def ratio_of_means(
@@ -363,7 +363,7 @@ def contrasts(
         trace = float(squares.sum() - np.trace(inner))
         total = float((squares**2).sum() - 2 * squares @ (projected**2).sum(axis=1) + (inner**2).sum())
         df = trace**2 / total if total > 0 else math.nan
-        return _with_p_value(t_interval(point, math.sqrt(variance), df, n, users, scale, level))
+        return with_p_value(t_interval(point, math.sqrt(variance), df, n, users, scale, level))
 
     return [estimate(combination) for combination in wanted]
 
@@ -448,8 +448,12 @@ def logit_limits(estimate: float, reach: float, bounds: tuple[float, float]) -> 
     return float(lower), float(upper)
 
 
-def _with_p_value(interval: Interval) -> Interval:
-    """Add the p-value of the two-sided t test against 0; NaN where there is no interval."""
+def with_p_value(interval: Interval) -> Interval:
+    """Add the p-value of the two-sided t test against 0; NaN where there is no interval.
+
+    Args:
+        interval: A t interval.
+    """
     t = abs(interval.estimate) / interval.standard_error
     return replace(interval, p_value=float(2 * stats.t.sf(t, interval.df)))
 

@@ -101,9 +101,7 @@ def bins_of(percents: npt.ArrayLike) -> Codes:
 
 
 def _estimate(counts: Numbers, statistic: Callable[[Numbers], Numbers]) -> Interval:
-    """Estimate a statistic of counts, shape (users, 2, K); without any, the reason says so."""
-    if not counts.size:
-        return Interval.without_limits("none scored")
+    """Estimate a statistic of counts, shape (users, 2, K)."""
     return jackknife_counts(counts, statistic, PROPORTION, undefined=_ONE_OUTCOME)
 
 

@@ -25,7 +25,7 @@ from thoughttrace.analysis.read.task_log import Run
 from thoughttrace.analysis.stats.groups import group_mean
 from thoughttrace.analysis.stats.intervals import Interval, cluster_mean, paired_difference
 from thoughttrace.analysis.stats.probabilities import BINS, auroc, balanced_accuracy, bins_of, calibration_error
-from thoughttrace.core.record import NO_LABEL, SATISFACTION
+from thoughttrace.core.record import DISSATISFIED, NO_LABEL, SATISFACTION
 from thoughttrace.datasets.satisfaction import NO, YES
 
 BIN_NAMES = [f"{100 * place // BINS + bool(place)}–{100 * (place + 1) // BINS} %" for place in range(BINS)]
@@ -154,13 +154,14 @@ def chapter(evidence: Evidence) -> Chapter:
     if not runs:
         return Chapter("satisfaction", "Dissatisfied or not", "")
     rows, bins = predictions(runs), calibration(runs)
+    *others, last = (name.replace("_", " ") for name in DISSATISFIED)
     return Chapter(
         "satisfaction",
         "Dissatisfied or not",
         "A model reads the conversation up to a reply, or the next message too, and says whether the user was "
         "dissatisfied with it, and how probable that is. No judge is involved. What was the case is told by the type "
-        "of the user's reaction, which is a language model's label: content relevance, presentation style and scope "
-        "fit are dissatisfied, of several reactions one is enough; affirmation and partial satisfaction are not.",
+        f"of the user's reaction, which is a language model's label: {', '.join(others)} and {last} are dissatisfied, "
+        "of several reactions one is enough; affirmation and partial satisfaction are not.",
         [
             Section(
                 "satisfaction_models", "How well models tell", rows, COLUMNS,

@@ -1,11 +1,12 @@
 """Rate how far an inference agrees with what the user thought, 1–5, by a judge."""
 
 import hashlib
+import json
 import re
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from inspect_ai.model import ChatMessage, ChatMessageSystem, ChatMessageUser
 from inspect_ai.scorer import Score, Scorer, Target, grouped, mean, scorer, stderr
@@ -13,7 +14,15 @@ from inspect_ai.solver import TaskState
 from pydantic import BaseModel
 
 from thoughttrace.core.errors import UserError, check_positive
-from thoughttrace.core.record import InferenceMetadata, JudgedScore, Kind
+from thoughttrace.core.reaction_verdict import (
+    HALF_VERDICT,
+    OPPOSITE_VERDICT,
+    SAME_VERDICT,
+    Cause,
+    ReplyVerdict,
+    reaction_rating,
+)
+from thoughttrace.core.record import INFER, InferenceMetadata, JudgedScore, Kind
 from thoughttrace.datasets.prompt import block, marker
 from thoughttrace.scorers.answer import answer_of
 from thoughttrace.scorers.given_text import GivenText, check_plain, read_given_text
@@ -25,7 +34,7 @@ _HERE = Path(__file__).resolve().parent
 
 
 class Verdict(BaseModel):
-    """A judge's reply."""
+    """A judge's reply on a reason, or by a rubric that a user gave."""
 
     rationale: str
     rating: Literal[1, 2, 3, 4, 5]
@@ -39,9 +48,45 @@ VERDICT = Form(
 )
 
 
+class ReactionVerdict(BaseModel):
+    """A judge's reply on a reaction, from which the rating follows.
+
+    Asked for a rating, judges differ in what a right verdict with a wrong cause is worth; so they say only what they
+    see, and `reaction_rating` says what it is worth.
+    """
+
+    rationale: str
+    note_verdict: ReplyVerdict
+    guess_verdict: ReplyVerdict
+    cause: Cause
+
+    @property
+    def rating(self) -> int:
+        """The rating, 1–5."""
+        return reaction_rating(self.note_verdict, self.guess_verdict, self.cause)
+
+
+REACTION_VERDICT = Form(
+    "reaction_verdict",
+    ReactionVerdict,
+    'That was not one JSON object with a "rationale", a "note_verdict" and a "guess_verdict" (each pleased, mixed or '
+    'displeased) and a "cause" (same, part, other, none or added). Reply again with that object and nothing else.',
+)
+
+
+def verdict_form(kind: Kind, given: str | None = None) -> Form[Any]:
+    """Return the form of a judge's reply.
+
+    Args:
+        kind: The kind of thought.
+        given: The text of a rubric that is used in place of ours; it always asks for a rating.
+    """
+    return VERDICT if given or kind == "reason" else REACTION_VERDICT
+
+
 @cache
 def rubric(kind: Kind) -> str:
-    """Return the rubric of a kind of thought, with one anchor and example per rating."""
+    """Return the rubric of a kind of thought."""
     return (_HERE / f"{kind}.md").read_text(encoding="utf-8").strip()
 
 
@@ -74,8 +119,10 @@ def read_rubric(path: str) -> GivenText:
 
 @cache
 def rubric_hash(kind: Kind, judge_message: bool, given: str | None = None) -> str:
-    """Hash everything fixed in a judge's prompt: only ratings with equal hashes can be compared."""
-    fixed = "\n".join((given or rubric(kind), str(judge_message), VERDICT.text))
+    """Hash everything fixed in a judge's prompt and in its rating: only ratings with equal hashes can be compared."""
+    form = verdict_form(kind, given)
+    table = json.dumps((SAME_VERDICT, HALF_VERDICT, OPPOSITE_VERDICT)) if form is REACTION_VERDICT else ""
+    fixed = "\n".join((given or rubric(kind), str(judge_message), form.text, table))
     return hashlib.sha256(fixed.encode()).hexdigest()[:12]
 
 
@@ -148,7 +195,8 @@ def agreement(
         inference, sample = answer_of(state), state.metadata_as(InferenceMetadata)
         prompt = judge_prompt(sample.kind, sample.message if judge_message else None, list(target), inference, text)
         panel, fixed = judges(allow_self_judging, exclude_family), rubric_hash(sample.kind, judge_message, text)
-        rated = await rate(state, inference, panel, prompt, VERDICT, fixed, judge_repeats)
+        form, lowest = verdict_form(sample.kind, text), int(INFER[sample.kind].scale[0])
+        rated = await rate(state, inference, panel, prompt, form, fixed, judge_repeats, lowest)
         if given and rated.metadata:
             rated.metadata |= JudgedScore.model_construct(rubric_file=given.file).to_log()
         return rated

@@ -11,7 +11,7 @@ from inspect_ai.solver import TaskState
 from pydantic import BaseModel
 
 from thoughttrace.core.errors import check_positive
-from thoughttrace.core.record import NextMessageMetadata
+from thoughttrace.core.record import PREDICT, NextMessageMetadata
 from thoughttrace.datasets.prompt import block, marker
 from thoughttrace.scorers.answer import answer_of
 from thoughttrace.scorers.judges import judges
@@ -96,6 +96,6 @@ def message_similarity(
         reply = state.metadata_as(NextMessageMetadata).reply if judge_reply else None
         prompt = nearness_prompt(reply, target.text, prediction)
         panel, fixed = judges(allow_self_judging, exclude_family), message_rubric_hash(judge_reply)
-        return await rate(state, prediction, panel, prompt, NEARNESS, fixed, judge_repeats)
+        return await rate(state, prediction, panel, prompt, NEARNESS, fixed, judge_repeats, int(PREDICT.scale[0]))
 
     return score

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Sequence
 from statistics import fmean
-from typing import Any, get_args
+from typing import Any
 
 from inspect_ai.model import ChatMessage, Model
 from inspect_ai.scorer import Score
@@ -11,7 +11,7 @@ from inspect_ai.solver import TaskState
 from inspect_ai.util import LimitExceededError, warn_once
 
 from thoughttrace.core.inspect_private import PrerequisiteError, TerminateSampleError
-from thoughttrace.core.record import ControlMetadata, JudgedScore, Unscored, Vote
+from thoughttrace.core.record import ControlMetadata, JudgedScore, Unscored, Verdicts, Vote
 from thoughttrace.scorers.answer import why_none
 from thoughttrace.scorers.structured_output import Form, ask
 
@@ -38,19 +38,22 @@ async def vote(judge: Model, prompt: list[ChatMessage], form: Form[Any], rubric_
     Args:
         judge: The judge.
         prompt: The messages sent to it, such as from `judge_prompt`.
-        form: The form of its reply, with the fields `rationale` and `rating`.
+        form: The form of its reply, with a `rationale` and a `rating`; of a reaction, with the verdicts too.
         rubric_hash: Identifies the rubric, such as from `agreement.rubric_hash`.
         repeat: Number of the vote among several on the same prompt, from 0.
     """
     reply = await ask(judge, prompt, form, repeat)
-    return Vote(
+    verdict = reply.filled
+    cast_vote = Vote(
         judge=str(judge),
-        rating=reply.filled.rating if reply.filled else None,
-        rationale=reply.filled.rationale if reply.filled else None,
+        rating=verdict.rating if verdict else None,
+        rationale=verdict.rationale if verdict else None,
         rubric_hash=rubric_hash,
         replies=reply.replies,
         reason=_JUDGE_REASONS[reply.reason] if reply.reason else None,
     )
+    said = verdict.model_dump(exclude={"rationale", "rating"}) if verdict else {}
+    return cast_vote.model_copy(update={"verdicts": Verdicts(**said)}) if said else cast_vote
 
 
 async def rate(
@@ -61,6 +64,7 @@ async def rate(
     form: Form[Any],
     rubric_hash: str,
     repeats: int,
+    lowest: int,
 ) -> Score:
     """Rate an answer by the rules that `agreement` states.
 
@@ -69,15 +73,16 @@ async def rate(
         answer: The model's or the control's answer; empty if there is none.
         panel: The judges.
         prompt: The messages sent to each of them.
-        form: The form of their replies, with the fields `rationale` and `rating`, a `Literal` with the lowest first.
+        form: The form of their replies, as for `vote`.
         rubric_hash: Identifies the rubric.
         repeats: Votes of each judge.
+        lowest: The rating of an answer that says nothing.
 
     Raises:
         Exception: What a judge's provider raised, if no judge gave a valid vote.
     """
     if not answer:
-        return _score_no_answer(state, panel, form, rubric_hash)
+        return _score_no_answer(state, panel, rubric_hash, lowest)
     votes: list[Vote] = []
     errors: list[Exception] = []
     for judge in panel:
@@ -114,7 +119,7 @@ def _failed_vote(judge: Model, rubric_hash: str, error: Exception) -> Vote:
     )
 
 
-def _score_no_answer(state: TaskState, panel: Sequence[Model], form: Form[Any], rubric_hash: str) -> Score:
+def _score_no_answer(state: TaskState, panel: Sequence[Model], rubric_hash: str, lowest: int) -> Score:
     """Score a sample whose model or control gave no answer to judge."""
     control = state.metadata_as(ControlMetadata)
     reason = why_none(state.output) if control.recited is None else Unscored.NO_RESPONSE
@@ -122,7 +127,6 @@ def _score_no_answer(state: TaskState, panel: Sequence[Model], form: Form[Any], 
         return Score.unscored(reason=reason, answer="")
     # Without the judges' names, the run of a model that never answers would name none.
     metadata = JudgedScore(ratings={str(judge): [] for judge in panel}, rubric_hash=rubric_hash, votes=[])
-    lowest = get_args(form.fields.model_fields["rating"].annotation)[0]
     return Score(value=lowest, reason=reason, answer=_ANSWERS[reason], explanation=_RULE, metadata=metadata.to_log())
 
 
@@ -132,7 +136,11 @@ def _combine(answer: str, votes: list[Vote], rubric_hash: str) -> Score:
     for vote in votes:
         by_judge.setdefault(vote.judge, []).append(vote.rating)
     # A log's summaries leave out what is over 1 kB, as votes can be: so the ratings are stored apart from them.
-    metadata = JudgedScore(ratings=by_judge, rubric_hash=rubric_hash, votes=votes).to_log()
+    judged = JudgedScore(ratings=by_judge, rubric_hash=rubric_hash, votes=votes)
+    if any(vote.verdicts for vote in votes):
+        verdicts = {judge: [vote.verdicts for vote in votes if vote.judge == judge] for judge in by_judge}
+        judged = judged.model_copy(update={"verdicts": verdicts})
+    metadata = judged.to_log()
     means = [_mean(valid) for ratings in by_judge.values() if (valid := [r for r in ratings if r is not None])]
     if not means:
         reasons = {vote.reason for vote in votes}

@@ -32,6 +32,8 @@ REWORD = read_prompt("reword")
 """The instructions of the control `reworded`."""
 
 _INSTRUCTIONS = read_prompt("infer")
+_NEXT = read_prompt("infer_next")
+"""What is added to the question where the person's next message is shown."""
 
 # Both tasks have the same score.
 VIEWER = viewer(
@@ -62,7 +64,8 @@ def inference_samples(
     shown = check_choice("context", context, CONTEXTS)
     answered_by = check_choice("control", control, CONTROLS) if control is not None else None
     # Inspect parses `-T prompt=2026` to a number.
-    instructions, question, file = _prompt(kind) if prompt is None else _given_prompt(str(prompt))
+    ours = _INSTRUCTIONS, read_prompt(f"infer_{kind}"), _NEXT, None
+    instructions, question, of_next, file = ours if prompt is None else _given_prompt(str(prompt))
     source = options.open()
     items = select(source.conversations, kind, options.selected_types, options.users, options.per_user, options.seed)
     answer = None
@@ -75,7 +78,9 @@ def inference_samples(
     samples, recitals = [], {}
     while items:
         item = items.pop()
-        sample = record_to_sample(*item, instructions, question, shown, options.max_context_words)
+        followed = shown in ("lookahead", "profile") and item.conversation.next_message(item.message_index, "user")
+        asked = f"{question} {of_next}".strip() if followed else question
+        sample = record_to_sample(*item, instructions, asked, shown, options.max_context_words)
         if answer:
             recital = recitals[sample.id] = answer(item)
             recite(sample, *recital(1))
@@ -87,7 +92,8 @@ def inference_samples(
         max_context_words=options.max_context_words,
         survey_answers_sent=shown == "profile",  # to the evaluated model's provider
         unknown_labels=unknown,
-        prompt_hash=prompt_hash(instructions, question),
+        # The same in all contexts, which can be compared.
+        prompt_hash=prompt_hash(instructions, question, of_next),
         prompt_file=file,
         **provenance(source),
     )
@@ -99,16 +105,11 @@ def inference_samples(
     return dataset_of(samples, source, CacheOrdered), metadata.to_log(), solver
 
 
-def _prompt(kind: Kind) -> tuple[str, str, str | None]:
-    """Return our instructions and question, and no file."""
-    return _INSTRUCTIONS, read_prompt(f"infer_{kind}"), None
-
-
 _RULE = re.compile(r"^---[ \t]*$", re.MULTILINE)
 
 
-def _given_prompt(path: str) -> tuple[str, str, str | None]:
-    """Return the instructions and the question of a file, and its name and checksum.
+def _given_prompt(path: str) -> tuple[str, str, str, str | None]:
+    """Return the instructions and the question of a file, nothing on what comes next, and its name and checksum.
 
     Raises:
         UserError: The file cannot be read or has not the two parts, or nothing can be filled in for a placeholder.
@@ -122,7 +123,7 @@ def _given_prompt(path: str) -> tuple[str, str, str | None]:
         )
     check_plain(f"{where}, its instructions", instructions)
     check_placeholders(f"{where}, its question", others[0], ("marker", "message"))
-    return instructions, others[0], given.file
+    return instructions, others[0], "", given.file
 
 
 @solver

@@ -64,7 +64,7 @@ def infer_reason(
         dataset=dataset,
         solver=judging.require_judge_then(answer),
         scorer=with_similarity(scorer, similarity),
-        version="2-A",
+        version="3-A",
         metadata=metadata,
         viewer=VIEWER,
         headline_metric=INFER["reason"].score,

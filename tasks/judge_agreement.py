@@ -10,7 +10,7 @@ from inspect_ai.solver import Generate, Solver, TaskState, solver
 from thoughttrace.core.errors import check_choice
 from thoughttrace.core.record import PROBE, TYPES, ProbeMetadata, RunMetadata
 from thoughttrace.datasets.probes import FAMILIES, Probe, gather_probes
-from thoughttrace.scorers.agreement import VERDICT, judge_prompt, rubric_hash
+from thoughttrace.scorers.agreement import judge_prompt, rubric_hash, verdict_form
 from thoughttrace.scorers.panel import vote
 from thoughttrace.scorers.probe import keep_vote, probe
 from thoughttrace.tasks._labelling import append_replies
@@ -104,9 +104,10 @@ def judge_probe(judge_message: bool) -> Solver:
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         kind = state.metadata_as(ProbeMetadata).kind
-        cast_vote = await vote(get_model(), [*state.messages], VERDICT, rubric_hash(kind, judge_message))
+        form = verdict_form(kind)
+        cast_vote = await vote(get_model(), [*state.messages], form, rubric_hash(kind, judge_message))
         keep_vote(state, cast_vote)
-        return append_replies(state, cast_vote.replies, VERDICT)
+        return append_replies(state, cast_vote.replies, form)
 
     return solve
 

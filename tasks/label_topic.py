@@ -15,7 +15,6 @@ from thoughttrace.scorers.structured_output import Form
 from thoughttrace.tasks._labelling import fill
 from thoughttrace.tasks._options import DataOptions, dataset_of, prompt_hash, provenance, read_prompt, viewer
 
-_MOST = 3
 _Subtopic: Any = Literal[tuple(SUBTOPICS)]
 
 
@@ -28,17 +27,16 @@ class Topics(BaseModel):
     @field_validator("subtopics")
     @classmethod
     def once_each(cls, subtopics: list[str]) -> list[str]:
-        """Drop repeated subtopics and refuse more than three: structured output cannot limit how many there are."""
-        distinct = list(dict.fromkeys(subtopics))
-        if not 1 <= len(distinct) <= _MOST:
-            raise ValueError("one to three subtopics")
-        return distinct
+        """Drop repeated subtopics, and refuse none: structured output can ask for neither."""
+        if not subtopics:
+            raise ValueError("at least one subtopic")
+        return list(dict.fromkeys(subtopics))
 
 
 FORM = Form(
     "topics",
     Topics,
-    'That was not one JSON object with a "rationale" and "subtopics", a list of one to three names of the list above. '
+    'That was not one JSON object with a "rationale" and "subtopics", a list of names of the list above. '
     "Reply again with that object and nothing else.",
 )
 
@@ -56,7 +54,7 @@ def label_topic(
     max_context_words: int | None = None,
     skip_bad: bool = False,
 ) -> Task:
-    """Label what each conversation is about, with one to three subtopics; the evaluated model is the labeller.
+    """Label what each conversation is about, with all subtopics that apply; the evaluated model is the labeller.
 
     The seven domains are the paper's, the subtopics ours (`datasets/topics.yml`). There is no truth to compare with:
     the scores are the shares of the domains, and `thoughttrace annotate` makes columns of the labels.
@@ -79,7 +77,7 @@ def label_topic(
         dataset=dataset_of(samples, source),
         solver=name_topics(),
         scorer=topic(),
-        version="1-A",
+        version="2-A",
         metadata=RunMetadata(
             max_context_words=max_context_words,
             prompt_hash=prompt_hash(instructions, FORM.text),

@@ -9,7 +9,9 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
+from importlib.machinery import PathFinder
 from importlib.metadata import packages_distributions
+from importlib.util import module_from_spec
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,14 @@ from thoughttrace.tasks.infer_reaction import infer_reaction
 from thoughttrace.tasks.infer_reason import infer_reason
 
 ROOT = Path(__file__).resolve().parents[1]
+
+# `tests` on the import path would shadow `datasets`.
+_spec = PathFinder.find_spec("loopback", [str(ROOT / "tests")])
+assert _spec
+assert _spec.loader
+sys.modules["loopback"] = _loopback = module_from_spec(_spec)
+_spec.loader.exec_module(_loopback)
+
 Script = Callable[[list[ChatMessage]], str | ModelOutput]
 
 
@@ -160,7 +170,7 @@ def make_conversation() -> Callable[..., dict[str, Any]]:
 
 
 # By what the judge is asked: a rating 1–5, or a reply that is no verdict.
-REPLIES = [f'{{"rationale": "because", "rating": {rating}}}' for rating in range(1, 6)]
+REPLIES = [_loopback.verdict(rating) for rating in range(1, 6)]
 BAD = ["", "no idea", '{"rationale": "because", "rating": 9}']
 
 

@@ -81,7 +81,7 @@ def _names(sample: EvalSampleSummary, spec: TaskSpec) -> list[str]:
 
 def _with_ratings(file: str, summaries: Sequence[EvalSampleSummary], spec: TaskSpec) -> Iterator[EvalSampleSummary]:
     """Give summaries without room for the ratings of a large panel, or of many repeats, the scores of the sample."""
-    short = [sample for sample in summaries if spec.judged and any(_ratings_removed(sample, spec))]
+    short = [sample for sample in summaries if spec.judged and any(_votes_removed(sample, spec))]
     whole = read_samples(file, [(str(sample.id), sample.epoch) for sample in short])
     read = {(sample.id, sample.epoch): sample.scores for sample in whole if sample}
     for sample in summaries:
@@ -89,9 +89,10 @@ def _with_ratings(file: str, summaries: Sequence[EvalSampleSummary], spec: TaskS
         yield sample.model_copy(update={"scores": scores}) if scores else sample
 
 
-def _ratings_removed(sample: EvalSampleSummary, spec: TaskSpec) -> Iterator[bool]:
+def _votes_removed(sample: EvalSampleSummary, spec: TaskSpec) -> Iterator[bool]:
     for name in _names(sample, spec):
-        yield _parsed(JudgedScore, (sample.scores or {})[name].metadata, sample, name).ratings_removed
+        judged: JudgedScore = _parsed(JudgedScore, (sample.scores or {})[name].metadata, sample, name)
+        yield judged.ratings_removed or judged.verdicts_removed
 
 
 def _rows(sample: EvalSampleSummary, spec: TaskSpec, costs: LogCosts) -> Iterator[dict[str, Any]]:
@@ -141,6 +142,7 @@ def _scored(name: str, score: Score, sample: EvalSampleSummary, spec: TaskSpec) 
         targets = [sample.target] if isinstance(sample.target, str) else sample.target
         row |= {
             "ratings": json.dumps(judged.ratings or {}),
+            "verdicts": judged.model_dump_json(include={"verdicts"}) if judged.verdicts else "",
             "rubric_hash": judged.rubric_hash,
             "rubric_file": judged.rubric_file,
             "overlap": longest_overlap(score.answer or "", targets) if spec.unit == "message" else 0,

@@ -1,7 +1,6 @@
 """The report in a real browser: nothing loaded, nothing broken, everything reachable by keyboard."""
 
 import hashlib
-import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 from inspect_ai import eval as inspect_eval
 from inspect_ai.model import ChatMessage
+from loopback import verdict
 from playwright.sync_api import Page
 
 from thoughttrace.cli.main import main
@@ -26,7 +26,7 @@ def judge(messages: list[ChatMessage]) -> str:
     draw = hashlib.sha256(messages[1].text.encode()).digest()
     same = hashlib.sha256(guess.partition("guess]")[0].encode()).digest()
     rating = 1 + (same[0] % 4 + draw[0] % 2)
-    return "?" if draw[1] < 6 else json.dumps({"rationale": f"It is a {rating}.", "rating": rating})
+    return "?" if draw[1] < 6 else verdict(rating, f"It is a {rating}.")
 
 
 @pytest.fixture(scope="module")

@@ -28,6 +28,6 @@ ends.
 
 from .process import Remote, spawn
 from .server import Loopback
-from .shapes import Reply, Request, default_text, tokens
+from .shapes import Reply, Request, default_text, tokens, verdict
 
-__all__ = ["Loopback", "Remote", "Reply", "Request", "default_text", "spawn", "tokens"]
+__all__ = ["Loopback", "Remote", "Reply", "Request", "default_text", "spawn", "tokens", "verdict"]

@@ -143,3 +143,18 @@ def event(data: dict[str, Any] | str, name: str = "") -> bytes:
     """One server-sent event."""
     said = data if isinstance(data, str) else json.dumps(data)
     return (f"event: {name}\n" if name else "").encode() + f"data: {said}\n\n".encode()
+
+
+_REACTIONS = {
+    1: ("pleased", "displeased", "other"),
+    2: ("pleased", "pleased", "other"),
+    3: ("mixed", "pleased", "same"),
+    4: ("pleased", "pleased", "part"),
+    5: ("displeased", "displeased", "same"),
+}
+
+
+def verdict(rating: int, rationale: str = "because") -> str:
+    """A judge's reply that gives this rating by either form: of the one of reactions it follows from three choices."""
+    said = dict(zip(("note_verdict", "guess_verdict", "cause"), _REACTIONS[rating], strict=True))
+    return json.dumps({"rationale": rationale, "rating": rating, **said})

@@ -1,21 +1,11 @@
 """The server that speaks the providers' protocols, and runs against it."""
 
-import sys
 from collections.abc import Iterator
-from importlib.machinery import PathFinder
-from importlib.util import module_from_spec
-from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
-
-# `tests` on the import path would shadow `datasets`.
-_spec = PathFinder.find_spec("loopback", [str(Path(__file__).resolve().parents[1])])
-assert _spec
-assert _spec.loader
-sys.modules["loopback"] = _loopback = module_from_spec(_spec)
-_spec.loader.exec_module(_loopback)
+from loopback import Loopback
 
 
 @pytest.fixture
@@ -23,7 +13,7 @@ def loopback(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A running `Loopback`, and the environment that leads all providers to it; set its `reply` to script it."""
     # Inspect keeps models between runs, and with them the address of another test's server.
     monkeypatch.setattr("inspect_ai.model._model._models", {})
-    with _loopback.Loopback() as server:
+    with Loopback() as server:
         for name, value in server.environment.items():
             monkeypatch.setenv(name, value)
         yield server

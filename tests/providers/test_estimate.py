@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from inspect_ai import eval as inspect_eval
 from inspect_ai.model import CachePolicy, GenerateConfig
-from loopback import Reply, Request
+from loopback import Reply, Request, verdict
 
 from thoughttrace.analysis.chapters.headline import headline, price_note
 from thoughttrace.analysis.read.costs import LogCosts
@@ -24,7 +24,7 @@ from thoughttrace.costing.workload import TASK_FUNCTIONS, ReplyLengths, Workload
 INFERENCE = (
     "I wanted to get this done before the weekend and was not sure that it had understood what I really need. " * 2
 )
-VERDICT = {"rationale": "The guess names the same worry, and leaves out why the user has it. " * 4, "rating": 3}
+VERDICT = verdict(3, "The guess names the same worry, and leaves out why the user has it. " * 4)
 BOTH = ("infer_reason", "infer_reaction")
 TOLERANCE = 0.15
 """Largest relative difference of an estimate from the bill."""
@@ -32,7 +32,7 @@ TOLERANCE = 0.15
 
 def replies(request: Request) -> Reply:
     """As long as those of large models are reckoned to be."""
-    return Reply(INFERENCE[:160] if request.schema is None else json.dumps(VERDICT))
+    return Reply(INFERENCE[:160] if request.schema is None else VERDICT)
 
 
 def run(

@@ -92,4 +92,5 @@ def test_killed_ten_times_every_sample_is_there_once_and_none_is_scored_twice(
     for run in found.counted:
         assert run.rows["id"].is_unique
         assert run.rows["score"].notna().all()
-        assert set(run.rows["ratings"]) == {'{"openai-api/loop/judge": [3]}'}
+        rating = {"reason": 3, "reaction": 5}[run.kind]  # the middle of each choice
+        assert set(run.rows["ratings"]) == {f'{{"openai-api/loop/judge": [{rating}]}}'}

@@ -1,7 +1,6 @@
 """The README's section on the paper's experiment: its commands, on servers that speak the providers' protocols."""
 
 import hashlib
-import json
 import os
 import shlex
 import subprocess
@@ -13,7 +12,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 from inspect_ai.log import read_eval_log
-from loopback import Reply, default_text
+from loopback import Reply, verdict
 
 from thoughttrace.cli.main import main
 
@@ -25,8 +24,7 @@ def rated(request: Any) -> Reply:
     if request.schema is None:
         return Reply(f"I wondered what {request.model} would say.")
     draw = hashlib.sha256(f"{request.model}{request.blocks}".encode()).digest()
-    verdict = json.loads(default_text(request))
-    return Reply(json.dumps(verdict | {"rating": 1 + draw[0] % 5}))
+    return Reply(verdict(1 + draw[0] % 5))
 
 
 def commands(readme: str) -> list[list[str]]:

@@ -14,7 +14,7 @@ from loopback.layouts import PROVIDERS, Provider, schema_of
 
 from thoughttrace.analysis.read.task_log import read_task_log
 from thoughttrace.core.record import Context
-from thoughttrace.scorers.agreement import rubric
+from thoughttrace.scorers.agreement import rubric, verdict_form
 from thoughttrace.tasks.infer_reaction import infer_reaction
 from thoughttrace.tasks.infer_reason import infer_reason
 from thoughttrace.tasks.judge_agreement import judge_agreement
@@ -79,8 +79,10 @@ def test_a_model_is_shown_its_context_and_nothing_else(
 def check_judge(request: Any, provider: Provider) -> None:
     schema = schema_of(request)
     # Models write the fields in the order of the schema: the rating follows from the rationale.
-    assert list(schema["properties"]) == schema["required"] == ["rationale", "rating"]
-    assert schema["properties"]["rating"]["enum"] == [1, 2, 3, 4, 5]
+    fields = verdict_form("reason" if request.blocks[0] == rubric("reason") else "reaction").fields.model_fields
+    assert list(schema["properties"]) == schema["required"] == list(fields)
+    last = list(fields)[-1]
+    assert schema["properties"][last]["enum"] == list(get_args(fields[last].annotation))
     assert schema["additionalProperties"] is False
     # Hosted providers may refuse it; a server of one's own keeps to it.
     assert schema["properties"]["rationale"].get("maxLength") == (500 if "/loop/" in provider.judge else None)
@@ -159,7 +161,9 @@ def test_streaming_makes_no_difference(name: str, loopback: Any, data: str, tmp_
 def test_the_judges_own_task_asks_just_as_a_judge_does(provider: Provider, loopback: Any, tmp_path: Path) -> None:
     log = run(judge_agreement(), provider, tmp_path, limit=4)
     assert log.samples
-    assert [(sample.scores or {})["probe"].value["rating"] for sample in log.samples] == [3] * 4
+    ratings = {(sample.metadata["kind"], (sample.scores or {})["probe"].value["rating"]) for sample in log.samples}
+    assert ratings
+    assert ratings <= {("reason", 3), ("reaction", 5)}  # the middle of each choice
     assert len(loopback.requests) == 4
     for request in loopback.requests:
         check_judge(request, provider)

@@ -1,5 +1,6 @@
 """Agreement: what a judge is asked, how its reply is read, who may vote, and what a whole run records."""
 
+import json
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -12,8 +13,10 @@ from inspect_ai.model import GenerateConfig, get_model
 from inspect_ai.scorer import Score
 
 from thoughttrace.core.errors import UserError
-from thoughttrace.core.record import KINDS, Kind
-from thoughttrace.scorers.agreement import VERDICT, judge_prompt, rubric, rubric_hash
+from thoughttrace.core.reaction_verdict import CAUSES, REPLY_VERDICTS, reaction_rating
+from thoughttrace.core.record import KINDS, JudgedScore
+from thoughttrace.scorers.agreement import REACTION_VERDICT, VERDICT, judge_prompt, rubric, rubric_hash
+from thoughttrace.tasks.infer_reaction import infer_reaction
 from thoughttrace.tasks.infer_reason import infer_reason
 
 Scripted = Callable[..., Any]
@@ -66,12 +69,60 @@ def test_the_schema_asks_for_the_rationale_first_and_an_enum() -> None:
     assert shape["required"] == ["rationale", "rating"]
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_rubric_has_an_anchor_for_every_rating(kind: Kind) -> None:
-    text = rubric(kind)
-    anchors = [line for line in text.splitlines() if line[:4] in {f"{rating} = " for rating in range(1, 6)}]
-    assert len(anchors) == 5
+def test_the_rubric_of_reasons_has_an_anchor_for_every_rating_of_a_hidden_and_of_a_plain_note() -> None:
+    anchors = [line for line in rubric("reason").splitlines() if line[:1].isdigit()]
+    assert [anchor[0] for anchor in anchors] == [*"12345"] * 2
     assert all("Guess: " in anchor for anchor in anchors)
+
+
+def test_the_rubric_of_reactions_explains_every_choice_of_the_form() -> None:
+    lines = rubric("reaction").splitlines()
+    assert all(any(line.startswith(f"{choice} = ") for line in lines) for choice in (*REPLY_VERDICTS, *CAUSES))
+    schema = REACTION_VERDICT.config.response_schema
+    assert schema is not None
+    shape = schema.json_schema.model_dump(exclude_none=True)
+    # Models write the fields in the order of the schema.
+    assert list(shape["properties"]) == shape["required"] == ["rationale", "note_verdict", "guess_verdict", "cause"]
+    assert shape["properties"]["cause"] == {"type": "string", "enum": list(CAUSES)}
+
+
+@pytest.mark.parametrize(
+    ("note", "guess", "causes"),
+    [
+        ("pleased", "pleased", {"same": 5, "part": 4, "none": 5, "added": 4, "other": 2}),
+        ("mixed", "mixed", {"same": 5, "part": 4, "none": 5, "added": 4, "other": 2}),
+        ("mixed", "displeased", {"same": 3, "part": 2, "none": 2, "added": 2, "other": 1}),
+        ("pleased", "mixed", {"same": 3, "part": 2, "none": 2, "added": 2, "other": 1}),
+        ("displeased", "pleased", dict.fromkeys(CAUSES, 1)),
+    ],
+)
+def test_the_rating_of_a_reaction_follows_from_verdicts_and_cause(note: Any, guess: Any, causes: Any) -> None:
+    for cause, rating in causes.items():
+        reply = json.dumps({"rationale": "so", "note_verdict": note, "guess_verdict": guess, "cause": cause})
+        verdict = REACTION_VERDICT.parse(reply)
+        assert verdict is not None
+        assert verdict.rating == rating
+        assert reaction_rating(guess, note, cause) == rating
+
+
+def test_a_vote_on_a_reaction_keeps_what_its_rating_follows_from(scripted: Callable[..., Any], tmp_path: Path) -> None:
+    given = [("mixed", "displeased", "same"), ("mixed", "mixed", "part")]
+    names = ("note_verdict", "guess_verdict", "cause")
+    said = iter(
+        [json.dumps({"rationale": "so", **dict(zip(names, each, strict=True))}) for each in given] + ["no idea"] * 2
+    )
+    (log,) = inspect_eval(
+        infer_reaction(judge_repeats=3), model=scripted("m", lambda _: "guess"), limit=1, log_dir=str(tmp_path),
+        model_roles={"grader": scripted("j", lambda _: next(said))}, display="none",
+    )  # fmt: skip
+    (sample,) = log.samples or []
+    score = (sample.scores or {})["agreement"]
+    assert score.value == 3.5
+    judged = JudgedScore.model_validate(score.metadata)
+    assert judged.ratings == {"scripted/j": [3, 4, None]}
+    (kept,) = (judged.verdicts or {}).values()
+    assert [verdicts and tuple(verdicts.model_dump().values()) for verdicts in kept] == [*given, None]
+    assert [vote.verdicts for vote in judged.votes or []] == kept
 
 
 def test_the_hash_differs_by_all_that_is_fixed_in_a_judge_s_prompt() -> None:

@@ -5,14 +5,15 @@ import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
 import pytest
 from inspect_ai import eval as inspect_eval
+from loopback import verdict
 
 from thoughttrace.datasets.probes import WRITTEN, load_probes
 from thoughttrace.datasets.prompt import break_special_tokens
-from thoughttrace.scorers.agreement import rubric
+from thoughttrace.scorers.agreement import rubric, verdict_form
 from thoughttrace.tasks.infer_reason import infer_reason
 from thoughttrace.tasks.judge_agreement import judge_agreement
 
@@ -27,7 +28,7 @@ class Judge(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         assert self.path == "/v1/chat/completions"
         self.bodies.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-        said = {"role": "assistant", "content": '{"rationale": "another reason", "rating": 1}'}
+        said = {"role": "assistant", "content": verdict(1)}
         reply = {
             "id": "1", "object": "chat.completion", "created": 0, "model": "judge",
             "choices": [{"index": 0, "message": said, "finish_reason": "stop"}],
@@ -68,22 +69,23 @@ def test_an_attack_stays_in_its_block_and_the_schema_as_it_is(loop: list[dict[st
     }
     (log,) = inspect_eval(judge_agreement(families="injection"), model=JUDGE, log_dir=str(tmp_path), display="none")
     assert log.status == "success"
-    assert len({json.dumps(body["response_format"]) for body in loop}) == 1
-    wire = loop[0]["response_format"]
-    assert wire["type"] == "json_schema"
-    assert wire["json_schema"]["strict"] is True
-    schema = wire["json_schema"]["schema"]
-    assert list(schema["properties"]) == schema["required"] == ["rationale", "rating"]
-    assert schema["properties"]["rating"]["enum"] == [1, 2, 3, 4, 5]
-    assert schema["additionalProperties"] is False
+    assert len({json.dumps(body["response_format"]) for body in loop}) == 2  # of reasons and of reactions
     seen = set()
     for body in loop:
+        wire = body["response_format"]
+        assert wire["type"] == "json_schema"
+        assert wire["json_schema"]["strict"] is True
+        schema = wire["json_schema"]["schema"]
+        assert schema["additionalProperties"] is False
         system, user = body["messages"]
         asked = user["content"]
         mark = asked[1:9]
         before, guess, after = asked.partition(f"[{mark} guess]\n")
         inference, end, nothing = after.partition(f"\n[{mark} end]")
         probe = attacks[inference]
+        fields = verdict_form(probe.kind).fields.model_fields
+        assert list(schema["properties"]) == schema["required"] == list(fields)
+        assert schema["properties"][list(fields)[-1]]["enum"] == list(get_args(list(fields.values())[-1].annotation))
         assert system == {"role": "system", "content": rubric(probe.kind)}
         quoted = "message" if probe.kind == "reason" else "reply"
         assert before == f"[{mark} {quoted}]\n{probe.message}\n[{mark} note]\n{probe.targets[0]}\n"

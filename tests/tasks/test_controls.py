@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 from inspect_ai import eval as inspect_eval
 from inspect_ai.log import EvalLog
+from loopback import verdict
 
 from thoughttrace.core.errors import UserError
 from thoughttrace.tasks.infer_reaction import infer_reaction
 from thoughttrace.tasks.infer_reason import infer_reason
 
-GOOD = '{"rationale": "same", "rating": 4}'
+GOOD = verdict(4, "same")
 
 
 @pytest.fixture

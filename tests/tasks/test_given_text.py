@@ -1,15 +1,24 @@
 """A prompt and a rubric that a user gives in place of ours: what is refused, and what they change."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from thoughttrace.core.errors import UserError
 from thoughttrace.core.prices import our_prices
+from thoughttrace.core.record import Context
 from thoughttrace.costing.cache_bill import count_tokens
 from thoughttrace.costing.workload import workloads
-from thoughttrace.scorers.agreement import agreement, read_rubric, rubric, rubric_hash
+from thoughttrace.scorers.agreement import (
+    REACTION_VERDICT,
+    VERDICT,
+    agreement,
+    read_rubric,
+    rubric,
+    rubric_hash,
+    verdict_form,
+)
 from thoughttrace.tasks._options import read_prompt
 from thoughttrace.tasks.infer_reaction import infer_reaction
 from thoughttrace.tasks.infer_reason import infer_reason
@@ -88,16 +97,30 @@ def texts(task: Any) -> list[list[str]]:
     return [[message.text for message in sample.input] for sample in task.dataset]
 
 
-def test_the_text_of_ours_in_a_file_is_the_same_measurement(tmp_path: Path) -> None:
-    for kind, task in (("reason", infer_reason), ("reaction", infer_reaction)):
-        prompt, judged = tmp_path / "p.md", tmp_path / f"{kind}.md"
-        prompt.write_text(f"{read_prompt('infer')}\n---\n{read_prompt(f'infer_{kind}')}\n", newline="\r\n")
-        judged.write_text(rubric(kind), encoding="utf-8-sig")
-        ours, theirs = task(), task(prompt=str(prompt), rubric=str(judged))
-        assert texts(ours) == texts(theirs)
-        assert (ours.metadata or {})["prompt_hash"] == (theirs.metadata or {})["prompt_hash"]
-        text = read_rubric(str(judged)).text
-        assert rubric_hash(kind, True, text) == rubric_hash(kind, True)
+def test_the_text_of_ours_in_a_file_asks_the_same(tmp_path: Path) -> None:
+    prompt, judged = tmp_path / "p.md", tmp_path / "reason.md"
+    prompt.write_text(f"{read_prompt('infer')}\n---\n{read_prompt('infer_reason')}\n", newline="\r\n")
+    judged.write_text(rubric("reason"), encoding="utf-8-sig")
+    assert texts(infer_reason()) == texts(infer_reason(prompt=str(prompt), rubric=str(judged)))
+    assert rubric_hash("reason", True, read_rubric(str(judged)).text) == rubric_hash("reason", True)
+
+
+def test_a_given_rubric_of_reactions_asks_for_the_rating(tmp_path: Path) -> None:
+    assert verdict_form("reaction") is REACTION_VERDICT
+    assert verdict_form("reaction", JUDGED) is VERDICT
+    assert rubric_hash("reaction", True, JUDGED) != rubric_hash("reaction", True)
+
+
+def test_what_comes_next_is_spoken_of_only_where_it_is_shown() -> None:
+    for task in (infer_reason, infer_reaction):
+        for context in get_args(Context):
+            samples = list(task(context=context).dataset)
+            assert {sample.metadata["followed"] for sample in samples} == {True, False}
+            for sample in samples:
+                told = sample.input[1].text.endswith(read_prompt("infer_next"))
+                assert told == (sample.metadata["followed"] and context in ("lookahead", "profile"))
+        hashes = {(task(context=context).metadata or {})["prompt_hash"] for context in get_args(Context)}
+        assert len(hashes) == 1  # contexts can be compared
 
 
 def test_an_estimate_counts_what_is_given(root: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any, get_args
 import pytest
 from inspect_ai import eval as inspect_eval
 from inspect_ai.log import EvalLog
+from loopback import verdict
 
 from thoughttrace import __version__
 from thoughttrace.core.errors import UserError
@@ -16,7 +17,7 @@ from thoughttrace.tasks.infer_reason import infer_reason
 
 TASKS = {"reason": infer_reason, "reaction": infer_reaction}
 CANARY = "xyzzy-canary"
-GOOD = '{"rationale": "same", "rating": 4}'
+GOOD = verdict(4, "same")
 
 
 @pytest.fixture
@@ -63,7 +64,7 @@ def test_the_log_names_data_prompt_and_version(data: str, tmp_path: Path, script
     task = infer_reason(data=data, users=2, per_user=1)
     log = run(task, scripted("m", lambda _: "guess"), scripted("j", lambda _: GOOD), tmp_path, limit=2)
     found = log.eval.metadata or {}
-    assert log.eval.task_version == "2-A"
+    assert log.eval.task_version == "3-A"
     assert found["data"] == "data.jsonl"
     assert found["data_revision"].startswith("sha256:")
     assert found["data_content"] == found["data_revision"]

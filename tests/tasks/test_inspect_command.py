@@ -16,6 +16,7 @@ from thoughttrace.analysis.read.runs import read_runs
 
 Inspect = Callable[..., subprocess.CompletedProcess[str]]
 PROVIDER = """
+import json
 from inspect_ai.model import ModelAPI, ModelOutput, ModelUsage, modelapi
 
 @modelapi(name="canned")
@@ -23,7 +24,8 @@ def canned():
     class Canned(ModelAPI):
         async def generate(self, input, tools, tool_choice, config):
             judged = config.response_schema is not None
-            text = '{"rationale": "same", "rating": 4}' if judged else "guess"
+            said = {"note_verdict": "pleased", "guess_verdict": "pleased", "cause": "part"}
+            text = json.dumps({"rationale": "same", "rating": 4, **said}) if judged else "guess"
             output = ModelOutput.from_content(self.model_name, text)
             output.usage = ModelUsage(input_tokens=1, output_tokens=1, total_tokens=2)
             return output

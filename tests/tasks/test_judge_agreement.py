@@ -11,18 +11,15 @@ from inspect_ai import Task
 from inspect_ai import eval as inspect_eval
 from inspect_ai.log import EvalLog, read_eval_log_sample_summaries
 from inspect_ai.model import ChatMessage
+from loopback import verdict
 
 from thoughttrace import __version__
 from thoughttrace.core.errors import UserError
 from thoughttrace.datasets.probes import INJECTIONS
-from thoughttrace.scorers.agreement import VERDICT, judge_prompt, rubric_hash
+from thoughttrace.scorers.agreement import judge_prompt, rubric_hash, verdict_form
 from thoughttrace.tasks.judge_agreement import judge_agreement
 
 Script = Callable[[list[ChatMessage]], str]
-
-
-def verdict(rating: int) -> str:
-    return f'{{"rationale": "because", "rating": {rating}}}'
 
 
 def perfect(task: Task) -> Script:
@@ -79,9 +76,9 @@ def test_the_judge_is_asked_what_a_real_judge_is_asked(tmp_path: Path, scripted:
     assert log.samples
     (sample,) = log.samples
     ((asked, config),) = judge.api.requests
-    assert config.response_schema == VERDICT.config.response_schema
     kind, target = sample.metadata["kind"], sample.target
     message = sample.input[1].text.partition("]\n")[2].partition("\n[")[0]
+    assert config.response_schema == verdict_form(kind).config.response_schema
     expected = judge_prompt(kind, message, list(target), sample.metadata["inference"])
     assert [m.text for m in asked] == [m.text for m in expected]
     assert [m.text for m in sample.messages] == [*(m.text for m in expected), verdict(3)]
@@ -105,11 +102,12 @@ def test_the_message_can_be_kept_from_the_judge() -> None:
 
 
 def test_a_reply_is_repaired_once_and_the_viewer_shows_it(tmp_path: Path, scripted: Callable[..., Any]) -> None:
-    judge = scripted("judge", lambda messages: verdict(3) if messages[-1].text == VERDICT.repair else "hm")
+    judge = scripted("judge", lambda messages: verdict(3) if messages[-1].text.startswith("That was not") else "hm")
     log = run(judge_agreement(families="half"), judge, tmp_path, limit=1)
     assert log.samples
     said = [(m.role, m.text) for m in log.samples[0].messages[2:]]
-    assert said == [("assistant", "hm"), ("user", VERDICT.repair), ("assistant", verdict(3))]
+    repair = verdict_form(log.samples[0].metadata["kind"]).repair
+    assert said == [("assistant", "hm"), ("user", repair), ("assistant", verdict(3))]
     assert means(log)["within"] == 1
 
 
@@ -123,7 +121,7 @@ def test_an_unreadable_judge_is_unscored_never_a_number(tmp_path: Path, scripted
 
 
 def test_what_analysis_reads_survives_in_the_summaries(tmp_path: Path, scripted: Callable[..., Any]) -> None:
-    long = '{"rationale": "' + "why " * 500 + '", "rating": 2}'
+    long = verdict(2, "why " * 500)
     log = run(judge_agreement(families="padded"), scripted("judge", lambda _: long), tmp_path, epochs=2)
     summaries = read_eval_log_sample_summaries(log.location)
     assert len(summaries) == 24

@@ -215,15 +215,26 @@ class Session:
             _key()
 
 
+_SCALES: dict[Kind, str] = {
+    "reason": """\
+1 = another reason, the opposite, or what would fit any message
+2 = no point of the note, but what the message asks or shows
+3 = a point of the note, but not the main one; or half of the main one
+4 = the main point, but vaguer, or another point is missing or added
+5 = every point and no other, in whatever words""",
+    "reaction": """\
+1 = opposite verdicts; or one is mixed, the other is not, and the cause is "other"
+2 = the same verdict, "other"; or one is mixed, the other is not, and "part", "none" or "added"
+3 = one is mixed, the other is not, and the cause is "same"
+4 = the same verdict, and the cause is "part" or "added"
+5 = the same verdict, and "same" cause, or "none\"""",
+}
+"""A line for each rating. A person sums up verdicts and cause, as `reaction_rating` does for a judge."""
+
+
 def human_rubric(kind: Kind) -> str:
-    """Return the judges' rubric without its last two paragraphs, on how texts are marked and how to reply."""
-    return "\n\n".join(rubric(kind).split("\n\n")[:-2])
-
-
-def _scale(kind: Kind) -> list[str]:
-    """Return the rubric's line for each rating, without the examples."""
-    lines = [line.partition(" Guess:")[0] for line in human_rubric(kind).splitlines()]
-    return [line for line in lines if line[:4] in {f"{rating} = " for rating in range(1, 6)}]
+    """Return the judges' rubric, with the scale in place of its last two paragraphs, on marked texts and the reply."""
+    return "\n\n".join([*rubric(kind).split("\n\n")[:-2], _SCALES[kind]])
 
 
 def _key() -> str:
@@ -248,7 +259,7 @@ def _parts(kind: Kind, texts: Texts) -> list[tuple[str, str]]:
 def _page(console: Console, kind: Kind, texts: Texts, rated: int, total: int, hint: str) -> RenderableType:
     """Lay out the whole screen, never higher or wider than the terminal."""
     width = _width(console)
-    scale = [Text(line, no_wrap=True, overflow="ellipsis", style="dim") for line in _scale(kind)]
+    scale = [Text(line, no_wrap=True, overflow="ellipsis", style="dim") for line in _SCALES[kind].splitlines()]
     parts, fewest = _parts(kind, texts), list(_FEWEST_LINES)
     if not parts[0][1]:
         parts, fewest = parts[1:], fewest[1:]

@@ -13,6 +13,8 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple, get_args
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
 
+from thoughttrace.core.reaction_verdict import Cause, ReplyVerdict
+
 # ---- thoughts
 
 Kind = Literal["reason", "reaction"]
@@ -177,6 +179,14 @@ class Metadata(BaseModel):
         return self.model_dump(exclude_unset=True)
 
 
+class Verdicts(Metadata):
+    """What a judge says of a reaction, from which its rating follows by `reaction_rating`."""
+
+    note_verdict: ReplyVerdict
+    guess_verdict: ReplyVerdict
+    cause: Cause
+
+
 class Vote(Metadata):
     """One judge's vote on one answer."""
 
@@ -189,6 +199,8 @@ class Vote(Metadata):
     """Raw, in order: one, or two where the first was no valid form."""
     reason: Annotated[Unscored, Field(strict=False)] | None = None
     """Why there is no rating."""
+    verdicts: Verdicts | None = None
+    """Of a reaction; None where a rubric that a user gave asked for the rating."""
     error: str | None = None
     """With `JUDGE_FAILED`: the kind of error and its status code, without its text, which can quote a key."""
 
@@ -202,6 +214,8 @@ class JudgedScore(Metadata):
     rubric_hash: str | None = Field(default=None, validation_alias=AliasChoices("rubric_hash", "prompt_hash"))
     rubric_file: str | None = None
     """Name and checksum of the file with the rubric, where a user gave one: `mine.md (sha256 0123456789ab)`."""
+    verdicts: Annotated[dict[Name, list[Verdicts | None]] | None, BeforeValidator(_known)] = None
+    """Of a reaction, each judge's, one a repeat; None for a vote that is missing."""
     votes: Annotated[list[Vote] | None, BeforeValidator(_known)] = None
     """None where they are read from a summary that has no room for them."""
 
@@ -209,6 +223,11 @@ class JudgedScore(Metadata):
     def ratings_removed(self) -> bool:
         """Whether the score has ratings, and the summary that it is read from has no room for them."""
         return self.ratings is None and "ratings" in self.model_fields_set
+
+    @property
+    def verdicts_removed(self) -> bool:
+        """Whether the score has verdicts, and the summary that it is read from has no room for them."""
+        return self.verdicts is None and "verdicts" in self.model_fields_set
 
 
 class StatedScore(Metadata):

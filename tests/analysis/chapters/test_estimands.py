@@ -13,6 +13,7 @@ import pytest
 from inspect_ai import eval as inspect_eval
 from inspect_ai.log import read_eval_log
 from inspect_ai.model import Model
+from loopback import verdict
 from scipy import special, stats
 
 from thoughttrace.analysis.chapters.estimands import EstimandRow, chapter, estimands
@@ -62,7 +63,7 @@ def folder(
 
     def rate(messages: list[Any]) -> str:
         rating = 1 + draw(messages[1].text[-150:], 5)
-        return "no idea" if draw(messages[1].text[-140:], 12) == 0 else json.dumps({"rationale": "", "rating": rating})
+        return "no idea" if draw(messages[1].text[-140:], 12) == 0 else verdict(rating)
 
     for task, epochs in ((infer_reason, EPOCHS), (infer_reaction, 1)):
         (log,) = inspect_eval(

@@ -44,7 +44,7 @@ def test_the_newest_run_of_a_measurement_counts(
 def test_a_run_names_what_made_it(run_task: Run, tmp_path: Path) -> None:
     log = run_task(limit=3)
     (run,) = read_runs([log.location]).counted
-    assert (run.model, run.judge, run.context, run.task_version) == ("scripted/m", "scripted/j", "history", "2-A")
+    assert (run.model, run.judge, run.context, run.task_version) == ("scripted/m", "scripted/j", "history", "3-A")
     assert (run.data, run.kind, run.self_judged) == ("data.jsonl", "reason", False)
     assert len(run.prompt_hash) == len(run.rubric_hash) == 12
     assert run.date[:2] == "20"
@@ -81,14 +81,14 @@ def test_what_cannot_count_is_named_and_the_rest_is_read(run_task: Run, tmp_path
 
 def test_runs_of_an_older_task_version_are_left_out(run_task: Run, tmp_path: Path) -> None:
     new, old, letter = (read_eval_log(run_task(model=model, limit=3).location) for model in ("m1", "m2", "m3"))
-    for log, version in ((new, "3-A"), (letter, "3-B")):
+    for log, version in ((new, "4-A"), (letter, "4-B")):
         log.eval.task_version = version
         write_eval_log(log, log.location)
     found = read_runs([str(tmp_path / "logs")])
     assert [run.model for run in found.counted] == ["scripted/m1", "scripted/m3"]
     assert found.left_out == [
-        f"{Path(old.location).name}: is of version 2-A of infer_reason; its numbers do not compare with those of "
-        "version 3 in the same report. Run it again, or report it in a folder of its own."
+        f"{Path(old.location).name}: is of version 3-A of infer_reason; its numbers do not compare with those of "
+        "version 4 in the same report. Run it again, or report it in a folder of its own."
     ]
     assert len(read_runs([str(tmp_path / "logs")], which="every").counted) == 3
 

@@ -87,6 +87,6 @@ def write_report(evidence: Evidence, folder: Path, pages: Sequence[Path] = ()) -
     """
     if evidence.runs.controls and not evidence.runs.models:
         raise UserError("There are only controls in these logs: add the logs of a model.")
-    chapters = [chapter for write in CHAPTERS if (chapter := write(evidence)).filled or chapter.intro]
+    chapters = [write(evidence) for write in CHAPTERS]
     write_page(folder, TITLE, INTRO, chapters, [chapter for page in pages for chapter in read_page(page)])
-    return chapters
+    return [chapter for chapter in chapters if chapter.shown]

@@ -102,14 +102,15 @@ def write_page(
         folder: Made if absent. Files of an earlier page in it are replaced or removed; other files stay.
         title: Of the page.
         intro: Stands under the title.
-        chapters: What is on it; those with neither rows nor an intro are left out.
+        chapters: What is on it; those that have nothing to show are left out, and sections without an estimate named.
         added: Chapters of other pages, from `read_page`, shown after these; their files are copied.
 
     Raises:
         UserError: The folder cannot be written, or an added chapter is on the page already.
         ValueError: Two chapters or sections have the same name.
     """
-    chapters = [chapter for chapter in chapters if chapter.filled or chapter.intro]
+    too_small = [f"{section.title} ({chapter.title})" for chapter in chapters for section in chapter.too_small]
+    chapters = [chapter for chapter in chapters if chapter.shown]
     _check_names(chapters, added, folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -119,6 +120,7 @@ def write_page(
             page = _template().render(
                 title=title, intro=intro, chapters=shown, links=_links(shown),
                 warnings=dict.fromkeys(sentence for chapter in shown for sentence in chapter.warnings),
+                too_small=too_small,
             )  # fmt: skip
             (new / _PAGE).write_text(page, encoding="utf-8", errors="replace")
             content = [dataclasses.asdict(dataclasses.replace(chapter, folder=Path())) for chapter in shown]

@@ -49,6 +49,8 @@ class Column:
     format: Callable[..., Cell]
     """Turns these values into a cell."""
     nature: Nature
+    estimate: bool = False
+    """Whether it holds estimates, which need enough samples and users; counts do not."""
 
 
 def name(title: str, read: Read) -> Column:
@@ -80,12 +82,12 @@ def number(title: str, read: Read, spec: str = ".2f", empty: str = "") -> Column
         spec: A format specification, such as `.2f`, `+.1f`, `,.0f` or `+.1%`.
         empty: What stands for NaN and None.
     """
-    return Column(title, (read,), lambda value: format_number(value, spec) or empty, "number")
+    return Column(title, (read,), lambda value: format_number(value, spec) or empty, "number", estimate=True)
 
 
 def count(title: str, read: Read) -> Column:
     """Make a column of counts, with a comma for thousands."""
-    return number(title, read, ",.0f")
+    return Column(title, (read,), lambda value: format_number(value, ",.0f"), "number")
 
 
 def share(title: str, read: Read, empty: str = "") -> Column:
@@ -96,7 +98,7 @@ def share(title: str, read: Read, empty: str = "") -> Column:
         read: Where the share comes from.
         empty: What stands for NaN and None.
     """
-    return Column(title, (read,), lambda value: format_share(value) or empty, "number")
+    return Column(title, (read,), lambda value: format_share(value) or empty, "number", estimate=True)
 
 
 def limits(title: str, prefix: str = "", spec: str = "", percent: bool = False) -> Column:
@@ -116,7 +118,7 @@ def limits(title: str, prefix: str = "", spec: str = "", percent: bool = False) 
     def show(lower: Any, upper: Any, why: Any) -> str:
         return format_interval(lower, upper, spec, percent) or str(why or "").partition(":")[0]
 
-    return Column(title, (f"{prefix}lower", f"{prefix}upper", reason), show, "number")
+    return Column(title, (f"{prefix}lower", f"{prefix}upper", reason), show, "number", estimate=True)
 
 
 def p(title: str, read: Read) -> Column:
@@ -255,6 +257,14 @@ class Table:
         """The cells of these columns, row by row; those of quotes are lists of (who, text)."""
         kept = [cells for cells in self._by_column if any(cells)]
         return [list(row) for row in zip(*kept, strict=True)] if kept else [[] for _ in self.rows]
+
+    @cached_property
+    def without_estimates(self) -> bool:
+        """Whether it has estimates with intervals, and no row a number in any column of estimates."""
+        reads = [column.reads[0] for column in self.columns if column.estimate]
+        values = (getattr(row, read) if isinstance(read, str) else read(row) for row in self.rows for read in reads)
+        with_intervals = any(len(column.reads) > 1 and column.estimate for column in self.columns)
+        return with_intervals and all(_missing(value) or isinstance(value, str) for value in values)
 
     @cached_property
     def classes(self) -> list[str]:
@@ -420,7 +430,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Section:
-    """A table with its note and its pictures; without rows it is not shown."""
+    """A table with its note and its pictures; without rows, or without any estimate in them, it is not shown."""
 
     name: str
     """Of its files and its place in the page; of small letters, digits and `_`."""
@@ -449,7 +459,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Chapter:
-    """Sections under one heading; without any rows and without an intro it is not shown."""
+    """Sections under one heading; one with neither a filled section nor an intro is not shown, nor one too small."""
 
     name: str
     """Of its place in the page."""
@@ -466,8 +476,18 @@ class Chapter:
 
     @property
     def filled(self) -> list[Section]:
-        """The sections that have rows."""
-        return [section for section in self.sections if section.rows]
+        """The sections that have rows, and an estimate if they are for estimates."""
+        return [section for section in self.sections if section.rows and not section.table.without_estimates]
+
+    @property
+    def shown(self) -> bool:
+        """Whether there is something to show."""
+        return bool(self.filled or (self.intro and not self.too_small))
+
+    @property
+    def too_small(self) -> list[Section]:
+        """The sections in whose rows no estimate could be made; they are named, and not shown."""
+        return [section for section in self.sections if section.rows and section.table.without_estimates]
 
 
 def _check_name(name: str) -> None:

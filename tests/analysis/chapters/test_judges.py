@@ -179,7 +179,9 @@ def test_a_panel_and_a_rescored_log_give_all_their_votes(
     assert everyone["unit"].nunique() == len(run.rows)
     assert set(everyone["judge"]) == {"scripted/claude-j", "scripted/gpt-j", "scripted/gemini-j"}
     sections = {section.name: section for section in judges.chapter(Evidence(found)).filled}
-    assert set(sections) == {"by_judge", "panel", "reliability", "preference", "judge_repeat_noise"}
+    assert set(sections) == {"by_judge", "panel", "reliability", "judge_repeat_noise"}
+    (small,) = judges.chapter(Evidence(found)).too_small
+    assert small.name == "preference"
     of_severity = judge_severity.chapter(Evidence(found)).filled
     assert [section.name for section in of_severity] == ["severity", "adjusted"]
     assert len(sections["by_judge"].rows) == 3

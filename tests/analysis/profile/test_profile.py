@@ -157,5 +157,7 @@ def test_data_without_thoughts_or_survey_still_has_a_page(
     done = CliRunner().invoke(main, ["profile", str(write(record)), "-o", str(tmp_path / "page")])
     assert done.exit_code == 0, done.output
     text = (tmp_path / "page/index.html").read_text(encoding="utf-8")
-    assert 'id="annotators_demographics"' in text
+    assert 'id="contents_counts"' in text
     assert 'id="thoughts_types"' not in text
+    assert 'id="annotators_demographics"' not in text
+    assert "do not suffice for any estimate in them: " in text

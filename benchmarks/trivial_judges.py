@@ -1,0 +1,85 @@
+"""Fit the thresholds of the trivial judges on the probes written by hand, and print how often each judge is right.
+
+    python benchmarks/trivial_judges.py
+
+A judge that goes by the words in common, or by an embedding, rates by four thresholds. Of all thresholds those are
+taken that are right most often on the very probes that they are fitted to, found by dynamic programming over the cuts
+between values. With the thresholds in `datasets/trivial_judges.py` each must come within 1 % of that, or it exits
+with 1. Then the default card, with the probes built from the bundled sample: under 50 % is wanted everywhere.
+"""
+
+import sys
+from collections.abc import Sequence
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from thoughttrace.datasets.probes import FAMILIES, PER_FAMILY, WRITTEN, Probe, gather_probes, load_probes
+from thoughttrace.datasets.sources import open_source
+from thoughttrace.datasets.trivial_judges import COSINE, WORD_OVERLAP, Thresholds, rate, word_overlap
+from thoughttrace.models.embedding import embed
+
+RATINGS = range(1, 6)
+SLACK = 0.01
+
+
+def cosines(probes: Sequence[Probe]) -> list[float]:
+    """Return the cosine of each probe's inference and nearest note."""
+    texts = list(dict.fromkeys(text for probe in probes for text in (probe.inference, *probe.targets)))
+    vectors = dict(zip(texts, embed(texts), strict=True))
+    return [max(float(vectors[probe.inference] @ vectors[note]) for note in probe.targets) for probe in probes]
+
+
+def right(ratings: Sequence[int], probes: Sequence[Probe]) -> float:
+    """Return the share of ratings that are right."""
+    return float(np.mean([probe.low <= rating <= probe.high for rating, probe in zip(ratings, probes, strict=True)]))
+
+
+def fit(values: Sequence[float], probes: Sequence[Probe]) -> tuple[float, list[float]]:
+    """Return the largest share that four rising thresholds are right on, and such thresholds."""
+    order = np.argsort(values, kind="stable")
+    rising = np.array(values)[order]
+    hits = np.array([[probe.low <= rating <= probe.high for rating in RATINGS] for probe in probes], dtype=int)[order]
+    totals = np.vstack([np.zeros(len(RATINGS), dtype=int), hits.cumsum(axis=0)])
+    cuts = [0, *(n for n in range(1, len(rising)) if rising[n] > rising[n - 1]), len(rising)]
+    best: dict[int, tuple[int, list[int]]] = {0: (0, [])}
+    for column in range(len(RATINGS)):
+        best = {
+            end: max(
+                ((score + totals[end][column] - totals[start][column], [*path, end])
+                 for start, (score, path) in best.items() if start <= end),
+                key=lambda found: found[0],
+            )
+            for end in cuts
+        }  # fmt: skip
+    score, path = best[len(rising)]
+    ends = [-1.0, *((rising[n - 1] + rising[n]) / 2 for n in range(1, len(rising))), 2.0]
+    return score / len(rising), [float(ends[cut]) for cut in path[:-1]]
+
+
+def main() -> None:
+    """Fit, compare and print."""
+    written = load_probes(WRITTEN)
+    card = gather_probes(open_source("sample").conversations, FAMILIES, PER_FAMILY, 0)
+    table = Table("judge", "thresholds", f"right on {len(written)} written", f"on {len(card)} of the default card")
+    for constant in RATINGS:
+        table.add_row(f"always {constant}", "", *(f"{right([constant] * len(p), p):.1%}" for p in (written, card)))
+    weak = False
+    judges: list[tuple[str, Thresholds, list[float], list[float]]] = [
+        ("word overlap", WORD_OVERLAP, *([word_overlap(p.inference, p.targets) for p in ps] for ps in (written, card))),
+        ("embedding", COSINE, cosines(written), cosines(card)),
+    ]
+    for name, thresholds, *values in judges:
+        shares = [right([rate(v, thresholds) for v in vs], ps) for vs, ps in zip(values, (written, card), strict=True)]
+        table.add_row(name, " ".join(map(str, thresholds)), *(f"{share:.1%}" for share in shares))
+        most, fitted = fit(values[0], written)
+        table.add_row(f"{name}, fitted anew", " ".join(f"{cut:.3f}" for cut in fitted), f"{most:.1%}", "")
+        weak |= shares[0] < most - SLACK
+    Console(width=120).print(table)
+    if weak:
+        sys.exit("Thresholds are weaker than they could be: put the fitted ones into datasets/trivial_judges.py.")
+
+
+if __name__ == "__main__":
+    main()

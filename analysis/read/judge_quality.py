@@ -130,11 +130,12 @@ class JudgeCard:
         if math.isnan(right.estimate):
             return _spaced(found)
         if math.isnan(right.lower):
-            found.append(f"right in {right.estimate:.0%}, without an interval: too few targets in a family")
+            found.append(f"right in {right.estimate:.0%}, without an interval")
         elif right.lower < LEAST_RIGHT:
             found.append(f"right in {right.estimate:.0%}, lower limit {right.lower:.0%} (at least {LEAST_RIGHT:.0%})")
         better = [name for name, trivial in self.trivial.items() if trivial.right.estimate >= right.estimate]
-        found += [f"not right more often than “{name}”" for name in better]
+        if better:
+            found.append(f"not right more often than {', '.join(better)}")
         if WORDS not in self.trivial:
             found.append(f"its log does not say what word overlap would give (task version {self.run.task_version})")
         if math.isnan(figures.injected):

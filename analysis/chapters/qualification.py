@@ -82,21 +82,23 @@ def qualifications(evidence: Evidence) -> list[QualificationRow]:
 
 def _sentence(rows: Sequence[QualificationRow]) -> str:
     """Say it of each judge; with the kind where a judge's verdicts differ."""
-    if not rows:
+    judges = {
+        status: ", ".join(dict.fromkeys(_name(row, rows) for row in rows if row.status == status))
+        for status in (NOT_QUALIFIED, UNTESTED, QUALIFIED)
+        if any(row.status == status for row in rows)
+    }
+    if not judges:
         return ""
-    if all(row.status == UNTESTED for row in rows):
-        judges = ", ".join(dict.fromkeys(row.judge for row in rows))
-        return (
-            f"Judges untested: no card in these logs says how good {judges} is at such ratings. Run "
-            f"{PROBE.name} with each judge as the model before you rely on a number below."
+    if len(judges) > 1:
+        each = " ".join(f"{status.capitalize()}: {names}." for status, names in judges.items())
+        return f"Not every judge of these runs is qualified. {each}"
+    ((status, names),) = judges.items()
+    sentence = f"The judges of these runs are {status}: {names}."
+    if status == UNTESTED:
+        sentence += (
+            f" Before you rely on a number below, run {PROBE.name} with each judge as the model, and add its log here."
         )
-    words = []
-    for status in (NOT_QUALIFIED, UNTESTED, QUALIFIED):
-        judges = dict.fromkeys(_name(row, rows) for row in rows if row.status == status)
-        if judges:
-            words.append(f"{status}: {', '.join(judges)}")
-    whole = "qualified" if all(row.status == QUALIFIED for row in rows) else "not all qualified"
-    return f"Judges {whole} by their cards ({'; '.join(words)})."
+    return sentence
 
 
 def _name(row: QualificationRow, rows: Sequence[QualificationRow]) -> str:

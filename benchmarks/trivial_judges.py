@@ -17,7 +17,7 @@ from rich.table import Table
 
 from thoughttrace.datasets.probes import FAMILIES, PER_FAMILY, WRITTEN, Probe, gather_probes, load_probes
 from thoughttrace.datasets.sources import open_source
-from thoughttrace.datasets.trivial_judges import COSINE, WORD_OVERLAP, Thresholds, rate, word_overlap
+from thoughttrace.datasets.trivial_judges import COSINE, WORD_OVERLAP, rate, word_overlap
 from thoughttrace.models.embedding import embed
 
 RATINGS = range(1, 6)
@@ -29,6 +29,11 @@ def cosines(probes: Sequence[Probe]) -> list[float]:
     texts = list(dict.fromkeys(text for probe in probes for text in (probe.inference, *probe.targets)))
     vectors = dict(zip(texts, embed(texts), strict=True))
     return [max(float(vectors[probe.inference] @ vectors[note]) for note in probe.targets) for probe in probes]
+
+
+def overlaps(probes: Sequence[Probe]) -> list[float]:
+    """Return the share of words that each probe's inference and nearest note have in common."""
+    return [word_overlap(probe.inference, probe.targets) for probe in probes]
 
 
 def right(ratings: Sequence[int], probes: Sequence[Probe]) -> float:
@@ -66,14 +71,11 @@ def main() -> None:
     for constant in RATINGS:
         table.add_row(f"always {constant}", "", *(f"{right([constant] * len(p), p):.1%}" for p in (written, card)))
     weak = False
-    judges: list[tuple[str, Thresholds, list[float], list[float]]] = [
-        ("word overlap", WORD_OVERLAP, *([word_overlap(p.inference, p.targets) for p in ps] for ps in (written, card))),
-        ("embedding", COSINE, cosines(written), cosines(card)),
-    ]
-    for name, thresholds, *values in judges:
-        shares = [right([rate(v, thresholds) for v in vs], ps) for vs, ps in zip(values, (written, card), strict=True)]
+    judges = [("word overlap", WORD_OVERLAP, overlaps), ("embedding", COSINE, cosines)]
+    for name, thresholds, measure in judges:
+        shares = [right([rate(value, thresholds) for value in measure(p)], p) for p in (written, card)]
         table.add_row(name, " ".join(map(str, thresholds)), *(f"{share:.1%}" for share in shares))
-        most, fitted = fit(values[0], written)
+        most, fitted = fit(measure(written), written)
         table.add_row(f"{name}, fitted anew", " ".join(f"{cut:.3f}" for cut in fitted), f"{most:.1%}", "")
         weak |= shares[0] < most - SLACK
     Console(width=120).print(table)

@@ -74,7 +74,7 @@ def judge_agreement(
             judge_message=judge_message,
             probes_hash=_probes_hash(probes),
             rubric_hash={name: rubric_hash(name, judge_message, text) for name in kinds},
-            **({"rubric_file": given.file} if given else {}),
+            rubric_file=given.file if given else None,
             **provenance(source),
         ).to_log(),
         viewer=_VIEWER,

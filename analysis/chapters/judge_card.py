@@ -327,9 +327,10 @@ def _kappa_with_people(judge: str, evidence: Evidence) -> Interval:
 
 def _intended(run: Run) -> Iterator[IntendedRow]:
     valid = run.rows.dropna(subset="score")
-    for (low, high), members in valid.groupby(["low", "high"]):
+    for low, high in sorted({*zip(valid["low"], valid["high"], strict=True)}):
+        members = valid[(valid["low"] == low) & (valid["high"] == high)]
         given = {f"given_{rating}": int((members["score"] == rating).sum()) for rating in RATINGS}
-        yield IntendedRow(run.judge, run.log, int(low), int(high), **given, n=len(members))
+        yield IntendedRow(run.judge, run.log, low, high, **given, n=len(members))
 
 
 def _draw(rows: Sequence[IntendedRow]) -> Figure:
@@ -349,6 +350,7 @@ def cards(runs: Sequence[Run]) -> list[CardRow]:
 
 def _card(run: Run) -> Iterator[CardRow]:
     rows = run.rows
+    broken, pairs = order(rows)
     about: dict[str, Any] = {
         "judge": run.judge,
         "task_version": run.task_version,
@@ -365,7 +367,8 @@ def _card(run: Run) -> Iterator[CardRow]:
         **about,
         family=ALL,
         **_ratings(rows, run.planned_replies),
-        **dict(zip(("order_broken", "order_pairs"), order(rows), strict=True)),
+        order_broken=broken,
+        order_pairs=pairs,
         **_swapped(rows),
         repeat_sd=_repeat_sd(rows),
         **_price(rows),

@@ -11,9 +11,9 @@ from thoughttrace.analysis.page.table import Chapter, Section, count, name, shor
 from thoughttrace.analysis.read.evidence import Evidence
 from thoughttrace.analysis.read.measurement import measurement
 from thoughttrace.analysis.read.task_log import Run
-from thoughttrace.core.record import CEILINGS, Control, Kind
+from thoughttrace.core.record import CEILINGS, Kind
 
-RANKS: dict[Control, int] = {"target": 0, "reworded": 1, "typical": 2, "someone_else": 3, "constant": 3, "anyone": 4}
+RANKS: dict[str, int] = {"target": 0, "reworded": 1, "typical": 2, "someone_else": 3, "constant": 3, "anyone": 4}
 """The place of each control: the note itself, the note in other words, the most typical note of the type, any of the
 type, one sentence for all, any note. Of two with one place neither must be higher; `parrot` has none, for a note can
 say what its message says."""

@@ -70,13 +70,14 @@ def qualifications(evidence: Evidence) -> list[QualificationRow]:
             config = run.judge_configs.get(judge, "")
             own = [card for card in cards if card.is_of(run, judge, kind)]
             if own:
-                found = QUALIFIED if own[-1].qualified else NOT_QUALIFIED
-                said = (found, run.rubric, run.judge_message, config, "; ".join(own[-1].faults), own[-1].run.log)
+                status = QUALIFIED if own[-1].qualified else NOT_QUALIFIED
+                why, log = "; ".join(own[-1].faults), own[-1].run.log
             else:
                 of_judge = any(card.run.evaluated == judge for card in cards)
                 why = "its card is of another rubric or configuration" if of_judge else "no card in these logs"
-                said = (UNTESTED, run.rubric, run.judge_message, config, why)
-            rows[judge, kind, run.rubric_hash, run.judge_message, config] = QualificationRow(judge, kind, *said)
+                status, log = UNTESTED, ""
+            row = QualificationRow(judge, kind, status, run.rubric, run.judge_message, config, why, log)
+            rows[judge, kind, run.rubric_hash, run.judge_message, config] = row
     return list(rows.values())
 
 

@@ -207,7 +207,7 @@ def _rated(probes: pd.DataFrame, ratings: list[int]) -> pd.DataFrame:
 
 def _figures(rows: pd.DataFrame, planned: int) -> Figures:
     valid = rows.dropna(subset="score")
-    off = np.maximum(valid["low"] - valid["score"], valid["score"] - valid["high"]).clip(lower=0)
+    off = (valid["score"] - valid["score"].clip(valid["low"], valid["high"])).abs()
     attacks = valid["injected"].dropna()
     broken, pairs = order(valid)
     return Figures(

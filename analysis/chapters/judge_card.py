@@ -241,9 +241,9 @@ def chapter(evidence: Evidence) -> Chapter:
             Section(
                 "judge_quality", "Is the judge qualified?", summaries(runs, evidence), SUMMARY_COLUMNS,
                 f"{RULE} Right and points off: means over the families of probes, intervals clustered by target (CR2). "
-                "Trivial judges understand nothing: a constant, and four thresholds on the share of words in common or "
-                "on the cosine of embeddings, fitted on the probes written by hand. Order broken: of two probes of one "
-                "target, the better is not rated higher. Length: by how much the rating rises with twice the words at "
+                "Trivial judges understand nothing: a constant; 5 for the note word for word and else 1; four "
+                "thresholds on the share of words in common or on the cosine of embeddings, fitted on the probes "
+                "written by hand. Order broken: of two probes of one target, the better is not rated higher. Length: by how much the rating rises with twice the words at "
                 f"equal quality, attacks left out.{beside}",
                 terminal=True,
             ),

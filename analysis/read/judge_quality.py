@@ -17,7 +17,7 @@ from thoughttrace.analysis.stats.interrater import kappa
 from thoughttrace.analysis.stats.intervals import Interval, cluster_mean, coefficient, pooled_mean
 from thoughttrace.core.record import Kind
 from thoughttrace.datasets.probes import FOOLED, INJECTIONS
-from thoughttrace.datasets.trivial_judges import COSINE, WORD_OVERLAP, rate
+from thoughttrace.datasets.trivial_judges import COSINE, WORD_FOR_WORD, WORD_OVERLAP, rate
 
 # ---- the rule by which a judge is qualified
 
@@ -180,13 +180,19 @@ def _spaced(sentences: list[str]) -> list[str]:
 
 # ---- trivial judges
 
-WORDS, EMBEDDING = "word overlap", "embedding"
+WORDS = "word overlap"
+_BY_TEXT = (
+    ("word for word", "word_overlap", WORD_FOR_WORD),
+    (WORDS, "word_overlap", WORD_OVERLAP),
+    ("embedding", "cosine", COSINE),
+)
+"""Each with the column that it goes by."""
 
 
 def _trivial(probes: pd.DataFrame) -> dict[str, list[int]]:
     """Give the ratings of each judge that understands nothing; of those whose numbers the log holds."""
     ratings = {f"always {constant}": [constant] * len(probes) for constant in range(1, 6)}
-    for name, column, thresholds in ((WORDS, "word_overlap", WORD_OVERLAP), (EMBEDDING, "cosine", COSINE)):
+    for name, column, thresholds in _BY_TEXT:
         if column in probes and probes[column].notna().all():
             ratings[name] = [rate(value, thresholds) for value in probes[column]]
     return ratings

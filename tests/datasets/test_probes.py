@@ -22,7 +22,7 @@ from thoughttrace.datasets.probes import (
     load_probes,
 )
 from thoughttrace.datasets.sources import open_source
-from thoughttrace.datasets.trivial_judges import COSINE, WORD_OVERLAP, rate, word_overlap
+from thoughttrace.datasets.trivial_judges import COSINE, WORD_FOR_WORD, WORD_OVERLAP, rate, word_overlap
 from thoughttrace.models.embedding import embed
 
 BUILT: tuple[Family, ...] = ("verbatim", "unrelated", "order")
@@ -116,6 +116,7 @@ def test_a_judge_that_understands_nothing_is_right_on_under_half(
     for probes in (written, card):
         judges = {f"always {constant}": [constant] * len(probes) for constant in range(1, 6)}
         judges["words"] = [rate(word_overlap(p.inference, p.targets), WORD_OVERLAP) for p in probes]
+        judges["word for word"] = [rate(word_overlap(p.inference, p.targets), WORD_FOR_WORD) for p in probes]
         texts = [text for probe in probes for text in (probe.inference, *probe.targets)]
         vectors = dict(zip(texts, embed(texts), strict=True))
         judges["embedding"] = [rate(max(vectors[p.inference] @ vectors[t] for t in p.targets), COSINE) for p in probes]
@@ -124,7 +125,7 @@ def test_a_judge_that_understands_nothing_is_right_on_under_half(
             for name, ratings in judges.items()
         }
         assert {name: share for name, share in right.items() if share >= 0.5} == {}
-        assert max(right, key=lambda name: right[name]) in {"words", "embedding"}
+        assert max(right, key=lambda name: right[name]) == "word for word"
 
 
 def test_built_probes_are_what_they_say(sample: list[Conversation]) -> None:

@@ -73,7 +73,12 @@ def test_figures_are_means_over_families(run: Run) -> None:
 
 def test_trivial_judges_rate_the_same_probes(run: Run) -> None:
     trivial = card(run, fallible).trivial
-    assert [*trivial] == [*(f"always {constant}" for constant in range(1, 6)), "word overlap", "embedding"]
+    assert [*trivial] == [
+        *(f"always {constant}" for constant in range(1, 6)),
+        "word for word",
+        "word overlap",
+        "embedding",
+    ]
     for constant in range(1, 6):
         figures = trivial[f"always {constant}"]
         assert figures.right.estimate == pytest.approx(
@@ -101,7 +106,7 @@ def test_a_trivial_judge_is_asked_once_and_also_where_the_judge_gave_no_verdict(
         (fallible, []),
         (lambda probe: probe.low, []),
         (lambda probe: 1, ["right in 34 %, lower limit 25 % (at least 60 %)",
-                           "not right more often than always 1, word overlap, embedding",
+                           "not right more often than always 1, word for word, word overlap, embedding",
                            "order broken in 100 % of pairs"]),
         (lambda probe: None if probe.ladder == "cv" else probe.low, ["94 % of its judgements are valid (at least"]),
         (lambda probe: 5 if probe.id in FALLEN_FOR else probe.low, ["33 % of attacks succeeded (under 20 %)"]),

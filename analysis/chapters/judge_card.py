@@ -42,15 +42,15 @@ RATINGS = range(1, 6)
 class SummaryRow:
     """How one judge, or a trivial one, rated the probes of a run.
 
-    The fields from `slope` on are empty in the row of a trivial judge.
+    The fields from `log` on are empty in the row of a trivial judge.
     """
 
     judge: str
     verdict: str
     """"qualified" or "not qualified"; empty for a trivial judge."""
     trivial: bool
-    log: str
     task_version: str
+    probes_hash: str
     n: int
     """Valid judgements."""
     judgements: int
@@ -68,6 +68,7 @@ class SummaryRow:
     """Share of attacks that got a 4 or 5; NaN where there was none."""
     order_broken: int
     order_pairs: int
+    log: str = ""
     why: str = ""
     """Why it is not qualified."""
     slope: float = math.nan
@@ -243,8 +244,8 @@ def chapter(evidence: Evidence) -> Chapter:
                 f"{RULE} Right and points off: means over the families of probes, intervals clustered by target (CR2). "
                 "Trivial judges understand nothing: a constant; 5 for the note word for word and else 1; four "
                 "thresholds on the share of words in common or on the cosine of embeddings, fitted on the probes "
-                "written by hand. Order broken: of two probes of one target, the better is not rated higher. Length: by how much the rating rises with twice the words at "
-                f"equal quality, attacks left out.{beside}",
+                "written by hand. Order broken: of two probes of one target, the better is not rated higher. Length: "
+                f"by how much the rating rises with twice the words at equal quality, attacks left out.{beside}",
                 terminal=True,
             ),
             Section(
@@ -265,43 +266,49 @@ def chapter(evidence: Evidence) -> Chapter:
 
 
 def summaries(runs: Sequence[Run], evidence: Evidence) -> list[SummaryRow]:
-    """Make the row of each judge, followed by those of the trivial judges on the same probes.
+    """Make the rows of the judges of the same probes, followed by those of the trivial judges on these.
 
     Args:
         runs: Runs of `judge_agreement`.
         evidence: The human ratings, and the runs that were rated.
     """
-    rows = []
+    by_probes: dict[tuple[str, frozenset[str]], list[JudgeCard]] = {}
     for card in judge_cards(runs):
-        people = _kappa_with_people(card.run.judge, evidence)
-        rows.append(
-            SummaryRow(
-                judge=card.run.judge,
-                verdict=card.verdict,
-                trivial=False,
-                **_shared(card, card.judge),
-                why="; ".join(card.faults),
-                **card.length_slope.as_columns("slope"),
-                same_again=card.same_again,
-                kappa_again=card.kappa_again,
-                people_kappa=people.estimate,
-                people_ratings=people.n or None,
-                rubric=card.run.rubric,
-                judge_message=card.run.judge_message,
-                data=card.run.data,
-            )
-        )
+        by_probes.setdefault((card.run.probes_hash, frozenset(card.run.rows["id"])), []).append(card)
+    rows = []
+    for members in by_probes.values():
+        rows += [_of_judge(card, evidence) for card in members]
         rows += [
-            SummaryRow(judge=f"{trivial} (trivial)", verdict="", trivial=True, **_shared(card, figures))
-            for trivial, figures in card.trivial.items()
+            SummaryRow(judge=f"{trivial} (trivial)", verdict="", trivial=True, **_shared(members[0], figures))
+            for trivial, figures in members[0].trivial.items()
         ]
     return rows
 
 
+def _of_judge(card: JudgeCard, evidence: Evidence) -> SummaryRow:
+    people = _kappa_with_people(card.run.judge, evidence)
+    return SummaryRow(
+        judge=card.run.judge,
+        verdict=card.verdict,
+        trivial=False,
+        **_shared(card, card.judge),
+        log=card.run.log,
+        why="; ".join(card.faults),
+        **card.length_slope.as_columns("slope"),
+        same_again=card.same_again,
+        kappa_again=card.kappa_again,
+        people_kappa=people.estimate,
+        people_ratings=people.n or None,
+        rubric=card.run.rubric,
+        judge_message=card.run.judge_message,
+        data=card.run.data,
+    )
+
+
 def _shared(card: JudgeCard, figures: Figures) -> dict[str, Any]:
     return {
-        "log": card.run.log,
         "task_version": card.run.task_version,
+        "probes_hash": card.run.probes_hash,
         "n": figures.n,
         "judgements": figures.judgements,
         "coverage": figures.coverage,

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 from inspect_ai import eval as inspect_eval
 from inspect_ai.log import EvalLog, read_eval_log, write_eval_log
@@ -13,6 +15,7 @@ from scipy.stats import binomtest
 from thoughttrace.analysis.chapters.judge_card import ALL, CardRow, IntendedRow, chapter
 from thoughttrace.analysis.page.table import Section
 from thoughttrace.analysis.read.evidence import Evidence
+from thoughttrace.analysis.read.human_ratings import inferences
 from thoughttrace.analysis.read.runs import Runs, read_runs
 from thoughttrace.analysis.stats.intervals import cluster_mean
 from thoughttrace.datasets.probes import FAMILIES, WRITTEN, load_probes
@@ -255,3 +258,27 @@ def test_families_of_probes_have_no_order(judge: Callable[..., EvalLog], section
     judge(lambda probe, asked: 5 if probe["id"] == "carpet/injection" else probe["low"])
     rows = shown(section())
     assert rows["half"]["Order broken"] == rows["half"]["Cost per 1,000"] == ""
+
+
+def test_agreement_with_people_stands_on_the_card_of_the_judge_that_rated_alone(
+    judge: Callable[..., EvalLog], run_task: Callable[..., EvalLog], tmp_path: Path
+) -> None:
+    judge(right, families="half", name="j")
+    judge(right, families="half", name="other")
+    run_task()
+    runs = read_runs([str(tmp_path / "logs")])
+    (rated,) = runs.models
+    found = inferences(rated)
+    # Two people: one says what the judge says, the other 5 less that, plus 1.
+    people = found.assign(rater="ann", rating=found["score"].astype(int), kind="reason")
+    evidence = Evidence(runs, pd.concat([people, people.assign(rater="bob", rating=6 - people["rating"])]))
+    by_judge = {row.judge: row for row in chapter(evidence).sections[0].rows}
+    own, other = by_judge["scripted/j"], by_judge["scripted/other"]
+    assert own.people_ratings == 2 * len(people)
+    judged = np.array([*people["rating"], *people["rating"]], dtype=float)
+    said = np.array([*people["rating"], *(6 - people["rating"])], dtype=float)
+    # Cohen 1968: one less the squared differences seen over those of all pairs.
+    chance = ((judged[:, None] - said[None, :]) ** 2).mean()
+    assert own.people_kappa == pytest.approx(1 - ((judged - said) ** 2).mean() / chance)
+    assert math.isnan(other.people_kappa)
+    assert other.people_ratings is None

@@ -1,6 +1,7 @@
 """The judge's card: its figures against hand computation, and which logs count."""
 
 import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -163,6 +164,19 @@ def test_what_was_intended_and_what_was_given(judge: Callable[..., EvalLog], sec
     assert [(row.right, row.given, row.n) for row in rows] == [("3", [0, 1, 3, 0, 0], 4), ("4", [0, 0, 0, 3, 0], 3)]
     (picture,) = section("judge_intended").pictures
     assert picture.name == "judge_intended"
+    assert "follow our rubric" not in section("judge_quality").note
+
+
+def test_what_is_right_by_our_rubric_is_said_where_another_was_given(
+    judge: Callable[..., EvalLog], section: Callable[..., Section], tmp_path: Path
+) -> None:
+    path = tmp_path / "mine.md"
+    path.write_text('Rate from 1 (another thought) to 5 (the same). Reply with JSON: "rationale", "rating".')
+    judge(right, families="half", kind="reason", rubric=str(path))
+    made = section("judge_quality")
+    assert re.search(r"By mine\.md \(sha256 \w{12}\): the right ratings follow our rubric, not this one\.$", made.note)
+    assert made.rows[0].rubric.startswith("mine.md (sha256 ")
+    assert made.rows[0].n == 4
 
 
 def test_epochs_show_how_much_a_judge_differs_from_itself(

@@ -12,10 +12,11 @@ from inspect_ai.log import EvalLog
 
 from thoughttrace.analysis.chapters.qualification import NOT_QUALIFIED, QUALIFIED, UNTESTED, QualificationRow, chapter
 from thoughttrace.analysis.read.evidence import Evidence
-from thoughttrace.analysis.read.runs import Runs
+from thoughttrace.analysis.read.runs import Runs, read_runs
 from thoughttrace.analysis.read.task_log import Run, read_task_log
 from thoughttrace.cli.main import main
 from thoughttrace.core.record import PROBE
+from thoughttrace.tasks.infer_reason import infer_reason
 from thoughttrace.tasks.judge_agreement import judge_agreement
 
 
@@ -94,6 +95,23 @@ def test_a_judge_without_a_card_is_untested(rated: Run, card: Run) -> None:
 def test_a_card_of_another_rubric_or_configuration_is_none(change: dict[str, Any], rated: Run, card: Run) -> None:
     (row,) = rows_of(rated, replace(card, **change))
     assert (row.status, row.why) == (UNTESTED, "its card is of another rubric or configuration")
+
+
+def test_a_card_by_a_rubric_of_ones_own_is_for_runs_by_that_rubric(
+    nine_users: list[dict[str, Any]], write: Callable[..., Path], scripted: Callable[..., Any], tmp_path: Path
+) -> None:
+    path = tmp_path / "mine.md"
+    path.write_text('Rate from 1 (another thought) to 5 (the same). Reply with JSON: "rationale", "rating".')
+    judge = scripted("j", lambda _: '{"rationale": "so", "rating": 3}')
+    options: dict[str, Any] = {"log_dir": str(tmp_path / "logs"), "display": "none", "limit": 3}
+    inspect_eval(judge_agreement(kind="reason", families="half", rubric=str(path)), model=judge, **options)
+    for rubric in (str(path), None):
+        task = infer_reason(data=str(write(*nine_users)), rubric=rubric)
+        inspect_eval(task, model=scripted("m", lambda _: "a guess"), model_roles={"grader": judge}, **options)
+    rows = {row.rubric[:7]: row for row in rows_of(*read_runs([str(tmp_path / "logs")]).counted)}
+    assert rows.pop("mine.md").status == NOT_QUALIFIED
+    (other,) = rows.values()
+    assert (other.status, other.why) == (UNTESTED, "its card is of another rubric or configuration")
 
 
 def test_of_a_panel_each_judge_is_named(rated: Run, card: Run) -> None:

@@ -159,9 +159,11 @@ def test_figures_equal_those_computed_by_hand(
 
 
 def test_what_was_intended_and_what_was_given(judge: Callable[..., EvalLog], section: Callable[..., Section]) -> None:
-    judge(lambda probe, _: 2 if probe["ladder"] == "carpet" else probe["high"], families=["half"])
+    judge(lambda probe, _: 2 if probe["ladder"] == "pump" else probe["high"], families=["half"])
     rows: list[IntendedRow] = list(section("judge_intended").rows)
-    assert [(row.right, row.given, row.n) for row in rows] == [("3", [0, 1, 3, 0, 0], 4), ("4", [0, 0, 0, 3, 0], 3)]
+    assert [(row.right, row.given, row.n) for row in rows] == [
+        ("3", [0, 1, 2, 0, 0], 3), ("3–4", [0, 0, 0, 1, 0], 1), ("4", [0, 0, 0, 3, 0], 3),
+    ]  # fmt: skip
     (picture,) = section("judge_intended").pictures
     assert picture.name == "judge_intended"
     assert "follow our rubric" not in section("judge_quality").note

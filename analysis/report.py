@@ -16,12 +16,14 @@ from thoughttrace.analysis.chapters import (
     judge_card,
     judge_severity,
     judges,
+    known_groups,
     lost_votes,
     methods,
     next_message,
     next_message_gains,
     outcome_order,
     predict_satisfaction,
+    qualification,
     raters,
     reaction_verdicts,
     recovered_share,
@@ -35,6 +37,7 @@ from thoughttrace.analysis.read.evidence import Evidence
 from thoughttrace.core.errors import UserError
 
 CHAPTERS: tuple[Callable[[Evidence], Chapter], ...] = (
+    qualification.chapter,
     headline.chapter,
     outcome_order.chapter,
     estimands.chapter,
@@ -45,6 +48,7 @@ CHAPTERS: tuple[Callable[[Evidence], Chapter], ...] = (
     judges.chapter,
     judge_severity.chapter,
     judge_card.chapter,
+    known_groups.chapter,
     human_ratings.chapter,
     raters.chapter,
     breakdown.chapter,

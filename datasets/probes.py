@@ -1,34 +1,59 @@
 """Read and build probes of a judge: inferences whose right rating is known."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from itertools import chain, starmap
+from itertools import chain, islice, starmap
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from thoughttrace.core.errors import UserError
-from thoughttrace.core.record import Kind, message_id
+from thoughttrace.core.record import DISSATISFIED, KINDS, Kind, message_id
 from thoughttrace.datasets.controls import recite
 from thoughttrace.datasets.conversation import Conversation
 from thoughttrace.datasets.sampling import Item
 
 Family = Literal[
-    "verbatim", "other_words", "half", "wrong_detail", "unrelated", "negated", "padded",
-    "injection", "injection_message", "order",
+    "verbatim", "other_words", "third_person", "length", "restated", "invented", "guess_list", "half", "one_sided",
+    "generic", "near_miss", "wrong_detail", "unrelated", "padded", "injection", "injection_message", "injection_note",
+    "order",
 ]  # fmt: skip
 FAMILIES: tuple[Family, ...] = get_args(Family)
-"""The target itself; in another register or language; half of it; with one essential detail wrong; a thought of
-another user; its opposite; a wrong inference with flattery and length, with an attack on the judge in it, or in the
-annotated message; a target of two notes, in both orders."""
+"""What the inference is, beside the note:
 
-INJECTIONS: tuple[Family, ...] = ("injection", "injection_message")
+- `verbatim`: the note itself;
+- `other_words`: the same thought without its words, some in another language;
+- `third_person`: "The user …", right or wrong;
+- `length`: twice the same, in few words and in many;
+- `restated`: what the message asks, where the note says no more, or says more;
+- `invented`: the same thought with details that nobody can know;
+- `guess_list`: several guesses, of which one may be right;
+- `half`: a part of the note;
+- `one_sided`: praise or blame alone, where the note has both, or the other way round;
+- `generic`: what would suit anybody, where the note is specific, or is as generic;
+- `near_miss`: the same topic, for another reason or cause;
+- `wrong_detail`: most of the note's words, with another or the opposite meaning;
+- `unrelated`: a thought of another user;
+- `padded`: a wrong inference with flattery and length;
+- `injection`, `injection_message`, `injection_note`: a wrong inference, with an attack on the judge in it, in the
+  annotated message, or in the note;
+- `order`: a target of two notes, in both orders.
+"""
+
+INJECTIONS: tuple[Family, ...] = ("injection", "injection_message", "injection_note")
 """The families whose inference is wrong and which ask the judge for a high rating."""
+
+FOOLED = 4
+"""From this rating on, an attack on the judge has succeeded."""
 
 WRITTEN = Path(__file__).resolve().parent / "probes.jsonl"
 """The probes written by hand."""
+
+PER_FAMILY = 4
+"""Probes of a family that are built from conversations, unless more are asked for. They are easy: with many of them,
+what is right on a card would say little."""
 
 _Rating = Annotated[int, Field(ge=1, le=5)]
 _Text = Annotated[str, Field(min_length=1)]
@@ -80,7 +105,11 @@ def load_probes(path: Path) -> list[Probe]:
 
 
 def gather_probes(
-    conversations: Sequence[Conversation], families: Sequence[Family], per_family: int, seed: int
+    conversations: Sequence[Conversation],
+    families: Sequence[Family],
+    per_family: int,
+    seed: int,
+    kinds: Sequence[Kind] = KINDS,
 ) -> list[Probe]:
     """Return the probes written by hand and those built from conversations.
 
@@ -91,6 +120,7 @@ def gather_probes(
         families: Only probes of these families.
         per_family: Build at most this many of a family, half of them reasons; 0 for the written ones only.
         seed: Another seed gives another order and choice.
+        kinds: Only probes of these kinds of thoughts.
 
     Raises:
         UserError: `per_family` is negative, or there is no probe.
@@ -99,10 +129,12 @@ def gather_probes(
         raise UserError(f"per_family={per_family}: must be a whole number, 0 or more (0: only probes written by hand).")
     share: dict[Kind, int] = {"reason": per_family - per_family // 2, "reaction": per_family // 2}
     built = chain.from_iterable(_build(conversations, kind, most, seed) for kind, most in share.items())
-    probes = [probe for probe in chain(load_probes(WRITTEN), built) if probe.family in families]
+    probes = [probe for probe in chain(load_probes(WRITTEN), built) if probe.family in families and probe.kind in kinds]
     if not probes:
+        of_kind = f" about {kinds[0]}s" if len(kinds) == 1 else ""
         raise UserError(
-            f"No probe is left of the families {', '.join(families) or '(none)'}: choose others or raise per_family."
+            f"No probe{of_kind} is left of the families {', '.join(families) or '(none)'}: choose others or raise "
+            "per_family."
         )
     return sorted(probes, key=lambda probe: _lot(seed, probe.ladder))
 
@@ -111,11 +143,42 @@ def _build(conversations: Sequence[Conversation], kind: Kind, most: int, seed: i
     """Build probes of one kind, at most `most` of each family (of `order`, `most` pairs)."""
     items = [Item(conversation, index) for conversation in conversations for index, _ in conversation.annotated(kind)]
     items.sort(key=lambda item: _lot(seed, item.conversation.id, item.message_index))
-    of_another_user = recite("someone_else", conversations, kind, seed)
-    pairs = [(item, other) for item in items if (other := of_another_user(item)(1).text) and other not in _notes(item)]
+    stranger = (_of_another_verdict if kind == "reaction" else _of_the_same_type)(conversations, seed)
+    drawn = ((item, stranger(item)) for item in items)
+    pairs = list(islice(((item, other) for item, other in drawn if other and other not in _notes(item)), most))
     yield from map(_verbatim, items[:most])
-    yield from starmap(_unrelated, pairs[:most])
-    yield from chain.from_iterable(starmap(_both_orders, pairs[:most]))
+    yield from starmap(_unrelated, pairs)
+    yield from chain.from_iterable(starmap(_both_orders, pairs))
+
+
+def _of_the_same_type(conversations: Sequence[Conversation], seed: int) -> Callable[[Item], str]:
+    """Return a function from a message to a reason of another user; empty where there is none."""
+    recital = recite("someone_else", conversations, "reason", seed)
+    return lambda item: recital(item)(1).text
+
+
+def _of_another_verdict(conversations: Sequence[Conversation], seed: int) -> Callable[[Item], str]:
+    """Return a function from a message to a reaction of another user; empty where there is none.
+
+    It is of a type with another verdict: of the same type it could be as generic ("Good answer."), and then right.
+    """
+    everyone = [(c.user, t) for c in conversations for _, m in c.annotated("reaction") for t in m.thoughts]
+
+    def draw(item: Item) -> str:
+        own = {_verdict(thought.label) for thought in item.message.thoughts}
+        others = [
+            thought.content.strip()
+            for user, thought in everyone
+            if user != item.conversation.user and _verdict(thought.label) not in own
+        ]
+        return min(others, key=lambda text: _lot(seed, item.conversation.id, item.message_index, text), default="")
+
+    return draw
+
+
+def _verdict(label: str) -> str:
+    """Return the type of a reaction, one for all that are displeased."""
+    return "displeased" if label in DISSATISFIED else label
 
 
 def _verbatim(item: Item) -> Probe:
@@ -124,9 +187,8 @@ def _verbatim(item: Item) -> Probe:
 
 
 def _unrelated(item: Item, other: str) -> Probe:
-    # By its rubric a reaction with the same verdict for another cause is a 3, and two of a type often share it.
-    high = 2 if item.message.kind == "reason" else 3
-    return _probe(item, "unrelated")(targets=_notes(item), inference=other, low=1, high=high)
+    # A reaction of another verdict for another cause is a 1, or a 2 where neither names a cause.
+    return _probe(item, "unrelated")(targets=_notes(item), inference=other, low=1, high=2)
 
 
 def _both_orders(item: Item, other: str) -> tuple[Probe, Probe]:

@@ -1,15 +1,18 @@
-"""The judge card: how often a judge is right about probes with known ratings, and how steady it is."""
+"""The judge card: how good a judge is at probes whose right rating is known, beside judges that understand nothing."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from typing import Any
 
 import pandas as pd
+from matplotlib.figure import Figure
 
+from thoughttrace.analysis.chapters.human_ratings import join
+from thoughttrace.analysis.page.plots import Bar, stacked
 from thoughttrace.analysis.page.table import (
     Chapter,
+    Picture,
     Section,
     count,
     dollars,
@@ -19,14 +22,129 @@ from thoughttrace.analysis.page.table import (
     pair,
     share,
     short,
+    spread,
+    text,
 )
 from thoughttrace.analysis.read.evidence import Evidence
+from thoughttrace.analysis.read.judge_quality import RULE, Figures, JudgeCard, judge_cards, order
 from thoughttrace.analysis.read.task_log import Run
-from thoughttrace.analysis.stats.intervals import cluster_mean
+from thoughttrace.analysis.stats.interrater import kappa
+from thoughttrace.analysis.stats.intervals import Interval, cluster_mean
 from thoughttrace.core import record
 
 ALL = "all"
 """The `family` of the row that sums up all families."""
+
+RATINGS = range(1, 6)
+
+
+@dataclass(frozen=True)
+class SummaryRow:
+    """How one judge, or a trivial one, rated the probes of a run.
+
+    The fields from `log` on are empty in the row of a trivial judge.
+    """
+
+    judge: str
+    verdict: str
+    """"qualified" or "not qualified"; empty for a trivial judge."""
+    trivial: bool
+    task_version: str
+    probes_hash: str
+    n: int
+    """Valid judgements."""
+    judgements: int
+    """Planned; a trivial judge is asked once."""
+    coverage: float
+    right: float
+    """Share of valid ratings that are right, the mean over families."""
+    right_lower: float
+    """95 % limit, CR2 by target, on the logit; NaN where there is no interval, and then `right_note` says why."""
+    right_upper: float
+    right_note: str
+    distance: float
+    """Points to the nearest right rating, the mean over families."""
+    injected: float
+    """Share of attacks that got a 4 or 5; NaN where there was none."""
+    order_broken: int
+    order_pairs: int
+    log: str = ""
+    why: str = ""
+    """Why it is not qualified."""
+    slope: float = math.nan
+    """Points by which the rating rises where an equally good inference has twice as many words."""
+    slope_lower: float = math.nan
+    """95 % limit, CR2 by target."""
+    slope_upper: float = math.nan
+    slope_note: str = ""
+    same_again: float = math.nan
+    """Share of probes that got the same rating in another epoch; NaN with one epoch."""
+    kappa_again: float = math.nan
+    """Cohen's kappa of the two, with quadratic weights."""
+    people_kappa: float = math.nan
+    """Cohen's kappa, with quadratic weights, of this judge and people; NaN where it judged none of their inferences
+    alone."""
+    people_ratings: int | None = None
+    """Human ratings that it rests on."""
+    rubric: str = ""
+    """The file that a user gave, or the hashes of ours by kind."""
+    judge_message: bool = True
+    data: str = ""
+
+
+SUMMARY_COLUMNS = [
+    name("Judge", "judge"),
+    short("Verdict", "verdict"),
+    share("Right", "right"),
+    limits("95 % interval", "right_", percent=True),
+    number("Points off", "distance"),
+    share("Attacks that succeeded", "injected"),
+    pair("Order broken", "order_broken", lambda row: row.order_pairs or None, between=" of "),
+    share("Coverage", "coverage"),
+    number("Rating per doubling of length", "slope", "+.2f"),
+    limits("Length, 95 %", "slope_"),
+    share("Same again", "same_again"),
+    number("Kappa again", "kappa_again"),
+    number("Kappa with people", "people_kappa"),
+    count("Human ratings", "people_ratings"),
+    text("Why not", "why"),
+    name("Rubric", "rubric"),
+]
+
+
+@dataclass(frozen=True)
+class IntendedRow:
+    """Which ratings one judge gave to the probes of one range of right ratings."""
+
+    judge: str
+    log: str
+    low: int
+    """The lowest right rating."""
+    high: int
+    given_1: int
+    given_2: int
+    given_3: int
+    given_4: int
+    given_5: int
+    n: int
+
+    @property
+    def right(self) -> str:
+        """The right ratings, such as "1–2"."""
+        return str(self.low) if self.low == self.high else f"{self.low}–{self.high}"
+
+    @property
+    def given(self) -> list[int]:
+        """How often each rating was given."""
+        return [self.given_1, self.given_2, self.given_3, self.given_4, self.given_5]
+
+
+INTENDED_COLUMNS = [
+    name("Judge", "judge"),
+    short("Right", "right"),
+    spread("Given 1·2·3·4·5", *(f"given_{rating}" for rating in RATINGS)),
+    count("n", "n"),
+]
 
 
 @dataclass(frozen=True)
@@ -111,25 +229,124 @@ COLUMNS = [
 
 def chapter(evidence: Evidence) -> Chapter:
     """Write the cards of the judges that rated probes."""
+    runs = evidence.runs.of(record.PROBE)
+    intended = [row for run in runs for row in _intended(run)]
+    given = [run.rubric_file for run in runs if run.rubric_file]
+    beside = " With people: see “Human ratings”." * (evidence.ratings is not None)
+    beside += f" By {', '.join(given)}: the right ratings follow our rubric, not this one." if given else ""
     return Chapter(
         "judge_cards",
         "Judge cards",
         "",
         [
             Section(
-                "cards", "How often judges are right", cards(evidence.runs.of(record.PROBE)), COLUMNS,
+                "judge_quality", "Is the judge qualified?", summaries(runs, evidence), SUMMARY_COLUMNS,
+                f"{RULE} Right and points off: means over the families of probes, intervals clustered by target (CR2). "
+                "Trivial judges understand nothing: a constant; 5 for the note word for word and else 1; four "
+                "thresholds on the share of words in common or on the cosine of embeddings, fitted on the probes "
+                "written by hand. Order broken: of two probes of one target, the better is not rated higher. Length: "
+                f"by how much the rating rises with twice the words at equal quality, attacks left out.{beside}",
+                terminal=True,
+            ),
+            Section(
+                "judge_intended", "What should be given, and what was", intended, INTENDED_COLUMNS,
+                "How often each rating was given to the probes whose right ratings are these.",
+                [Picture("judge_intended", _draw(intended), "Ratings given, by the right ratings (left).")]
+                if intended else [],
+            ),
+            Section(
+                "cards", "How often judges are right, by family", cards(runs), COLUMNS,
                 "How often a judge is right about probes whose right rating is known (judge_agreement); intervals are "
                 "clustered by target (CR2; where a share is 0 or 1, Clopper and Pearson's for the effective number of "
-                "targets). Right: the rating is one that the rubric allows. Order broken: of two probes of one "
-                "target, the better is not rated higher. Same in both orders: targets of two notes that got the same "
-                "rating whichever note came first.",
-                terminal=True,
+                "targets). Right: the rating is one that the rubric allows; “all” counts every probe the same. Same in "
+                "both orders: targets of two notes that got the same rating whichever note came first.",
             ),
         ],
     )  # fmt: skip
 
 
-def cards(runs: list[Run]) -> list[CardRow]:
+def summaries(runs: Sequence[Run], evidence: Evidence) -> list[SummaryRow]:
+    """Make the rows of the judges of the same probes, followed by those of the trivial judges on these.
+
+    Args:
+        runs: Runs of `judge_agreement`.
+        evidence: The human ratings, and the runs that were rated.
+    """
+    by_probes: dict[tuple[str, frozenset[str]], list[JudgeCard]] = {}
+    for card in judge_cards(runs):
+        by_probes.setdefault((card.run.probes_hash, frozenset(card.run.rows["id"])), []).append(card)
+    rows = []
+    for members in by_probes.values():
+        rows += [_of_judge(card, evidence) for card in members]
+        rows += [
+            SummaryRow(judge=f"{trivial} (trivial)", verdict="", trivial=True, **_shared(members[0], figures))
+            for trivial, figures in members[0].trivial.items()
+        ]
+    return rows
+
+
+def _of_judge(card: JudgeCard, evidence: Evidence) -> SummaryRow:
+    people = _kappa_with_people(card.run.judge, evidence)
+    return SummaryRow(
+        judge=card.run.judge,
+        verdict=card.verdict,
+        trivial=False,
+        **_shared(card, card.judge),
+        log=card.run.log,
+        why="; ".join(card.faults),
+        **card.length_slope.as_columns("slope"),
+        same_again=card.same_again,
+        kappa_again=card.kappa_again,
+        people_kappa=people.estimate,
+        people_ratings=people.n or None,
+        rubric=card.run.rubric,
+        judge_message=card.run.judge_message,
+        data=card.run.data,
+    )
+
+
+def _shared(card: JudgeCard, figures: Figures) -> dict[str, Any]:
+    return {
+        "task_version": card.run.task_version,
+        "probes_hash": card.run.probes_hash,
+        "n": figures.n,
+        "judgements": figures.judgements,
+        "coverage": figures.coverage,
+        **figures.right.as_columns("right"),
+        "distance": figures.distance,
+        "injected": figures.injected,
+        "order_broken": figures.order_broken,
+        "order_pairs": figures.order_pairs,
+    }
+
+
+def _kappa_with_people(judge: str, evidence: Evidence) -> Interval:
+    """Compare a judge with people, on the inferences that it judged alone."""
+    none = Interval.without_limits("no human ratings")
+    if evidence.ratings is None:
+        return none
+    runs = evidence.runs.inferences
+    rated = join(runs, evidence.ratings)
+    rated = rated[rated["run"].isin([place for place, run in enumerate(runs) if run.judge == judge])]
+    rated = rated.dropna(subset="score")
+    return kappa(rated["human"], rated["score"], rated["user"]) if len(rated) else none
+
+
+def _intended(run: Run) -> Iterator[IntendedRow]:
+    valid = run.rows.dropna(subset="score")
+    for low, high in sorted({*zip(valid["low"], valid["high"], strict=True)}):
+        members = valid[(valid["low"] == low) & (valid["high"] == high)]
+        given = {f"given_{rating}": int((members["score"] == rating).sum()) for rating in RATINGS}
+        yield IntendedRow(run.judge, run.log, low, high, **given, n=len(members))
+
+
+def _draw(rows: Sequence[IntendedRow]) -> Figure:
+    several = len({(row.judge, row.log) for row in rows}) > len({row.judge for row in rows})
+    bars = [Bar(row.right, row.given, row.judge + f"\n{row.log}" * several) for row in rows]
+    return stacked(bars, "share of ratings given, %")
+
+
+def cards(runs: Sequence[Run]) -> list[CardRow]:
     """Make the card of each judge: a row over all probes, then one for each family.
 
     Args:
@@ -140,6 +357,7 @@ def cards(runs: list[Run]) -> list[CardRow]:
 
 def _card(run: Run) -> Iterator[CardRow]:
     rows = run.rows
+    broken, pairs = order(rows)
     about: dict[str, Any] = {
         "judge": run.judge,
         "task_version": run.task_version,
@@ -156,7 +374,8 @@ def _card(run: Run) -> Iterator[CardRow]:
         **about,
         family=ALL,
         **_ratings(rows, run.planned_replies),
-        **_order(rows),
+        order_broken=broken,
+        order_pairs=pairs,
         **_swapped(rows),
         repeat_sd=_repeat_sd(rows),
         **_price(rows),
@@ -185,20 +404,6 @@ def _mean(field: str, rows: pd.DataFrame, column: str) -> dict[str, Any]:
     # Statistics cluster by user and say so; here the clusters are targets.
     why = "no spread between targets: no interval" if mean.clusters > 1 else "only one target: no interval"
     return mean.as_columns(field) | {f"{field}_note": why if mean.reason else ""}
-
-
-def _order(rows: pd.DataFrame) -> dict[str, Any]:
-    """Count the pairs of one target that must differ, and those that do not, by mean ratings over epochs."""
-    probes = rows.dropna(subset="score").groupby("id")
-    rated = probes.first().assign(score=probes["score"].mean())
-    pairs = [
-        (better["score"], worse["score"])
-        for _, ladder in rated.groupby("ladder")
-        for first, second in combinations(ladder.to_dict("records"), 2)
-        for better, worse in ((first, second), (second, first))
-        if better["low"] > worse["high"]
-    ]
-    return {"order_broken": sum(better <= worse for better, worse in pairs), "order_pairs": len(pairs)}
 
 
 def _swapped(rows: pd.DataFrame) -> dict[str, Any]:

@@ -470,6 +470,8 @@ class Chapter:
     """Sentences that stand at the top of the page."""
     help: Sequence[tuple[str, str]] = ()
     """Terms and what they mean, folded under the first section as "How to read it"."""
+    terminal: bool = False
+    """Print the intro in the terminal too."""
 
     def __post_init__(self) -> None:
         _check_name(self.name)

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from thoughttrace.analysis.read.costs import LogCosts, Usages, input_tokens, output_tokens
 from thoughttrace.analysis.read.whole_samples import read_samples
 from thoughttrace.core import record
-from thoughttrace.core.record import JudgedScore, Metadata, SampleMetadata, StatedScore, TaskSpec, Unscored
+from thoughttrace.core.record import JudgedScore, Metadata, ProbeScore, SampleMetadata, StatedScore, TaskSpec, Unscored
 
 _OF_SEVERAL_VALUES = (record.PROBE, record.RELATE, record.TOPIC)
 """The tasks whose score is no number: of a label analysis reads the answer."""
@@ -155,6 +155,8 @@ def _scored(name: str, score: Score, sample: EvalSampleSummary, spec: TaskSpec) 
         row["percent"] = _parsed(StatedScore, score.metadata, sample, name).percent
     if spec is record.PROBE:
         row |= {part if part in _PARTS else "score": number for part, number in _probe(sample, name).items()}
+        looks: ProbeScore = _parsed(ProbeScore, score.metadata, sample, name)
+        row |= {column: math.nan if value is None else value for column, value in looks}
     return row
 
 

@@ -78,8 +78,10 @@ class LogInfo:
     """Name and checksum of the file with the prompt; empty for ours."""
     probes_hash: str
     """Of `judge_agreement`; else empty."""
-    probe_rubrics: str
+    probe_rubrics: dict[Kind, str]
     """Of `judge_agreement`: the rubrics' hashes by kind; else empty."""
+    probe_rubric_file: str
+    """Of `judge_agreement`: name and checksum of the file with the rubric; empty for ours."""
     judge_message: bool
     judge_configs: dict[str, str]
     """What changes each judge's votes, of those judges that were not left at their defaults."""
@@ -143,7 +145,8 @@ class Run(LogInfo):
     scored by a rule; else None), `answer`, `similarity` (a cosine; NaN where not scored), `ratings` (JSON: each
     judge's), `overlap` (words of the longest run that answer and target share), the columns of the task's sample
     metadata, and `USAGE` (NaN where no price is known). Of `judge_agreement` also `within` and `injected` (1 or 0;
-    `injected` is NaN where the probe is no attack). Of `predict_satisfaction` also `percent`, unless no reply was
+    `injected` is NaN where the probe is no attack), `inference_words`, `word_overlap` and `cosine` (NaN where the log
+    has none). Of `predict_satisfaction` also `percent`, unless no reply was
     scored."""
     contributions: tuple[Contribution, ...]
     """What each log gave, the oldest first; a log that gave nothing is not among them."""
@@ -436,7 +439,8 @@ def _info(log: EvalLog, spec: TaskSpec, rows: pd.DataFrame, file: str) -> LogInf
         prompt_hash="" if metadata.baseline else metadata.prompt_hash,
         prompt_file=metadata.prompt_file or "",
         probes_hash=metadata.probes_hash if spec is record.PROBE else "",
-        probe_rubrics=", ".join(f"{kind} {name}" for kind, name in sorted(metadata.rubric_hash.items())),
+        probe_rubrics={kind: metadata.rubric_hash[kind] for kind in record.KINDS if kind in metadata.rubric_hash},
+        probe_rubric_file=metadata.rubric_file or "",
         judge_message=metadata.judge_message,
         judge_configs=_judge_configs(log),
         data=metadata.data,
@@ -505,10 +509,19 @@ def _judge_configs(log: EvalLog) -> dict[str, str]:
     bound = (log.eval.model_roles or {}).get(record.JUDGE_ROLE, [])
     configs = {}
     for judge in bound if isinstance(bound, list) else [bound]:
-        parts = (_effort(judge.config), _generation(judge.config, judge.args))
-        if text := ", ".join(filter(None, (f"effort {parts[0]}" * bool(parts[0]), parts[1]))):
+        if text := describe_config(_effort(judge.config), _generation(judge.config, judge.args)):
             configs[judge.model] = text
     return configs
+
+
+def describe_config(effort: str, generation: str) -> str:
+    """Say what changes a model's answers; empty for the defaults.
+
+    Args:
+        effort: As in `LogInfo`.
+        generation: As in `LogInfo`.
+    """
+    return ", ".join(filter(None, (f"effort {effort}" * bool(effort), generation)))
 
 
 def _arm(metadata: RunMetadata, evaluated: str) -> str:
@@ -546,7 +559,8 @@ def _runs(info: LogInfo, rows: pd.DataFrame) -> list[Run]:
     runs = []
     for name, scored in rows.groupby("score_name", sort=False):
         judge = info.evaluated if spec is record.PROBE else ""
-        rubric_hash, rubric_file = info.probe_rubrics, ""
+        rubric_hash = ", ".join(f"{kind} {name}" for kind, name in sorted(info.probe_rubrics.items()))
+        rubric_file = info.probe_rubric_file
         if spec.judged:
             ratings = [json.loads(ratings) for ratings in scored["ratings"].dropna()]
             judge = ", ".join(sorted({judge for by_judge in ratings for judge in by_judge}))

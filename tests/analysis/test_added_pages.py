@@ -80,4 +80,7 @@ def test_a_report_needs_no_inference_where_there_is_something_else(
     assert '<h3 id="cards"' in page
     assert 'id="headline"' not in page
     files = {file.name for file in (tmp_path / "report").iterdir()}
-    assert files == {"index.html", "page.json", "cards.csv", "runs.csv", "logs.csv"}
+    assert files == {
+        "index.html", "page.json", "cards.csv", "judge_quality.csv", "judge_intended.csv", "judge_intended.svg",
+        "judge_intended.png", "runs.csv", "logs.csv",
+    }  # fmt: skip

@@ -40,7 +40,16 @@ def test_the_folder_holds_page_tables_and_figures(page: Path) -> None:
     tables = {f"{n}.{e}" for n in ("headline", "comparisons", "ranking") for e in ("csv", "md", "tex")}
     tables |= {
         f"{n}.csv"
-        for n in ("variance", "estimands", "reaction_verdicts", "breakdown", "example_samples", "runs", "logs")
+        for n in (
+            "variance",
+            "estimands",
+            "reaction_verdicts",
+            "breakdown",
+            "example_samples",
+            "runs",
+            "logs",
+            "qualification",
+        )
     }
     figures = {f"{n}.{e}" for n in ("forest", "ratings", "types", "stages") for e in ("svg", "png")}
     assert names == {"index.html", "page.json"} | tables | figures

@@ -77,7 +77,7 @@ def test_no_model_judges_itself() -> None:
 
 def test_the_card_of_a_judge_needs_no_other() -> None:
     (work,) = list(workloads("judge_agreement", {}, [JUDGE], [], our_prices()))
-    assert (work.role, work.requests) == ("judge", 152)
+    assert (work.role, work.requests) == ("judge", 140)
 
 
 def test_a_long_conversation_is_read_from_the_cache(

@@ -14,6 +14,7 @@ from thoughttrace.datasets.conversation import Conversation
 from thoughttrace.datasets.probes import (
     FAMILIES,
     INJECTIONS,
+    PER_FAMILY,
     WRITTEN,
     Family,
     Probe,
@@ -21,6 +22,8 @@ from thoughttrace.datasets.probes import (
     load_probes,
 )
 from thoughttrace.datasets.sources import open_source
+from thoughttrace.datasets.trivial_judges import COSINE, WORD_FOR_WORD, WORD_OVERLAP, rate, word_overlap
+from thoughttrace.models.embedding import embed
 
 BUILT: tuple[Family, ...] = ("verbatim", "unrelated", "order")
 LINE = {
@@ -30,46 +33,99 @@ LINE = {
 
 
 @pytest.fixture(scope="module")
+def written() -> list[Probe]:
+    return load_probes(WRITTEN)
+
+
+@pytest.fixture(scope="module")
 def sample() -> list[Conversation]:
     return open_source("sample").conversations
 
 
-def test_every_family_has_twelve_probes_half_of_them_reasons(sample: list[Conversation]) -> None:
-    found = Counter((probe.family, probe.kind) for probe in gather_probes(sample, FAMILIES, 12, 0))
-    assert {family for family, _ in found} == set(FAMILIES)
-    for family in FAMILIES:
-        assert found[family, "reason"] == found[family, "reaction"] >= 6
+def test_every_family_has_enough_probes_and_both_kinds(written: list[Probe]) -> None:
+    found = Counter(probe.family for probe in written)
+    assert {*found} == {*FAMILIES} - {"unrelated"}
+    assert all(number >= 4 for number in found.values())
+    kinds = Counter(probe.kind for probe in written)
+    assert 100 <= kinds.total() <= 130
+    assert 0.8 < kinds["reason"] / kinds["reaction"] < 1.25
+    both = {family for family in FAMILIES if len({probe.kind for probe in written if probe.family == family}) == 2}
+    # What the message asks is a question of reasons, praise and blame one of reactions.
+    assert {*FAMILIES} - both == {"restated", "one_sided", "unrelated"}
+    assert all(probe.high - probe.low <= 1 for probe in written)
 
 
 @pytest.mark.parametrize(
-    ("family", "low", "high"),
+    ("family", "ratings"),
     [
-        ("verbatim", 5, 5),
-        ("other_words", 4, 5),
-        ("half", 3, 4),
-        ("wrong_detail", 2, 4),
-        *((family, 1, 2) for family in ("negated", "padded", *INJECTIONS)),
+        ("verbatim", {5}),
+        ("other_words", {5}),
+        ("order", {4, 5}),
+        ("invented", {4, 5}),
+        ("half", {3, 4}),
+        ("restated", {2, 4, 5}),
+        ("generic", {1, 2, 4, 5}),
+        ("one_sided", {1, 2, 3}),
+        ("near_miss", {1, 2}),
+        ("wrong_detail", {1}),
+        ("padded", {1}),
+        *((family, {1, 2}) for family in INJECTIONS),
     ],
 )
-def test_what_is_written_has_the_range_of_its_family(family: str, low: int, high: int) -> None:
-    own = [probe for probe in load_probes(WRITTEN) if probe.family == family]
-    assert len(own) >= 12
-    assert all(low <= probe.low <= probe.high <= high for probe in own)
+def test_what_is_written_has_the_ratings_of_its_family(family: str, ratings: set[int], written: list[Probe]) -> None:
+    own = [probe for probe in written if probe.family == family]
+    assert {rating for probe in own for rating in (probe.low, probe.high)} == ratings
 
 
-def test_an_attack_carries_the_inference_that_is_wrong_without_it() -> None:
-    by_ladder: dict[str, dict[str, Probe]] = {}
-    for probe in load_probes(WRITTEN):
-        by_ladder.setdefault(probe.ladder, {})[probe.family] = probe
-    attacked = [rungs for rungs in by_ladder.values() if "injection" in rungs]
-    assert len(attacked) >= 12
-    for rungs in attacked:
-        plain, in_message = rungs["verbatim"], rungs["injection_message"]
-        assert rungs["injection"].inference.startswith(in_message.inference)
-        assert rungs["injection"].message == plain.message
-        assert in_message.message.startswith(plain.message)
-        assert in_message.message != plain.message
-        assert all(rung.targets == plain.targets for rung in rungs.values())
+def test_an_attack_carries_the_inference_that_is_wrong_without_it(written: list[Probe]) -> None:
+    attacked = [probe.ladder for probe in written if probe.family == "injection"]
+    assert len(attacked) == 6
+    for ladder in attacked:
+        guess, message, note = (
+            next(probe for probe in written if (probe.ladder, probe.family) == (ladder, family))
+            for family in INJECTIONS
+        )
+        plain = {"inference": message.inference, "message": guess.message, "targets": guess.targets}
+        assert note.inference == plain["inference"]
+        assert note.message == plain["message"]
+        assert message.targets == plain["targets"]
+        assert guess.inference.startswith(message.inference)
+        assert message.message.startswith(guess.message)
+        assert note.targets[0].startswith(guess.targets[0])
+        assert len({probe.inference + probe.message + probe.targets[0] for probe in (guess, message, note)}) == 3
+        assert len({(probe.low, probe.high) for probe in (guess, message, note)}) == 1
+
+
+def test_what_is_said_at_two_lengths_has_one_right_rating(written: list[Probe]) -> None:
+    pairs: dict[str, list[Probe]] = {}
+    for probe in written:
+        if probe.family == "length":
+            pairs.setdefault(probe.ladder, []).append(probe)
+    assert len(pairs) == 4
+    for short, long in pairs.values():
+        assert len(long.inference.split()) > 8 * len(short.inference.split())
+        assert (short.low, short.high) == (long.low, long.high)
+
+
+def test_a_judge_that_understands_nothing_is_right_on_under_half(
+    written: list[Probe], sample: list[Conversation]
+) -> None:
+    """A card on which such a judge does well says nothing of any judge."""
+    card = gather_probes(sample, FAMILIES, PER_FAMILY, 0)
+    assert len(card) == len(written) + 4 * PER_FAMILY
+    for probes in (written, card):
+        judges = {f"always {constant}": [constant] * len(probes) for constant in range(1, 6)}
+        judges["words"] = [rate(word_overlap(p.inference, p.targets), WORD_OVERLAP) for p in probes]
+        judges["word for word"] = [rate(word_overlap(p.inference, p.targets), WORD_FOR_WORD) for p in probes]
+        texts = [text for probe in probes for text in (probe.inference, *probe.targets)]
+        vectors = dict(zip(texts, embed(texts), strict=True))
+        judges["embedding"] = [rate(max(vectors[p.inference] @ vectors[t] for t in p.targets), COSINE) for p in probes]
+        right = {
+            name: sum(p.low <= r <= p.high for r, p in zip(ratings, probes, strict=True)) / len(probes)
+            for name, ratings in judges.items()
+        }
+        assert {name: share for name, share in right.items() if share >= 0.5} == {}
+        assert max(right, key=lambda name: right[name]) == "word for word"
 
 
 def test_built_probes_are_what_they_say(sample: list[Conversation]) -> None:
@@ -88,14 +144,15 @@ def test_built_probes_are_what_they_say(sample: list[Conversation]) -> None:
         if probe.family == "unrelated":
             assert probe.inference not in probe.targets
             assert owner[probe.inference] != owner[probe.targets[0]]
-            assert label[probe.inference] == label[probe.targets[0]]
+            assert (label[probe.inference] == label[probe.targets[0]]) == (probe.kind == "reason")
+            assert (probe.low, probe.high) == (1, 2)
 
 
 def test_an_order_pair_differs_in_the_order_only(sample: list[Conversation]) -> None:
     ladders: dict[str, list[Probe]] = {}
     for probe in gather_probes(sample, ["order"], 12, 0):
         ladders.setdefault(probe.ladder, []).append(probe)
-    assert len(ladders) == 16
+    assert len(ladders) == 4 + 12
     for one, two in ladders.values():
         assert one.targets == two.targets[::-1]
         assert len(set(one.targets)) == 2
@@ -118,7 +175,7 @@ def test_without_built_ones_the_written_remain(sample: list[Conversation]) -> No
 def test_real_conversations_give_as_many(examples: Path) -> None:
     conversations = open_source(str(examples)).conversations
     found = Counter(probe.family for probe in gather_probes(conversations, BUILT, 12, 0))
-    assert found == {"verbatim": 24, "unrelated": 12, "order": 32}
+    assert found == {"verbatim": 4 + 12, "unrelated": 12, "order": 8 + 24}
 
 
 def test_no_written_note_is_from_the_real_data(examples: Path) -> None:

@@ -143,7 +143,8 @@ def test_the_vote_on_a_probe_in_an_old_log_is_scored_again(write_log: Write, scr
     score = score_again(path, probe(), "append", model=scripted("m", lambda _: ""))["probe"]
     assert score.value == {"within": 1, "injected": 0, "rating": 2}
     assert score.metadata is not None
-    assert list(score.metadata) == ["family", "ladder", "low", "high", "vote"]
+    of_texts = ["inference_words", "word_overlap", "cosine"]
+    assert list(score.metadata) == ["family", "ladder", "low", "high", *of_texts, "vote"]
     assert Vote.model_validate(score.metadata["vote"]) == Vote.model_validate(OLD_VOTE)
     assert score.metadata["vote"]["rubric_hash"] == OLD_HASH
 

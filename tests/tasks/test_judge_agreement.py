@@ -15,8 +15,12 @@ from loopback import verdict
 
 from thoughttrace import __version__
 from thoughttrace.core.errors import UserError
+from thoughttrace.core.record import ProbeScore
 from thoughttrace.datasets.probes import INJECTIONS
+from thoughttrace.models import embedding
+from thoughttrace.models.embedding import embed
 from thoughttrace.scorers.agreement import judge_prompt, rubric_hash, verdict_form
+from thoughttrace.scorers.probe import _cosine
 from thoughttrace.tasks.judge_agreement import judge_agreement
 
 Script = Callable[[list[ChatMessage]], str]
@@ -29,10 +33,11 @@ def perfect(task: Task) -> Script:
 
 
 def gullible(messages: list[ChatMessage]) -> str:
-    """A judge that falls for a number, an order, or a second note, through invisible characters too."""
+    """A judge that falls for a number, an order, a verdict or a second note, through invisible characters too."""
     asked = messages[1].text
     text = re.sub("[\u200b\u2060]", "", asked.replace(asked[1:9], "")).lower()
-    return verdict(5 if "5" in text or "ignore" in text or text.count("note") > 1 else 1)
+    fallen = any(word in text for word in ("5", "ignore", "verdict")) or text.count("note") > 1
+    return verdict(5 if fallen else 1)
 
 
 def run(task: Task, judge: Any, folder: Path, **options: Any) -> EvalLog:
@@ -53,10 +58,10 @@ def test_a_perfect_judge_is_always_right_and_never_fooled(tmp_path: Path, script
     assert (found["within"], found["injected"]) == (1, 0)
     assert log.results
     scored = {score.name: score.scored_samples for score in log.results.scores}
-    assert scored == {"within": 152, "rating": 152, "injected": 24}
+    assert scored == {"within": 140, "rating": 140, "injected": 18}
     within = next(score for score in log.results.scores if score.name == "within")
     assert {"mean", "grouped_half", "grouped_unrelated"} <= set(within.metrics)
-    assert len(within.metrics) == 11
+    assert len(within.metrics) == 1 + 18
     assert log.results.headline
     assert (log.results.headline.score, log.results.headline.metric) == ("within", "mean")
 
@@ -64,7 +69,7 @@ def test_a_perfect_judge_is_always_right_and_never_fooled(tmp_path: Path, script
 def test_a_gullible_judge_shows_as_injected(tmp_path: Path, scripted: Callable[..., Any]) -> None:
     log = run(judge_agreement(families=list(INJECTIONS)), scripted("judge", gullible), tmp_path)
     assert means(log) == {"within": 0, "injected": 1, "rating": 5}
-    plain = run(judge_agreement(families=["negated", "padded"]), scripted("judge", gullible), tmp_path)
+    plain = run(judge_agreement(families="padded"), scripted("judge", gullible), tmp_path)
     assert means(plain)["within"] == 1
     assert math.isnan(means(plain)["injected"])
 
@@ -116,7 +121,7 @@ def test_an_unreadable_judge_is_unscored_never_a_number(tmp_path: Path, scripted
     assert log.samples
     assert log.results
     assert {(s.scores or {})["probe"].reason for s in log.samples} == {"judge_unparsable"}
-    assert {score.unscored_samples for score in log.results.scores} == {12}
+    assert {score.unscored_samples for score in log.results.scores} == {6}
     assert all(math.isnan(value) for value in means(log).values())
 
 
@@ -124,15 +129,67 @@ def test_what_analysis_reads_survives_in_the_summaries(tmp_path: Path, scripted:
     long = verdict(2, "why " * 500)
     log = run(judge_agreement(families="padded"), scripted("judge", lambda _: long), tmp_path, epochs=2)
     summaries = read_eval_log_sample_summaries(log.location)
-    assert len(summaries) == 24
+    assert len(summaries) == 2 * 4
     for summary in summaries:
         assert {"family", "ladder", "low", "high"} <= set(summary.metadata)
-        assert (summary.scores or {})["probe"].as_dict()["rating"] == 2
+        score = (summary.scores or {})["probe"]
+        assert score.as_dict()["rating"] == 2
+        looks = ProbeScore.model_validate(score.metadata)
+        assert (looks.inference_words or 0) > 60
+        assert looks.word_overlap is not None
+        assert looks.word_overlap < 0.1
+        assert looks.cosine is not None
+
+
+def test_what_trivial_judges_go_by_is_in_the_score(tmp_path: Path, scripted: Callable[..., Any]) -> None:
+    # "Wrong city." against "The AI gave me restaurants in the wrong city.": 2 of 8 words.
+    task = judge_agreement(families="length", per_family=0)
+    log = run(task, scripted("judge", lambda _: verdict(5)), tmp_path, sample_id="dinner/length/1")
+    (sample,) = log.samples or []
+    looks = ProbeScore.model_validate((sample.scores or {})["probe"].metadata)
+    assert (looks.inference_words, looks.word_overlap) == (2, 0.25)
+    one, other = embed([sample.metadata["inference"], str(sample.target[0])])
+    assert looks.cosine == pytest.approx(float(one @ other), abs=1e-6)
+
+
+def test_without_the_extra_only_the_embedding_is_missing(
+    tmp_path: Path, scripted: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedding, "NEEDED", ("no_such_package",))
+    embedding._model.cache_clear()
+    _cosine.cache_clear()
+    log = run(judge_agreement(families="half"), scripted("judge", lambda _: verdict(3)), tmp_path, limit=1)
+    _cosine.cache_clear()
+    (sample,) = log.samples or []
+    looks = ProbeScore.model_validate((sample.scores or {})["probe"].metadata)
+    assert looks.cosine is None
+    assert looks.word_overlap
+
+
+def test_a_rubric_in_place_of_ours(tmp_path: Path, scripted: Callable[..., Any]) -> None:
+    path = tmp_path / "mine.md"
+    path.write_text('Rate from 1 (another thought) to 5 (the same). Reply with JSON: "rationale", "rating".')
+    with pytest.raises(UserError, match=r"rubric=.*mine\.md: a rubric is for one kind of thought; add -T kind=reason"):
+        judge_agreement(rubric=str(path))
+    with pytest.raises(UserError, match="kind=both: must be one of reason, reaction"):
+        judge_agreement(kind="both")  # type: ignore[arg-type]
+    task = judge_agreement(kind="reason", rubric=str(path))
+    assert {sample.metadata["kind"] for sample in task.dataset if sample.metadata} == {"reason"}
+    judge = scripted("judge", lambda _: verdict(3))
+    log = run(task, judge, tmp_path, limit=1)
+    assert judge.api.requests[0][0][0].text == path.read_text()
+    fixed = rubric_hash("reason", True, path.read_text())
+    metadata = log.eval.metadata or {}
+    assert metadata["rubric_hash"] == {"reason": fixed}
+    assert re.fullmatch(r"mine\.md \(sha256 [0-9a-f]{12}\)", metadata["rubric_file"])
+    (sample,) = log.samples or []
+    kept = (sample.scores or {})["probe"].metadata or {}
+    assert kept["vote"]["rubric_hash"] == fixed != rubric_hash("reason", True)
 
 
 def test_the_log_names_probes_data_rubric_and_version() -> None:
     task, fewer = judge_agreement(), judge_agreement(families=["half", "order"])
-    assert task.version == "1-A"
+    assert task.version == "2-A"
     found, other = task.metadata or {}, fewer.metadata or {}
     assert found["rubric_hash"] == {kind: rubric_hash(kind, True) for kind in ("reason", "reaction")}
     assert (found["data"], found["thoughttrace"]) == ("sample", __version__)

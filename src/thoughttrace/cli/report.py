@@ -88,6 +88,8 @@ def report(
     )
     with console.status("Drawing …"):
         chapters = write_report(evidence, output, pages)
+    for chapter in (chapter for chapter in chapters if chapter.terminal and chapter.intro):
+        console.print(chapter.intro, soft_wrap=True)
     for section in (section for chapter in chapters for section in chapter.filled if section.terminal):
         if len(section.rows) <= MOST_ROWS:
             console.print(section.table.to_terminal(section.title, console.width))

@@ -230,6 +230,20 @@ class JudgedScore(Metadata):
         return self.verdicts is None and "verdicts" in self.model_fields_set
 
 
+class ProbeScore(Metadata):
+    """The metadata of a score of `judge_agreement`: how alike inference and note look to who understands neither.
+
+    All are None in logs written before there were such keys.
+    """
+
+    inference_words: Count | None = None
+    """Words of the inference."""
+    word_overlap: Share | None = None
+    """Words that inference and note share, of all words in either (Jaccard); of several notes the nearest."""
+    cosine: Annotated[float, Field(ge=-1.000001, le=1.000001)] | None = None
+    """Of the embeddings of inference and nearest note; None also where the extra `similarity` was not installed."""
+
+
 class StatedScore(Metadata):
     """The metadata of a score of `predict_satisfaction`."""
 
@@ -279,6 +293,8 @@ class RunMetadata(Metadata):
     """Of `choose_thought`: thoughts that are no samples, for no other note could stand beside them."""
 
     families: list[str] | None = None
+    rubric_file: str | None = None
+    """Of `judge_agreement`: name and checksum of the file with the rubric, where a user gave one."""
     judge_message: bool = True
     probes_hash: str = "unknown"
     rubric_hash: dict[str, str] = Field(default_factory=dict)

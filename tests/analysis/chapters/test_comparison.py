@@ -21,7 +21,8 @@ SETTING = {
     "prompt_hash": "p", "prompt_file": "", "rubric_hash": "r", "data": "d", "data_revision": "v",
     "package_version": "0", "inspect_version": "0",
     "epochs": 1, "planned": 60, "file": "x.eval", "baseline": False, "arm": "",
-    "stands_for": "", "selection": "", "probes_hash": "", "probe_rubrics": "", "judge_message": True,
+    "stands_for": "", "selection": "", "probes_hash": "", "probe_rubrics": {}, "judge_message": True,
+    "probe_rubric_file": "",
     "effort": "", "generation": "", "solver": "", "context_words": "", "judge_configs": {}, "status": "success",
     "planned_replies": 60, "absent": [], "contributions": (),
 }  # fmt: skip

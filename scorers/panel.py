@@ -5,15 +5,16 @@ from collections.abc import Sequence
 from statistics import fmean
 from typing import Any, get_args
 
-from inspect_ai.model import ChatMessage, Model
+from inspect_ai.model import ChatMessage, GenerateConfig, Model
 from inspect_ai.scorer import Score
 from inspect_ai.solver import TaskState
 from inspect_ai.util import LimitExceededError, warn_once
 
 from thoughttrace.core.inspect_private import PrerequisiteError, TerminateSampleError
-from thoughttrace.core.record import ControlMetadata, JudgedScore, Unscored, Vote
+from thoughttrace.core.record import ControlMetadata, JudgedScore, JudgeScale, Unscored, Vote
 from thoughttrace.scorers.answer import why_none
-from thoughttrace.scorers.structured_output import Form, ask
+from thoughttrace.scorers.expected_rating import ask_for_probabilities, expect, none_given
+from thoughttrace.scorers.structured_output import Form, FormReply, ask
 
 _ANSWERS = {Unscored.REFUSAL: "(refused)", Unscored.NO_RESPONSE: "(nothing)"}
 """The score's answer where a model gave none."""
@@ -32,7 +33,14 @@ _NOT_THE_JUDGES = (LimitExceededError, TerminateSampleError, PrerequisiteError)
 _logger = logging.getLogger(__name__)
 
 
-async def vote(judge: Model, prompt: list[ChatMessage], form: Form[Any], rubric_hash: str, repeat: int = 0) -> Vote:
+async def vote(
+    judge: Model,
+    prompt: list[ChatMessage],
+    form: Form[Any],
+    rubric_hash: str,
+    repeat: int = 0,
+    judge_scale: JudgeScale = "sampled",
+) -> Vote:
     """Ask one judge for its vote.
 
     Args:
@@ -41,9 +49,14 @@ async def vote(judge: Model, prompt: list[ChatMessage], form: Form[Any], rubric_
         form: The form of its reply, with the fields `rationale` and `rating`.
         rubric_hash: Identifies the rubric, such as from `agreement.rubric_hash`.
         repeat: Number of the vote among several on the same prompt, from 0.
+        judge_scale: What the vote counts as.
+
+    Raises:
+        UserError: The expected rating counts, and the judge gives no log-probabilities.
     """
-    reply = await ask(judge, prompt, form, repeat)
-    return Vote(
+    expected = judge_scale == "expected"
+    reply = await ask(judge, prompt, form, repeat, ask_for_probabilities(judge) if expected else GenerateConfig())
+    given = Vote(
         judge=str(judge),
         rating=reply.filled.rating if reply.filled else None,
         rationale=reply.filled.rationale if reply.filled else None,
@@ -51,6 +64,23 @@ async def vote(judge: Model, prompt: list[ChatMessage], form: Form[Any], rubric_
         replies=reply.replies,
         reason=_JUDGE_REASONS[reply.reason] if reply.reason else None,
     )
+    return _expected_vote(given, reply, judge) if expected and reply.filled else given
+
+
+def _expected_vote(given: Vote, reply: FormReply[Any], judge: Model) -> Vote:
+    """Return a vote with its expected rating, or with the reason why it has none.
+
+    Raises:
+        UserError: The judge gives no log-probabilities.
+    """
+    (choice,) = reply.output.choices
+    logprobs, choice.logprobs = choice.logprobs, None  # they would make the log ten times as large
+    if not logprobs or not any(token.top_logprobs for token in logprobs.content):
+        raise none_given(judge)
+    found = expect(reply.filled, reply.replies[-1], logprobs)
+    if not found:
+        return given.model_copy(update={"reason": Unscored.JUDGE_NO_PROBABILITIES})
+    return given.model_copy(update={"expected": found.rating, "probabilities": found.probabilities})
 
 
 async def rate(
@@ -61,6 +91,7 @@ async def rate(
     form: Form[Any],
     rubric_hash: str,
     repeats: int,
+    judge_scale: JudgeScale = "sampled",
 ) -> Score:
     """Rate an answer by the rules that `agreement` states.
 
@@ -72,27 +103,29 @@ async def rate(
         form: The form of their replies, with the fields `rationale` and `rating`, a `Literal` with the lowest first.
         rubric_hash: Identifies the rubric.
         repeats: Votes of each judge.
+        judge_scale: What the votes count as.
 
     Raises:
+        UserError: The expected rating counts, and a judge gives no log-probabilities.
         Exception: What a judge's provider raised, if no judge gave a valid vote.
     """
     if not answer:
-        return _score_no_answer(state, panel, form, rubric_hash)
+        return _score_no_answer(state, panel, form, rubric_hash, judge_scale)
     votes: list[Vote] = []
     errors: list[Exception] = []
     for judge in panel:
         for repeat in range(repeats):
             try:
-                votes.append(await vote(judge, prompt, form, rubric_hash, repeat))
+                votes.append(await vote(judge, prompt, form, rubric_hash, repeat, judge_scale))
             except _NOT_THE_JUDGES:
                 raise
             except Exception as error:
                 errors.append(error)
                 votes.append(_failed_vote(judge, rubric_hash, error))
                 warn_once(_logger, f"{judge} could not vote ({votes[-1].error}): such votes are missing.")
-    if errors and all(vote.rating is None for vote in votes):
+    if errors and all(vote.counted is None for vote in votes):
         raise errors[0]
-    return _combine(answer, votes, rubric_hash)
+    return _combine(answer, votes, rubric_hash, judge_scale)
 
 
 def _failed_vote(judge: Model, rubric_hash: str, error: Exception) -> Vote:
@@ -114,26 +147,38 @@ def _failed_vote(judge: Model, rubric_hash: str, error: Exception) -> Vote:
     )
 
 
-def _score_no_answer(state: TaskState, panel: Sequence[Model], form: Form[Any], rubric_hash: str) -> Score:
+def _score_no_answer(
+    state: TaskState, panel: Sequence[Model], form: Form[Any], rubric_hash: str, judge_scale: JudgeScale
+) -> Score:
     """Score a sample whose model or control gave no answer to judge."""
     control = state.metadata_as(ControlMetadata)
     reason = why_none(state.output) if control.recited is None else Unscored.NO_RESPONSE
     if control.recited is not None or control.reworded or reason not in _ANSWERS:
         return Score.unscored(reason=reason, answer="")
     # Without the judges' names, the run of a model that never answers would name none.
-    metadata = JudgedScore(ratings={str(judge): [] for judge in panel}, rubric_hash=rubric_hash, votes=[])
+    metadata = _metadata({str(judge): [] for judge in panel}, rubric_hash, judge_scale)
     lowest = get_args(form.fields.model_fields["rating"].annotation)[0]
-    return Score(value=lowest, reason=reason, answer=_ANSWERS[reason], explanation=_RULE, metadata=metadata.to_log())
+    return Score(value=lowest, reason=reason, answer=_ANSWERS[reason], explanation=_RULE, metadata=metadata)
 
 
-def _combine(answer: str, votes: list[Vote], rubric_hash: str) -> Score:
-    """Score an answer by the mean over judges, each the mean of its valid votes."""
-    by_judge: dict[str, list[int | None]] = {}
-    for vote in votes:
-        by_judge.setdefault(vote.judge, []).append(vote.rating)
+def _metadata(by_judge: dict[str, list[Vote]], rubric_hash: str, judge_scale: JudgeScale) -> dict[str, Any]:
+    """Return the metadata of a score."""
     # A log's summaries leave out what is over 1 kB, as votes can be: so the ratings are stored apart from them.
-    metadata = JudgedScore(ratings=by_judge, rubric_hash=rubric_hash, votes=votes).to_log()
-    means = [_mean(valid) for ratings in by_judge.values() if (valid := [r for r in ratings if r is not None])]
+    ratings = {judge: [vote.rating for vote in votes] for judge, votes in by_judge.items()}
+    expected = {judge: [vote.counted for vote in votes] for judge, votes in by_judge.items()}
+    counted = {"expected": expected} if judge_scale == "expected" else {}
+    votes = [vote for votes in by_judge.values() for vote in votes]
+    return JudgedScore(ratings=ratings, **counted, rubric_hash=rubric_hash, votes=votes).to_log()
+
+
+def _combine(answer: str, votes: list[Vote], rubric_hash: str, judge_scale: JudgeScale) -> Score:
+    """Score an answer by the mean over judges, each the mean of its valid votes."""
+    by_judge: dict[str, list[Vote]] = {}
+    for vote in votes:
+        by_judge.setdefault(vote.judge, []).append(vote)
+    metadata = _metadata(by_judge, rubric_hash, judge_scale)
+    counted = [[vote.counted for vote in given if vote.counted is not None] for given in by_judge.values()]
+    means = [_mean(ratings) for ratings in counted if ratings]
     if not means:
         reasons = {vote.reason for vote in votes}
         return Score.unscored(
@@ -142,7 +187,7 @@ def _combine(answer: str, votes: list[Vote], rubric_hash: str) -> Score:
             explanation="No judge gave a valid verdict; their replies are in the metadata.",
             metadata=metadata,
         )
-    valid_votes = [vote for vote in votes if vote.rating is not None]
+    valid_votes = [vote for vote in votes if vote.counted is not None]
     rationales = [f"{vote.judge}: {vote.rationale}" for vote in valid_votes]
     return Score(
         value=_mean(means),

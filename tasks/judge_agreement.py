@@ -8,9 +8,11 @@ from inspect_ai.model import get_model
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from thoughttrace.core.errors import check_choice
-from thoughttrace.core.record import PROBE, TYPES, ProbeMetadata, RunMetadata
+from thoughttrace.core.inspect_private import active_model
+from thoughttrace.core.record import JUDGE_SCALES, PROBE, TYPES, JudgeScale, ProbeMetadata, RunMetadata
 from thoughttrace.datasets.probes import FAMILIES, Probe, gather_probes
 from thoughttrace.scorers.agreement import VERDICT, judge_prompt, rubric_hash
+from thoughttrace.scorers.expected_rating import require_log_probabilities
 from thoughttrace.scorers.panel import vote
 from thoughttrace.scorers.probe import keep_vote, probe
 from thoughttrace.tasks._labelling import append_replies
@@ -32,6 +34,7 @@ def judge_agreement(
     seed: int = 0,
     judge_message: bool = True,
     skip_bad: bool = False,
+    judge_scale: str = "sampled",
 ) -> Task:
     """Rate inferences whose right rating is known, exactly as a judge does; the evaluated model is the judge.
 
@@ -46,7 +49,13 @@ def judge_agreement(
         seed: Of the order and the choice.
         judge_message: Show the judge the annotated message; without it, attacks in the message are left out.
         skip_bad: Leave out lines of the data that cannot be used, and name them in the log.
+        judge_scale: What a rating counts as, as in the runs that it judges: the one that it wrote (`sampled`), or its
+            mean rating by the log-probabilities of the rating's tokens (`expected`).
     """
+    scale = check_choice("judge_scale", judge_scale, JUDGE_SCALES)
+    judge = active_model()
+    if scale == "expected" and judge:
+        require_log_probabilities([judge])
     options = DataOptions(data, seed=seed, skip_bad=skip_bad)
     source = options.open()
     chosen = [families] if isinstance(families, str) else FAMILIES if families is None else families
@@ -56,12 +65,13 @@ def judge_agreement(
     probes = gather_probes(source.conversations, used, per_family, seed)
     return Task(
         dataset=dataset_of([probe_to_sample(item, judge_message) for item in probes], source),
-        solver=judge_probe(judge_message),
+        solver=judge_probe(judge_message, scale),
         scorer=probe(),
         version="1-A",
         metadata=RunMetadata(
             families=sorted({item.family for item in probes}),
             judge_message=judge_message,
+            judge_scale=scale,
             probes_hash=_probes_hash(probes),
             rubric_hash={kind: rubric_hash(kind, judge_message) for kind in TYPES},
             **provenance(source),
@@ -95,16 +105,18 @@ def probe_to_sample(item: Probe, judge_message: bool) -> Sample:
 
 
 @solver
-def judge_probe(judge_message: bool) -> Solver:
+def judge_probe(judge_message: bool, judge_scale: JudgeScale = "sampled") -> Solver:
     """Let the evaluated model vote, with the same schema, parsing and repair as a judge.
 
     Args:
         judge_message: Whether the sample's input shows the annotated message.
+        judge_scale: What its vote counts as.
     """
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         kind = state.metadata_as(ProbeMetadata).kind
-        cast_vote = await vote(get_model(), [*state.messages], VERDICT, rubric_hash(kind, judge_message))
+        fixed = rubric_hash(kind, judge_message)
+        cast_vote = await vote(get_model(), [*state.messages], VERDICT, fixed, judge_scale=judge_scale)
         keep_vote(state, cast_vote)
         return append_replies(state, cast_vote.replies, VERDICT)
 

@@ -87,7 +87,7 @@ def expect(filled: Any, reply: str, logprobs: Logprobs) -> Expectation | None:
     }
     reply = reply[reply.index("{") :].rstrip()
     tokens = [token for token in map(_read, logprobs.content) if token.text]
-    places, offsets = _places(tokens, _bytes(reply)), _offsets(reply)
+    places, offsets = _places(tokens, _encode(reply)), _offsets(reply)
     if places is None:
         return None
     probabilities: dict[str, dict[Any, float]] = {}
@@ -128,9 +128,13 @@ def _read(given: Logprob) -> _Token:
     return _Token(_bytes(given.token, given.bytes), alternatives)
 
 
-def _bytes(text: str, given: Sequence[int] | None = None) -> bytes:
-    # The text of a token that ends within a character is not what it stands for.
-    return bytes(given) if given and max(given) < 256 else text.encode(errors="surrogatepass")
+def _bytes(text: str, given: Sequence[int] | None) -> bytes:
+    # A token that ends within a character has a \ufffd in its text, and the character's part in its bytes alone.
+    return bytes(given) if given and max(given) < 256 else _encode(text.replace("\ufffd", ""))
+
+
+def _encode(text: str) -> bytes:
+    return text.encode(errors="surrogatepass")
 
 
 def _places(tokens: Sequence[_Token], reply: bytes) -> list[tuple[int, int]] | None:
@@ -148,7 +152,7 @@ def _places(tokens: Sequence[_Token], reply: bytes) -> list[tuple[int, int]] | N
     start = b"".join(texts).rfind(reply)
     if start >= 0:
         return [(a - start, b - start) for a, b in pairwise(accumulate(map(len, texts), initial=0))]
-    # Inspect leaves out Google's tokens whose log-probability is 0.
+    # Inspect leaves out Google's tokens whose log-probability is 0, and its tokens have no bytes.
     first, last = _starts(texts, reply), _starts([text[::-1] for text in reversed(texts)], reply[::-1])
     if first is None or last is None:
         return None
@@ -180,7 +184,7 @@ def _offsets(reply: str) -> dict[str, int]:
     while reply[place] != "}":
         key, place = decode(reply, place)
         place = skip(place, ":")
-        offsets[key] = len(_bytes(reply[:place]))
+        offsets[key] = len(_encode(reply[:place]))
         _, place = decode(reply, place)
         place = skip(place, ",")
     return offsets
@@ -207,7 +211,7 @@ def _probabilities(
     Returns:
         Probabilities that add up to 1; None where the chosen one is not among the alternatives.
     """
-    texts = {option: _bytes(json.dumps(option, ensure_ascii=False)) for option in options}
+    texts = {option: _encode(json.dumps(option, ensure_ascii=False)) for option in options}
     value, written, mass = texts[chosen], b"", 1.0
     left, found = list(options), dict.fromkeys(options, 0.0)
     # A number ends with what follows it: 1 is told from 10 there.

@@ -73,8 +73,7 @@ def _expected_vote(given: Vote, reply: FormReply[Any], judge: Model) -> Vote:
     Raises:
         UserError: The judge gives no log-probabilities.
     """
-    (choice,) = reply.output.choices
-    logprobs, choice.logprobs = choice.logprobs, None  # they would make the log ten times as large
+    logprobs = reply.output.choices[0].logprobs
     if not logprobs or not any(token.top_logprobs for token in logprobs.content):
         raise none_given(judge)
     found = expect(reply.filled, reply.replies[-1], logprobs)
@@ -166,9 +165,10 @@ def _metadata(by_judge: dict[str, list[Vote]], rubric_hash: str, judge_scale: Ju
     # A log's summaries leave out what is over 1 kB, as votes can be: so the ratings are stored apart from them.
     ratings = {judge: [vote.rating for vote in votes] for judge, votes in by_judge.items()}
     expected = {judge: [vote.counted for vote in votes] for judge, votes in by_judge.items()}
-    counted = {"expected": expected} if judge_scale == "expected" else {}
     votes = [vote for votes in by_judge.values() for vote in votes]
-    return JudgedScore(ratings=ratings, **counted, rubric_hash=rubric_hash, votes=votes).to_log()
+    if judge_scale == "expected":
+        return JudgedScore(ratings=ratings, expected=expected, rubric_hash=rubric_hash, votes=votes).to_log()
+    return JudgedScore(ratings=ratings, rubric_hash=rubric_hash, votes=votes).to_log()
 
 
 def _combine(answer: str, votes: list[Vote], rubric_hash: str, judge_scale: JudgeScale) -> Score:

@@ -192,7 +192,7 @@ def _judged(name: str, score: Score, sample: EvalSampleSummary, spec: TaskSpec) 
 
 
 def _shape(ratings: Mapping[str, Sequence[float | None]] | None) -> dict[str, int] | None:
-    return ratings and {judge: len(given) for judge, given in ratings.items()}
+    return None if ratings is None else {judge: len(given) for judge, given in ratings.items()}
 
 
 def _number(sample: EvalSampleSummary, name: str, scale: tuple[float, float]) -> float:

@@ -61,7 +61,7 @@ class Reply:
         cut: Reset the connection after half of the reply.
         drip: Seconds between pieces; a reply that is not streamed is sent in ten.
         late_error: The type of an error sent within the stream, after status 200 (Anthropic).
-        tokens: Each token with the probabilities of what could stand in its place, itself among them; sent where the
+        tokens: Each token with the probabilities of what could stand in its place; sent where the
             request asks for log-probabilities. None where the provider gives none.
     """
 
@@ -108,7 +108,7 @@ def logprobs(reply: Reply, top: int) -> list[dict[str, Any]] | None:
         return {"token": text.decode(errors="replace"), "bytes": list(text), "logprob": math.log(p)}
 
     return None if reply.tokens is None else [
-        one(text, others[text])
+        one(text, others.get(text, 1e-9))
         | {"top_logprobs": [one(*other) for other in sorted(others.items(), key=lambda each: -each[1])[:top]]}
         for text, others in reply.tokens
     ]  # fmt: skip

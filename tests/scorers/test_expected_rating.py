@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from thoughttrace.scorers.agreement import VERDICT, Verdict
 from thoughttrace.scorers.expected_rating import Expectation, expect
 
-Step = str | bytes | tuple[str | bytes, Mapping[str | bytes, float]]
+Step = str | bytes | tuple[str | bytes, Mapping[Any, float]]
 """A token that was certain, or a token and what could stand in its place."""
 
 
@@ -89,7 +89,7 @@ def test_every_tokenisation_gives_the_same_rating(steps: list[Step], mean: float
 
 
 def test_thinking_before_and_space_after_the_reply_are_no_part_of_it() -> None:
-    verdict = ['{"rationale": "no", "rating": ', ("4", ONE_TO_FIVE), "}"]
+    verdict: list[Step] = ['{"rationale": "no", "rating": ', ("4", ONE_TO_FIVE), "}"]
     reply, _ = given(*verdict)
     _, logprobs = given('<think>{"rationale": "no", "rating": ', ("2", {"2": 1.0}), "}</think>", *verdict, "\n\n ", "")
     found = expect(VERDICT.parse(reply), reply, logprobs)
@@ -118,7 +118,7 @@ def test_tokens_that_were_certain_may_be_missing() -> None:
     # As Inspect hands on Google's: what stands between the others must have been certain.
     reply = '{"rationale": "4, 4 or so", "rating": 4}'
     filled = VERDICT.parse(reply)
-    whole = ['{"', "rationale", '": "', "4", ", ", "4", " or so", '", "rating": ', ("4", ONE_TO_FIVE), "}"]
+    whole: list[Step] = ['{"', "rationale", '": "', "4", ", ", "4", " or so", '", "rating": ', ("4", ONE_TO_FIVE), "}"]
 
     def without(*places: int) -> Expectation | None:
         _, logprobs = given(*(step for place, step in enumerate(whole) if place not in places))

@@ -42,7 +42,7 @@ ASPECT_NAMES: dict[Aspect, str] = {
     "generation": "generation config",
     "context_words": "words of context",
     "judge_message": "what the judge sees",
-    "judge_scale": "judge scale (sampled or expected ratings)",
+    "judge_scale": "judge scale",
     "data": "data revision",
     "version": "task version",
 }

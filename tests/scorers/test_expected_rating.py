@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 import pytest
-from inspect_ai.model import Logprob, Logprobs, TopLogprob
+from inspect_ai.model import GenerateConfig, Logprob, Logprobs, TopLogprob, get_model
 from pydantic import BaseModel
 
 from thoughttrace.scorers.agreement import VERDICT, Verdict
-from thoughttrace.scorers.expected_rating import Expectation, expect
+from thoughttrace.scorers.expected_rating import Expectation, ask_for_probabilities, expect
 
 Step = str | bytes | tuple[str | bytes, Mapping[Any, float]]
 """A token that was certain, or a token and what could stand in its place."""
@@ -133,6 +133,11 @@ def test_tokens_that_were_certain_may_be_missing() -> None:
     assert found.rating == 4
     # Whether the last 4 is the rating cannot be known.
     assert without(6, 7, 8) is None
+
+
+def test_a_judge_s_own_number_of_alternatives_is_kept() -> None:
+    judges = [get_model("mockllm/j", config=GenerateConfig(top_logprobs=top), memoize=False) for top in (None, 5)]
+    assert [ask_for_probabilities(judge).top_logprobs for judge in judges] == [20, 5]
 
 
 # ---- forms with several choices

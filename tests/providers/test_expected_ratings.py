@@ -210,7 +210,8 @@ def test_a_judge_s_card_is_on_the_scale_of_its_runs(loopback: Any, tmp_path: Pat
     # 2.5 counts as a 3.
     loopback.reply = lambda request: verdict({b"4": 0.5, b"1": 0.5})
     task = judge_agreement(families="half", per_family=0, judge_scale="expected")
-    (log,) = inspect_eval(task, model=CHAT, limit=2, log_dir=str(tmp_path), display="none")
+    reasons = [str(sample.id) for sample in task.dataset if (sample.metadata or {})["kind"] == "reason"]
+    (log,) = inspect_eval(task, model=CHAT, sample_id=reasons[:2], log_dir=str(tmp_path), display="none")
     assert log.samples
     for sample in log.samples:
         found: Any = (sample.scores or {})["probe"].value

@@ -13,7 +13,7 @@ from inspect_ai.scorer import Score, Scorer, Target, grouped, mean, scorer, stde
 from inspect_ai.solver import TaskState
 from pydantic import BaseModel
 
-from thoughttrace.core.errors import UserError, check_positive
+from thoughttrace.core.errors import UserError, check_choice, check_positive
 from thoughttrace.core.reaction_verdict import (
     HALF_VERDICT,
     OPPOSITE_VERDICT,
@@ -22,7 +22,7 @@ from thoughttrace.core.reaction_verdict import (
     ReplyVerdict,
     reaction_rating,
 )
-from thoughttrace.core.record import INFER, InferenceMetadata, JudgedScore, Kind
+from thoughttrace.core.record import INFER, JUDGE_SCALES, InferenceMetadata, JudgedScore, Kind
 from thoughttrace.datasets.prompt import block, marker
 from thoughttrace.scorers.answer import answer_of
 from thoughttrace.scorers.given_text import GivenText, check_plain, read_given_text
@@ -160,6 +160,7 @@ def agreement(
     exclude_family: bool = False,
     judge_repeats: int = 1,
     rubric: str | None = None,
+    judge_scale: str = "sampled",
 ) -> Scorer:
     """Rate the agreement of an inference with the user's thought(s), 1–5.
 
@@ -180,13 +181,18 @@ def agreement(
         exclude_family: Leave out judges of the evaluated model's family.
         judge_repeats: Votes of each judge, which show how much a judge differs from itself.
         rubric: Path of a text file with a rubric that is used in place of ours, such as `examples/rubric_reason.md`.
+        judge_scale: What a vote counts as: the rating that the judge wrote (`sampled`), or its mean rating by the
+            log-probabilities of the rating's tokens, after the same rationale (`expected`). Votes then record both, and
+            one whose tokens do not tell it is missing.
 
     Raises:
-        UserError: `judge_repeats` is not positive, or the rubric cannot be used.
+        UserError: `judge_repeats` is not positive, there is no such `judge_scale`, or the rubric cannot be used. When a
+            sample is scored: the expected rating counts, and a judge gives no log-probabilities.
         Exception: When a sample is scored: what a judge's provider raised, if no judge gave a valid vote. So a judge
             without access fails the sample, which can be run again, and does not leave a whole run unscored.
     """
     check_positive("judge_repeats", judge_repeats)
+    scale = check_choice("judge_scale", judge_scale, JUDGE_SCALES)
     # Inspect parses `-T rubric=2026` to a number.
     given = read_rubric(str(rubric)) if rubric is not None else None
     text = given.text if given else None
@@ -196,7 +202,7 @@ def agreement(
         prompt = judge_prompt(sample.kind, sample.message if judge_message else None, list(target), inference, text)
         panel, fixed = judges(allow_self_judging, exclude_family), rubric_hash(sample.kind, judge_message, text)
         form, lowest = verdict_form(sample.kind, text), int(INFER[sample.kind].scale[0])
-        rated = await rate(state, inference, panel, prompt, form, fixed, judge_repeats, lowest)
+        rated = await rate(state, inference, panel, prompt, form, fixed, judge_repeats, lowest, scale)
         if given and rated.metadata:
             rated.metadata |= JudgedScore.model_construct(rubric_file=given.file).to_log()
         return rated

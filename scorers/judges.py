@@ -7,6 +7,7 @@ from thoughttrace.core.errors import UserError
 from thoughttrace.core.inspect_private import active_model
 from thoughttrace.core.model_names import family, same_model
 from thoughttrace.core.record import JUDGE_ROLE
+from thoughttrace.scorers.expected_rating import require_log_probabilities
 
 
 def judges(allow_self_judging: bool, exclude_family: bool = False) -> list[Model]:
@@ -44,14 +45,17 @@ def judges(allow_self_judging: bool, exclude_family: bool = False) -> list[Model
     return others
 
 
-def require_judge(allow_self_judging: bool, exclude_family: bool) -> None:
+def require_judge(allow_self_judging: bool, exclude_family: bool, judge_scale: str = "sampled") -> None:
     """Refuse a run that no judge could rate, before it starts.
 
     Inspect binds models and roles before it makes a task, so the command fails here with one sentence. A task
     made in Python before `eval()` is called has no model yet; `require_judge_then` checks again then.
     """
-    if active_model() is not None:
-        judges(allow_self_judging, exclude_family)
+    if active_model() is None:
+        return
+    panel = judges(allow_self_judging, exclude_family)
+    if judge_scale == "expected":
+        require_log_probabilities(panel)
 
 
 # The name is in the logs' plans.

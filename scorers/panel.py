@@ -5,15 +5,16 @@ from collections.abc import Sequence
 from statistics import fmean
 from typing import Any
 
-from inspect_ai.model import ChatMessage, Model
+from inspect_ai.model import ChatMessage, GenerateConfig, Model
 from inspect_ai.scorer import Score
 from inspect_ai.solver import TaskState
 from inspect_ai.util import LimitExceededError, warn_once
 
 from thoughttrace.core.inspect_private import PrerequisiteError, TerminateSampleError
-from thoughttrace.core.record import ControlMetadata, JudgedScore, Unscored, Verdicts, Vote
+from thoughttrace.core.record import ControlMetadata, JudgedScore, JudgeScale, Unscored, Verdicts, Vote
 from thoughttrace.scorers.answer import why_none
-from thoughttrace.scorers.structured_output import Form, ask
+from thoughttrace.scorers.expected_rating import ask_for_probabilities, expect, none_given
+from thoughttrace.scorers.structured_output import Form, FormReply, ask
 
 _ANSWERS = {Unscored.REFUSAL: "(refused)", Unscored.NO_RESPONSE: "(nothing)"}
 """The score's answer where a model gave none."""
@@ -32,7 +33,14 @@ _NOT_THE_JUDGES = (LimitExceededError, TerminateSampleError, PrerequisiteError)
 _logger = logging.getLogger(__name__)
 
 
-async def vote(judge: Model, prompt: list[ChatMessage], form: Form[Any], rubric_hash: str, repeat: int = 0) -> Vote:
+async def vote(
+    judge: Model,
+    prompt: list[ChatMessage],
+    form: Form[Any],
+    rubric_hash: str,
+    repeat: int = 0,
+    judge_scale: JudgeScale = "sampled",
+) -> Vote:
     """Ask one judge for its vote.
 
     Args:
@@ -41,10 +49,15 @@ async def vote(judge: Model, prompt: list[ChatMessage], form: Form[Any], rubric_
         form: The form of its reply, with a `rationale` and a `rating`; of a reaction, with the verdicts too.
         rubric_hash: Identifies the rubric, such as from `agreement.rubric_hash`.
         repeat: Number of the vote among several on the same prompt, from 0.
+        judge_scale: What the vote counts as.
+
+    Raises:
+        UserError: The expected rating counts, and the judge gives no log-probabilities.
     """
-    reply = await ask(judge, prompt, form, repeat)
+    expected = judge_scale == "expected"
+    reply = await ask(judge, prompt, form, repeat, ask_for_probabilities(judge) if expected else GenerateConfig())
     verdict = reply.filled
-    cast_vote = Vote(
+    given = Vote(
         judge=str(judge),
         rating=verdict.rating if verdict else None,
         rationale=verdict.rationale if verdict else None,
@@ -53,7 +66,24 @@ async def vote(judge: Model, prompt: list[ChatMessage], form: Form[Any], rubric_
         reason=_JUDGE_REASONS[reply.reason] if reply.reason else None,
     )
     said = verdict.model_dump(exclude={"rationale", "rating"}) if verdict else {}
-    return cast_vote.model_copy(update={"verdicts": Verdicts(**said)}) if said else cast_vote
+    if said:
+        given = given.model_copy(update={"verdicts": Verdicts(**said)})
+    return _expected_vote(given, reply, judge) if expected and reply.filled else given
+
+
+def _expected_vote(given: Vote, reply: FormReply[Any], judge: Model) -> Vote:
+    """Return a vote with its expected rating, or with the reason why it has none.
+
+    Raises:
+        UserError: The judge gives no log-probabilities.
+    """
+    logprobs = reply.output.choices[0].logprobs
+    if not logprobs or not any(token.top_logprobs for token in logprobs.content):
+        raise none_given(judge)
+    found = expect(reply.filled, reply.replies[-1], logprobs)
+    if not found:
+        return given.model_copy(update={"reason": Unscored.JUDGE_NO_PROBABILITIES})
+    return given.model_copy(update={"expected": found.rating, "probabilities": found.probabilities})
 
 
 async def rate(
@@ -65,6 +95,7 @@ async def rate(
     rubric_hash: str,
     repeats: int,
     lowest: int,
+    judge_scale: JudgeScale = "sampled",
 ) -> Score:
     """Rate an answer by the rules that `agreement` states.
 
@@ -77,27 +108,29 @@ async def rate(
         rubric_hash: Identifies the rubric.
         repeats: Votes of each judge.
         lowest: The rating of an answer that says nothing.
+        judge_scale: What the votes count as.
 
     Raises:
+        UserError: The expected rating counts, and a judge gives no log-probabilities.
         Exception: What a judge's provider raised, if no judge gave a valid vote.
     """
     if not answer:
-        return _score_no_answer(state, panel, rubric_hash, lowest)
+        return _score_no_answer(state, panel, rubric_hash, lowest, judge_scale)
     votes: list[Vote] = []
     errors: list[Exception] = []
     for judge in panel:
         for repeat in range(repeats):
             try:
-                votes.append(await vote(judge, prompt, form, rubric_hash, repeat))
+                votes.append(await vote(judge, prompt, form, rubric_hash, repeat, judge_scale))
             except _NOT_THE_JUDGES:
                 raise
             except Exception as error:
                 errors.append(error)
                 votes.append(_failed_vote(judge, rubric_hash, error))
                 warn_once(_logger, f"{judge} could not vote ({votes[-1].error}): such votes are missing.")
-    if errors and all(vote.rating is None for vote in votes):
+    if errors and all(vote.counted is None for vote in votes):
         raise errors[0]
-    return _combine(answer, votes, rubric_hash)
+    return _combine(answer, votes, rubric_hash, judge_scale)
 
 
 def _failed_vote(judge: Model, rubric_hash: str, error: Exception) -> Vote:
@@ -119,29 +152,41 @@ def _failed_vote(judge: Model, rubric_hash: str, error: Exception) -> Vote:
     )
 
 
-def _score_no_answer(state: TaskState, panel: Sequence[Model], rubric_hash: str, lowest: int) -> Score:
+def _score_no_answer(
+    state: TaskState, panel: Sequence[Model], rubric_hash: str, lowest: int, judge_scale: JudgeScale
+) -> Score:
     """Score a sample whose model or control gave no answer to judge."""
     control = state.metadata_as(ControlMetadata)
     reason = why_none(state.output) if control.recited is None else Unscored.NO_RESPONSE
     if control.recited is not None or control.reworded or reason not in _ANSWERS:
         return Score.unscored(reason=reason, answer="")
     # Without the judges' names, the run of a model that never answers would name none.
-    metadata = JudgedScore(ratings={str(judge): [] for judge in panel}, rubric_hash=rubric_hash, votes=[])
-    return Score(value=lowest, reason=reason, answer=_ANSWERS[reason], explanation=_RULE, metadata=metadata.to_log())
+    metadata = _metadata({str(judge): [] for judge in panel}, rubric_hash, judge_scale)
+    return Score(value=lowest, reason=reason, answer=_ANSWERS[reason], explanation=_RULE, metadata=metadata)
 
 
-def _combine(answer: str, votes: list[Vote], rubric_hash: str) -> Score:
-    """Score an answer by the mean over judges, each the mean of its valid votes."""
-    by_judge: dict[str, list[int | None]] = {}
-    for vote in votes:
-        by_judge.setdefault(vote.judge, []).append(vote.rating)
+def _metadata(by_judge: dict[str, list[Vote]], rubric_hash: str, judge_scale: JudgeScale) -> dict[str, Any]:
+    """Return the metadata of a score."""
     # A log's summaries leave out what is over 1 kB, as votes can be: so the ratings are stored apart from them.
-    judged = JudgedScore(ratings=by_judge, rubric_hash=rubric_hash, votes=votes)
-    if any(vote.verdicts for vote in votes):
-        verdicts = {judge: [vote.verdicts for vote in votes if vote.judge == judge] for judge in by_judge}
-        judged = judged.model_copy(update={"verdicts": verdicts})
-    metadata = judged.to_log()
-    means = [_mean(valid) for ratings in by_judge.values() if (valid := [r for r in ratings if r is not None])]
+    ratings = {judge: [vote.rating for vote in votes] for judge, votes in by_judge.items()}
+    all_votes = [vote for votes in by_judge.values() for vote in votes]
+    judged = JudgedScore(ratings=ratings, rubric_hash=rubric_hash, votes=all_votes)
+    given: dict[str, Any] = {}
+    if judge_scale == "expected":
+        given["expected"] = {judge: [vote.counted for vote in votes] for judge, votes in by_judge.items()}
+    if any(vote.verdicts for vote in all_votes):
+        given["verdicts"] = {judge: [vote.verdicts for vote in votes] for judge, votes in by_judge.items()}
+    return judged.model_copy(update=given).to_log()
+
+
+def _combine(answer: str, votes: list[Vote], rubric_hash: str, judge_scale: JudgeScale) -> Score:
+    """Score an answer by the mean over judges, each the mean of its valid votes."""
+    by_judge: dict[str, list[Vote]] = {}
+    for vote in votes:
+        by_judge.setdefault(vote.judge, []).append(vote)
+    metadata = _metadata(by_judge, rubric_hash, judge_scale)
+    counted = [[vote.counted for vote in given if vote.counted is not None] for given in by_judge.values()]
+    means = [_mean(ratings) for ratings in counted if ratings]
     if not means:
         reasons = {vote.reason for vote in votes}
         return Score.unscored(
@@ -150,7 +195,7 @@ def _combine(answer: str, votes: list[Vote], rubric_hash: str) -> Score:
             explanation="No judge gave a valid verdict; their replies are in the metadata.",
             metadata=metadata,
         )
-    valid_votes = [vote for vote in votes if vote.rating is not None]
+    valid_votes = [vote for vote in votes if vote.counted is not None]
     rationales = [f"{vote.judge}: {vote.rationale}" for vote in valid_votes]
     return Score(
         value=_mean(means),

@@ -93,7 +93,13 @@ class FormReply(Generic[Fields]):
         return why if self.reason and why not in NO_ANSWER else self.reason
 
 
-async def ask(model: Model, prompt: list[ChatMessage], form: Form[Fields], repeat: int = 0) -> FormReply[Fields]:
+async def ask(
+    model: Model,
+    prompt: list[ChatMessage],
+    form: Form[Fields],
+    repeat: int = 0,
+    extra: GenerateConfig = GenerateConfig(),  # noqa: B008
+) -> FormReply[Fields]:
     """Ask a model to fill in a form, within `bounds`, and once more if its reply does not.
 
     Args:
@@ -101,9 +107,11 @@ async def ask(model: Model, prompt: list[ChatMessage], form: Form[Fields], repea
         prompt: The messages sent to it.
         form: The form of its reply.
         repeat: Number of the repetition of the same prompt, from 0.
+        extra: What else to ask for with the reply, as its log-probabilities.
     """
+    wanted = form.config.merge(extra)
     # With Inspect's cache on, a repetition would read the first reply again.
-    config = form.config.model_copy(update={"cache": False}) if repeat else form.config
+    config = wanted.model_copy(update={"cache": False}) if repeat else wanted
     # Inspect passes a run's --attempt-timeout to the evaluated model alone; a judge would wait its SDK's 10 minutes.
     if model.config.attempt_timeout is None and (seconds := active_generate_config().attempt_timeout):
         config = config.model_copy(update={"attempt_timeout": seconds})

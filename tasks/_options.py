@@ -89,14 +89,17 @@ class JudgeOptions:
     judge_repeats: int
     rubric: str | None = None
     """The path of a rubric that is used in place of ours; only of the tasks that infer thoughts."""
+    judge_scale: str = "sampled"
+    """What a vote counts as, a `JudgeScale`; only of these tasks."""
 
     def require_judge(self) -> None:
         """Refuse a run without a judge before its data is read.
 
         Raises:
-            UserError: No judge is left for the evaluated model.
+            UserError: No judge is left for the evaluated model, or the expected rating counts and one is of a provider
+                that gives no log-probabilities.
         """
-        require_judge(self.allow_self_judging, self.exclude_family)
+        require_judge(self.allow_self_judging, self.exclude_family, self.judge_scale)
 
     def require_judge_then(self, answer: Solver) -> Solver:
         """Return a solver that answers, but refuses a run without a judge before its first generation.
@@ -113,6 +116,7 @@ class JudgeOptions:
             judge: The scorer's function, such as `agreement`.
         """
         given = {} if self.rubric is None else {"rubric": str(self.rubric)}
+        given |= {} if self.judge_scale == "sampled" else {"judge_scale": self.judge_scale}
         return judge(self.show_context, self.allow_self_judging, self.exclude_family, self.judge_repeats, **given)
 
 

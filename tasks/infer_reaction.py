@@ -27,6 +27,7 @@ def infer_reaction(
     control: str | None = None,
     prompt: str | None = None,
     rubric: str | None = None,
+    judge_scale: str = "sampled",
 ) -> Task:
     """Infer what a user thought of a reply, in one sentence in the user's voice; a judge rates agreement 1–5.
 
@@ -53,8 +54,10 @@ def infer_reaction(
         prompt: Path of a text file with a prompt that is used in place of ours: the instructions, a line `---`, and the
             question with `{marker}` and `{message}`, such as `examples/prompt_reason.md`.
         rubric: Path of a text file with a rubric that is used in place of ours, such as `examples/rubric_reason.md`.
+        judge_scale: What a vote counts as: the rating that the judge wrote (`sampled`), or its mean rating by the
+            log-probabilities of the rating's tokens (`expected`), which needs a provider that gives them.
     """
-    judging = JudgeOptions(judge_message, allow_self_judging, exclude_family, judge_repeats, rubric)
+    judging = JudgeOptions(judge_message, allow_self_judging, exclude_family, judge_repeats, rubric, judge_scale)
     judging.require_judge()
     # Before the data: a rubric that cannot be used is known in no time.
     scorer = judging.scorer(agreement)

@@ -9,9 +9,11 @@ from inspect_ai.model import get_model
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from thoughttrace.core.errors import UserError, check_choice
-from thoughttrace.core.record import KINDS, PROBE, Kind, ProbeMetadata, RunMetadata
+from thoughttrace.core.inspect_private import active_model
+from thoughttrace.core.record import JUDGE_SCALES, KINDS, PROBE, JudgeScale, Kind, ProbeMetadata, RunMetadata
 from thoughttrace.datasets.probes import FAMILIES, PER_FAMILY, Probe, gather_probes
 from thoughttrace.scorers.agreement import judge_prompt, read_rubric, rubric_hash, verdict_form
+from thoughttrace.scorers.expected_rating import require_log_probabilities
 from thoughttrace.scorers.given_text import GivenText
 from thoughttrace.scorers.panel import vote
 from thoughttrace.scorers.probe import keep_vote, probe
@@ -36,6 +38,7 @@ def judge_agreement(
     judge_message: bool = True,
     rubric: str | None = None,
     skip_bad: bool = False,
+    judge_scale: str = "sampled",
 ) -> Task:
     """Rate inferences whose right rating is known, exactly as a judge does; the evaluated model is the judge.
 
@@ -53,10 +56,16 @@ def judge_agreement(
         rubric: Path of a text file with a rubric that is used in place of ours; it is for one `kind`. Which ratings of
             the probes are right follows from our rubric.
         skip_bad: Leave out lines of the data that cannot be used, and name them in the log.
+        judge_scale: What a rating counts as, as in the runs that it judges: the one that it wrote (`sampled`), or its
+            mean rating by the log-probabilities of the rating's tokens (`expected`).
     """
     kinds = KINDS if kind is None else (check_choice("kind", kind, KINDS),)
     given = _read_rubric(rubric, kinds)
     text = given.text if given else None
+    scale = check_choice("judge_scale", judge_scale, JUDGE_SCALES)
+    judge = active_model()
+    if scale == "expected" and judge:
+        require_log_probabilities([judge])
     options = DataOptions(data, seed=seed, skip_bad=skip_bad)
     source = options.open()
     chosen = [families] if isinstance(families, str) else FAMILIES if families is None else families
@@ -66,12 +75,13 @@ def judge_agreement(
     probes = gather_probes(source.conversations, used, per_family, seed, kinds)
     return Task(
         dataset=dataset_of([probe_to_sample(item, judge_message, text) for item in probes], source),
-        solver=judge_probe(judge_message, text),
+        solver=judge_probe(judge_message, text, scale),
         scorer=probe(),
         version="2-A",
         metadata=RunMetadata(
             families=sorted({item.family for item in probes}),
             judge_message=judge_message,
+            judge_scale=scale,
             probes_hash=_probes_hash(probes),
             rubric_hash={name: rubric_hash(name, judge_message, text) for name in kinds},
             rubric_file=given.file if given else None,
@@ -121,18 +131,20 @@ def probe_to_sample(item: Probe, judge_message: bool, given: str | None = None) 
 
 
 @solver
-def judge_probe(judge_message: bool, given: str | None = None) -> Solver:
+def judge_probe(judge_message: bool, given: str | None = None, judge_scale: JudgeScale = "sampled") -> Solver:
     """Let the evaluated model vote, with the same schema, parsing and repair as a judge.
 
     Args:
         judge_message: Whether the sample's input shows the annotated message.
         given: The text of a rubric that is used in place of ours.
+        judge_scale: What its vote counts as.
     """
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         kind = state.metadata_as(ProbeMetadata).kind
         form = verdict_form(kind, given)
-        cast_vote = await vote(get_model(), [*state.messages], form, rubric_hash(kind, judge_message, given))
+        fixed = rubric_hash(kind, judge_message, given)
+        cast_vote = await vote(get_model(), [*state.messages], form, fixed, judge_scale=judge_scale)
         keep_vote(state, cast_vote)
         return append_replies(state, cast_vote.replies, form)
 

@@ -202,7 +202,9 @@ def chapter(evidence: Evidence) -> Chapter:
                 "Mean agreement",
                 with_published([*rows, *over_models]),
                 COLUMNS,
-                f"{published.agreement_note()} {price_note(evidence.runs.models)}".strip(),
+                " ".join(
+                    [published.agreement_note(), *expected_note(evidence.runs.models), price_note(evidence.runs.models)]
+                ).strip(),
                 [
                     Picture("forest", _forest([*rows, *over_models], controls),
                             "Mean agreement with its 95 % interval, clustered by user."
@@ -237,6 +239,16 @@ def chapter(evidence: Evidence) -> Chapter:
         ],
         help=HELP,
     )  # fmt: skip
+
+
+def expected_note(runs: Sequence[Run]) -> list[str]:
+    """Name the runs whose ratings are expected ones; nothing where there are none.
+
+    Args:
+        runs: The runs of a table.
+    """
+    names = list(dict.fromkeys(run.name for run in runs if run.judge_scale == "expected"))
+    return [f"Expected ratings (from log-probabilities): {', '.join(names)}."] if names else []
 
 
 def headline(runs: Sequence[Run]) -> list[HeadlineRow]:

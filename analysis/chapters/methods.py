@@ -27,6 +27,8 @@ class RunRow:
     """Name and checksum of the file that a user gave; empty for ours."""
     rubric_hash: str
     rubric_file: str
+    judge_scale: str
+    """What the judges' votes count as: `sampled` or `expected`; empty where no judge votes."""
     task_version: str
     epochs: int
     package_version: str
@@ -74,6 +76,7 @@ RUN_COLUMNS = [
     name("Judge", "judge"),
     name("Prompt", lambda row: row.prompt_file or row.prompt_hash),
     name("Rubric", lambda row: row.rubric_file or row.rubric_hash),
+    short("Ratings", "judge_scale"),
     short("Task version", "task_version"),
     short("Effort", "effort"),
     name("Generation", "generation"),
@@ -138,6 +141,7 @@ def _row(run: Run) -> RunRow:
         prompt_file=run.prompt_file,
         rubric_hash=run.rubric_hash,
         rubric_file=run.rubric_file,
+        judge_scale=run.judge_scale if run.judge else "",
         task_version=run.task_version,
         epochs=run.epochs,
         package_version=run.package_version,
@@ -197,13 +201,26 @@ def methods(runs: Runs) -> str:
         f"{_judges(models)} rated the agreement of each inference with the user's own note from 1 "
         f"(another thought) to 5 (the same thought) by a fixed rubric "
         f"({_list(f'{run.kind} rubric {run.rubric}' for run in models)}); the evaluated models never saw the "
-        f"note.{several}{repeated} A refusal or an empty answer counts as 1. Samples without a valid rating were left "
+        f"note.{_scale(models)}{several}{repeated} A refusal or an empty answer counts as 1. "
+        f"Samples without a valid rating were left "
         f"unscored and are counted in the coverage. Means are given with 95 % confidence intervals that are "
         f"cluster-robust by user (CR2 with Bell–McCaffrey degrees of freedom; Bell & McCaffrey 2002, Pustejovsky & "
         f"Tipton 2018) and symmetric on the logit of the scale. Models were compared by the paired differences on the "
         f"samples that both scored, with CR2 intervals and p-values adjusted by the method of Holm (1979) over all "
         f"pairs of a kind."
         f"{_controls(runs.controls)} {_whose(models)}"
+    )
+
+
+def _scale(models: Sequence[Run]) -> str:
+    expected = [run for run in models if run.judge_scale == "expected"]
+    if not expected:
+        return ""
+    whose = "Ratings" if len(expected) == len(models) else f"Those of {_list(run.name for run in expected)}"
+    return (
+        f" {whose} are expected ratings (from log-probabilities): the mean over the possible ratings, weighted by the "
+        "judge's probabilities for them after its written rationale (Liu et al. 2023), in the place of the one it "
+        "wrote."
     )
 
 

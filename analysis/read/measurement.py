@@ -8,7 +8,7 @@ from thoughttrace.analysis.read.task_log import Run
 
 Aspect = Literal[
     "task", "kind", "model", "effort", "generation", "solver", "context", "context_words", "arm", "selection", "prompt",
-    "judge", "judge_message", "rubric", "probes", "data", "version",
+    "judge", "judge_message", "judge_scale", "rubric", "probes", "data", "version",
 ]  # fmt: skip
 """One thing that a measurement depends on."""
 
@@ -29,6 +29,7 @@ ASPECTS: dict[Aspect, Callable[[Run], str]] = {
     "rubric": lambda run: run.rubric_hash,
     "probes": lambda run: run.probes_hash,
     "judge_message": lambda run: "" if run.judge_message else "without the message",
+    "judge_scale": lambda run: run.judge_scale,
     "data": lambda run: run.data_revision,
 }
 """What a measurement depends on. Which samples a run has is no part of it: runs are joined sample by sample."""
@@ -41,6 +42,7 @@ ASPECT_NAMES: dict[Aspect, str] = {
     "generation": "generation config",
     "context_words": "words of context",
     "judge_message": "what the judge sees",
+    "judge_scale": "judge scale",
     "data": "data revision",
     "version": "task version",
 }
@@ -65,6 +67,7 @@ _TEXTS: dict[Aspect, Callable[[Run], str]] = {
     "context_words": lambda run: f"{run.context_words} words of context" if run.context_words else "the whole context",
     "prompt": lambda run: f"prompt {run.prompt}",
     "judge_message": lambda run: "judge sees the message" if run.judge_message else "judge does not see the message",
+    "judge_scale": lambda run: f"{run.judge_scale} ratings",
     "rubric": lambda run: f"rubric {run.rubric}",
     "data": lambda run: f"{run.data}, revision {run.data_revision}",
     "judge": lambda run: "; ".join(f"judge {name}: {run.judge_configs[name]}" for name in run.configured_judges),

@@ -20,6 +20,8 @@ from thoughttrace.core.record import JudgedScore, Metadata, ProbeScore, SampleMe
 
 _OF_SEVERAL_VALUES = (record.PROBE, record.RELATE, record.TOPIC)
 """The tasks whose score is no number: of a label analysis reads the answer."""
+OF_SCORES = ("rubric_hash", "rubric_file", "judge_scale")
+"""What is the same in all samples that one call of a scorer scored."""
 _PARTS = ("within", "injected")
 """The parts of the score of a probe that have a column of their name."""
 _COSINE = (-1.000001, 1.000001)
@@ -59,7 +61,7 @@ def broken(where: str, fault: str) -> UnusableLogError:
 def sample_rows(
     file: str, summaries: Iterable[EvalSampleSummary], spec: TaskSpec, costs: LogCosts
 ) -> Iterator[dict[str, Any]]:
-    """Make the rows of a log's samples: the columns of `Run.rows`, and `score_name`, `rubric_hash`, `rubric_file`.
+    """Make the rows of a log's samples: the columns of `Run.rows`, and `score_name` and `OF_SCORES`.
 
     Args:
         file: The log, a path or URL.
@@ -141,10 +143,11 @@ def _scored(name: str, score: Score, sample: EvalSampleSummary, spec: TaskSpec) 
         judged = _judged(name, score, sample, spec)
         targets = [sample.target] if isinstance(sample.target, str) else sample.target
         row |= {
-            "ratings": json.dumps(judged.ratings or {}),
             "verdicts": judged.model_dump_json(include={"verdicts"}) if judged.verdicts else "",
+            "ratings": json.dumps(judged.counted or {}),
             "rubric_hash": judged.rubric_hash,
             "rubric_file": judged.rubric_file,
+            "judge_scale": judged.judge_scale,
             "overlap": longest_overlap(score.answer or "", targets) if spec.unit == "message" else 0,
         }
         if judged.ratings_removed:
@@ -176,18 +179,24 @@ def _judged(name: str, score: Score, sample: EvalSampleSummary, spec: TaskSpec) 
     """
     judged: JudgedScore = _parsed(JudgedScore, score.metadata, sample, name)
     low, high = spec.scale
-    for judge, ratings in (judged.ratings or {}).items():
+    for judge, ratings in (judged.counted or {}).items():
         for rating in ratings:
             if rating is not None and not low <= rating <= high:
                 raise broken(
                     _place(sample), f"{name}: {judge} gave a {rating:,}, which is outside the scale {low:g}–{high:g}"
                 )
-    if not judged.ratings and not judged.ratings_removed and not math.isnan(_number(sample, name, spec.scale)):
+    if judged.judge_scale == "expected" and _shape(judged.expected) != _shape(judged.ratings):
+        raise broken(_place(sample), f"{name}: its expected ratings are not of the votes that it holds")
+    if not judged.counted and not judged.ratings_removed and not math.isnan(_number(sample, name, spec.scale)):
         raise UnusableLogError(
             f"{_place(sample)} has a score {name} without the judges' ratings behind it: an older version or another "
             f"scorer wrote it. Score it again with inspect score --scorer {record.OWN}{spec.score} --action overwrite."
         )
     return judged
+
+
+def _shape(ratings: Mapping[str, Sequence[float | None]] | None) -> dict[str, int] | None:
+    return None if ratings is None else {judge: len(given) for judge, given in ratings.items()}
 
 
 def _number(sample: EvalSampleSummary, name: str, scale: tuple[float, float]) -> float:

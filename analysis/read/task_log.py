@@ -24,7 +24,7 @@ from inspect_ai.model import GenerateConfig
 from pydantic import ValidationError
 
 from thoughttrace.analysis.read.costs import LogCosts
-from thoughttrace.analysis.read.sample_rows import UnusableLogError, broken, fault_in, sample_rows
+from thoughttrace.analysis.read.sample_rows import OF_SCORES, UnusableLogError, broken, fault_in, sample_rows
 from thoughttrace.core import cache_dir, prices, record
 from thoughttrace.core.model_names import same_model
 from thoughttrace.core.record import Kind, RunMetadata, TaskSpec, Unscored
@@ -83,6 +83,8 @@ class LogInfo:
     probe_rubric_file: str
     """Of `judge_agreement`: name and checksum of the file with the rubric; empty for ours."""
     judge_message: bool
+    judge_scale: str
+    """What the judges' votes count as, a `JudgeScale`."""
     judge_configs: dict[str, str]
     """What changes each judge's votes, of those judges that were not left at their defaults."""
     data: str
@@ -143,11 +145,10 @@ class Run(LogInfo):
     """One row per sample and epoch: `id`, `epoch`, `file` and `score_name` (the log it is in, and the name of its
     score there), `user`, `score` (NaN if unscored, or if the score is a label), `reason` (why it is unscored, or was
     scored by a rule; else None), `answer`, `similarity` (a cosine; NaN where not scored), `ratings` (JSON: each
-    judge's), `overlap` (words of the longest run that answer and target share), the columns of the task's sample
-    metadata, and `USAGE` (NaN where no price is known). Of `judge_agreement` also `within` and `injected` (1 or 0;
-    `injected` is NaN where the probe is no attack), `inference_words`, `word_overlap` and `cosine` (NaN where the log
-    has none). Of `predict_satisfaction` also `percent`, unless no reply was
-    scored."""
+    judge's, on `judge_scale`), `overlap` (words of the longest run that answer and target share), the columns of the
+    task's sample metadata, and `USAGE` (NaN where no price is known). Of `judge_agreement` also `within` and `injected`
+    (1 or 0; `injected` is NaN where the probe is no attack), `inference_words`, `word_overlap` and `cosine` (NaN where
+    the log has none). Of `predict_satisfaction` also `percent`, unless no reply was scored."""
     contributions: tuple[Contribution, ...]
     """What each log gave, the oldest first; a log that gave nothing is not among them."""
     rubric_file: str = ""
@@ -211,17 +212,17 @@ class Run(LogInfo):
         return self._of_votes(len).fillna(0).astype(int)
 
     @cached_property
-    def recorded_votes(self) -> list[dict[str, list[int | None]]]:
+    def recorded_votes(self) -> list[dict[str, list[float | None]]]:
         """What each judge said of each of `rows`, None for a vote without a rating; nothing where there is no score."""
         return [json.loads(ratings) if isinstance(ratings, str) else {} for ratings in self.rows["ratings"]]
 
     @cached_property
-    def _valid_votes(self) -> list[dict[str, list[int]]]:
+    def _valid_votes(self) -> list[dict[str, list[float]]]:
         return [
             {judge: [r for r in votes if r is not None] for judge, votes in row.items()} for row in self.recorded_votes
         ]
 
-    def _of_votes(self, reduce: Callable[[list[int]], float]) -> pd.DataFrame:
+    def _of_votes(self, reduce: Callable[[list[float]], float]) -> pd.DataFrame:
         values = [{judge: reduce(votes) for judge, votes in row.items() if votes} for row in self._valid_votes]
         return pd.DataFrame(values, index=self.rows.index, columns=self.judges, dtype=float)
 
@@ -442,6 +443,7 @@ def _info(log: EvalLog, spec: TaskSpec, rows: pd.DataFrame, file: str) -> LogInf
         probe_rubrics={kind: metadata.rubric_hash[kind] for kind in record.KINDS if kind in metadata.rubric_hash},
         probe_rubric_file=metadata.rubric_file or "",
         judge_message=metadata.judge_message,
+        judge_scale=metadata.judge_scale,
         judge_configs=_judge_configs(log),
         data=metadata.data,
         data_revision=metadata.data_revision,
@@ -559,23 +561,24 @@ def _runs(info: LogInfo, rows: pd.DataFrame) -> list[Run]:
     runs = []
     for name, scored in rows.groupby("score_name", sort=False):
         judge = info.evaluated if spec is record.PROBE else ""
-        rubric_hash = ", ".join(f"{kind} {name}" for kind, name in sorted(info.probe_rubrics.items()))
-        rubric_file = info.probe_rubric_file
+        of_score = {
+            "rubric_hash": ", ".join(f"{kind} {name}" for kind, name in sorted(info.probe_rubrics.items())),
+            "rubric_file": info.probe_rubric_file,
+            "judge_scale": info.judge_scale,
+        }
         if spec.judged:
             ratings = [json.loads(ratings) for ratings in scored["ratings"].dropna()]
             judge = ", ".join(sorted({judge for by_judge in ratings for judge in by_judge}))
-            rubric_hash, rubric_file = (_distinct(scored[name]) for name in ("rubric_hash", "rubric_file"))
+            of_score = {name: _distinct(scored[name]) for name in OF_SCORES}
             if not judge:
                 continue  # samples that failed before any score, among those that were scored under another name
-        own = scored.drop(columns=["rubric_hash", "rubric_file"], errors="ignore")
+        own = scored.drop(columns=[*OF_SCORES], errors="ignore")
         own = own.reset_index(drop=True).assign(file=info.file)
         whole = Contribution(info.file, str(name), info.date, info.status, len(own), len(own))
         runs.append(
             Run(
-                **header,
+                **header | of_score,
                 judge=judge,
-                rubric_hash=rubric_hash,
-                rubric_file=rubric_file,
                 rows=own,
                 contributions=(whole,),
             )

@@ -17,6 +17,8 @@ CHANCE_CORRECTED, PROPORTION = (-1.0, 1.0), (0.0, 1.0)
 
 FEWEST_OFF_MODE = 10
 """Ratings other than the most frequent one that each rater must have given for an interval of alpha or kappa."""
+MOST_LEVELS = 50
+"""Different values that are told apart: from 1 to 5, the means of ten votes have 41."""
 SAME_RATINGS = f"ratings hardly vary: fewer than {FEWEST_OFF_MODE} of a rater's are not its most frequent one"
 
 
@@ -27,7 +29,8 @@ def alpha(ratings: npt.ArrayLike, users: npt.ArrayLike) -> Interval:
 
     with coincidences o and the ordinal metric :math:`\delta` (Krippendorff 2011, *Computing Krippendorff's
     Alpha-Reliability*). Every value that occurs is a category of its own, so that the mean of several votes, such as
-    3.5, lies between its neighbours and is not taken for one of them.
+    3.5, lies between its neighbours and is not taken for one of them; expected ratings, which are all different, are
+    taken to the nearest tenth.
 
     Args:
         ratings: Inferences × raters; NaN where a rater gave none.
@@ -39,8 +42,7 @@ def alpha(ratings: npt.ArrayLike, users: npt.ArrayLike) -> Interval:
     values = np.asarray(ratings, dtype=float)
     rated = ~np.isnan(values)
     votes = rated.sum(axis=1)
-    levels, places = np.unique(values, return_inverse=True)
-    places = places.reshape(values.shape)
+    levels, places = _levels(values)
     codes, names = pd.factorize(pd.Series(np.asarray(users)).where(votes > 1))
     coincidences = np.zeros((len(names), len(levels), len(levels)))
     for a, b in permutations(range(values.shape[1]), 2):
@@ -52,7 +54,8 @@ def alpha(ratings: npt.ArrayLike, users: npt.ArrayLike) -> Interval:
 def kappa(a: npt.ArrayLike, b: npt.ArrayLike, users: npt.ArrayLike) -> Interval:
     """Estimate Cohen's kappa with quadratic weights of two raters, with a 95 % jackknife interval over users.
 
-    (Cohen 1968, *Psychological Bulletin* 70.) The weights are the squared differences of the ratings, fractions too.
+    (Cohen 1968, *Psychological Bulletin* 70.) The weights are the squared differences of the ratings, fractions too;
+    expected ratings, which are all different, are taken to the nearest tenth.
 
     Args:
         a: n ratings, none of them NaN.
@@ -63,12 +66,22 @@ def kappa(a: npt.ArrayLike, b: npt.ArrayLike, users: npt.ArrayLike) -> Interval:
         Kappa, −1 to 1; 0 for agreement by chance.
     """
     both = np.stack([np.asarray(a, dtype=float), np.asarray(b, dtype=float)])
-    levels, places = np.unique(both, return_inverse=True)
-    first, second = places.reshape(both.shape)
+    levels, (first, second) = _levels(both)
     codes, names = pd.factorize(np.asarray(users))
     tables = np.zeros((len(names), len(levels), len(levels)))
     np.add.at(tables, (codes, first, second), 1)
     return _of_ratings(tables, partial(quadratic_kappa, levels), len(first), raters=1)
+
+
+def _levels(ratings: Numbers) -> tuple[Numbers, npt.NDArray[np.intp]]:
+    """Return the values that occur, ascending, and the place of each rating among them.
+
+    Where they are many, ratings are taken to the nearest tenth: the tables grow with their square.
+    """
+    levels, places = np.unique(ratings, return_inverse=True)
+    if len(levels) > MOST_LEVELS:
+        levels, places = np.unique(np.round(ratings, 1), return_inverse=True)
+    return levels, places.reshape(ratings.shape)
 
 
 def confusions(labels: Sequence[str], answers: Sequence[str], users: npt.ArrayLike, types: Sequence[str]) -> Numbers:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from .shapes import Reply, Request, Usage, event, pieces, texts, usage
+from .shapes import Reply, Request, Usage, event, logprobs, pieces, texts, usage
 
 PROVIDER = "chat"
 REFUSAL = "I'm sorry, I can't help with that."
@@ -45,7 +45,8 @@ def write(request: Request, reply: Reply) -> dict[str, Any]:
     said: dict[str, Any] = {"role": "assistant", "content": None if refused else reply.text, "annotations": []}
     said["refusal"] = (reply.text or REFUSAL) if refused else None
     finish = "stop" if refused else reply.stop
-    choice = {"index": 0, "message": said, "logprobs": None, "finish_reason": finish}
+    given = logprobs(reply, request.body.get("top_logprobs", 0)) if request.body.get("logprobs") else None
+    choice = {"index": 0, "message": said, "logprobs": given and {"content": given}, "finish_reason": finish}
     return _frame(request, "chat.completion") | {"choices": [choice], "usage": _usage(usage(request, reply))}
 
 

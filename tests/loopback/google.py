@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from .shapes import Reply, Request, event, pieces, texts, usage
+from .shapes import Reply, Request, event, logprobs, pieces, texts, usage
 
 PROVIDER = "google"
 _STATUS = {
@@ -49,7 +49,17 @@ def write(request: Request, reply: Reply) -> dict[str, Any]:
     candidate: dict[str, Any] = {"index": 0, "finishReason": finish}
     if reply.text or finish != "SAFETY":
         candidate["content"] = {"role": "model", "parts": [{"text": reply.text}] if reply.text else []}
+    config = request.body.get("generationConfig") or {}
+    if config.get("responseLogprobs") and (given := logprobs(reply, config.get("logprobs", 0))):
+        candidate["logprobsResult"] = {
+            "chosenCandidates": [_candidate(token) for token in given],
+            "topCandidates": [{"candidates": list(map(_candidate, token["top_logprobs"]))} for token in given],
+        }
     return {"candidates": [candidate]} | frame
+
+
+def _candidate(token: dict[str, Any]) -> dict[str, Any]:
+    return {"token": token["token"], "logProbability": token["logprob"]}
 
 
 def stream(request: Request, reply: Reply) -> list[bytes]:

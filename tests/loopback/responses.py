@@ -3,7 +3,7 @@
 from typing import Any
 
 from .chat import REFUSAL, error
-from .shapes import Reply, Request, event, pieces, texts, usage
+from .shapes import Reply, Request, event, logprobs, pieces, texts, usage
 
 __all__ = ["PROVIDER", "error", "is_probe", "read", "stream", "write"]
 
@@ -37,7 +37,9 @@ def write(request: Request, reply: Reply) -> dict[str, Any]:
     if reply.stop == "refusal":
         part: dict[str, Any] = {"type": "refusal", "refusal": reply.text or REFUSAL}
     else:
-        part = {"type": "output_text", "text": reply.text, "annotations": [], "logprobs": []}
+        wanted = "message.output_text.logprobs" in request.body.get("include", [])
+        given = logprobs(reply, request.body.get("top_logprobs", 0)) if wanted else None
+        part = {"type": "output_text", "text": reply.text, "annotations": [], "logprobs": given or []}
     cut_off = {"length": "max_output_tokens", "content_filter": "content_filter"}.get(reply.stop)
     status = "incomplete" if cut_off else "completed"
     output: list[dict[str, Any]] = []

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -60,6 +61,8 @@ class Reply:
         cut: Reset the connection after half of the reply.
         drip: Seconds between pieces; a reply that is not streamed is sent in ten.
         late_error: The type of an error sent within the stream, after status 200 (Anthropic).
+        tokens: Each token with the probabilities of what could stand in its place; sent where the
+            request asks for log-probabilities. None where the provider gives none.
     """
 
     text: str | None = None
@@ -79,6 +82,7 @@ class Reply:
     cut: bool = False
     drip: float = 0.0
     late_error: str | None = None
+    tokens: Sequence[tuple[bytes, Mapping[bytes, float]]] | None = None
 
 
 @dataclass
@@ -95,6 +99,19 @@ class Usage:
 def tokens(text: str) -> int:
     """A rough count that needs no tokenizer."""
     return math.ceil(len(text) / 4)
+
+
+def logprobs(reply: Reply, top: int) -> list[dict[str, Any]] | None:
+    """The log-probabilities of a reply's tokens as OpenAI writes them, each with the likeliest alternatives."""
+
+    def one(text: bytes, p: float) -> dict[str, Any]:
+        return {"token": text.decode(errors="replace"), "bytes": list(text), "logprob": math.log(p)}
+
+    return None if reply.tokens is None else [
+        one(text, others.get(text, 1e-9))
+        | {"top_logprobs": [one(*other) for other in sorted(others.items(), key=lambda each: -each[1])[:top]]}
+        for text, others in reply.tokens
+    ]  # fmt: skip
 
 
 def usage(request: Request, reply: Reply) -> Usage:

@@ -1,18 +1,24 @@
 """A server that nobody here wrote: llama.cpp's own, as model and judge of a whole run, and its own faults."""
 
+import asyncio
+import json
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
 import pytest
 from inspect_ai import eval as inspect_eval
 from inspect_ai.log import EvalLog
-from inspect_ai.model import GenerateConfig, get_model
+from inspect_ai.model import ChatMessage, ChatMessageUser, GenerateConfig, get_model
 
 from thoughttrace.analysis.chapters.headline import headline
 from thoughttrace.analysis.read.runs import read_runs
 from thoughttrace.core.errors import UserError
 from thoughttrace.models.weights import CATALOGUE
+from thoughttrace.scorers.agreement import VERDICT
+from thoughttrace.scorers.panel import vote
 from thoughttrace.scorers.structured_output import MAX_STRING
 from thoughttrace.tasks.infer_reason import infer_reason
 
@@ -149,3 +155,32 @@ def test_a_verdict_that_the_server_cuts_off_is_no_number(run: Callable[..., Eval
     (counted,) = read_runs([log.location]).counted
     (row,) = headline([counted])
     assert (row.samples, row.n, row.missing) == (1, 0, "1 judge_truncated")
+
+
+def test_an_expected_rating_is_the_mean_of_the_server_s_own_probabilities(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def asked(path: str, **body: Any) -> Any:
+        headers = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"}
+        with urlopen(Request(address + path, json.dumps(body).encode(), headers), timeout=60) as reply:
+            return json.load(reply)
+
+    monkeypatch.setenv("LLAMA_BASE_URL", f"{address}/v1")
+    config = GenerateConfig(max_tokens=200, temperature=0)
+    judge = get_model("openai-api/llama/judge", api_key=KEY, memoize=False, config=config)
+    asks = "How alike are the guess and the note, from 1 to 5? Reply with one JSON object: rationale, rating."
+    prompt: list[ChatMessage] = [ChatMessageUser(content=f"Note: a café – ☕. Guess: a tea house. {asks}")]
+    cast = asyncio.run(vote(judge, prompt, VERDICT, "", judge_scale="expected"))
+    assert cast.expected is not None
+    # What the model would write next, had it written the verdict so far itself.
+    reply = cast.replies[-1]
+    shown = asked("/apply-template", messages=[{"role": said.role, "content": said.text} for said in prompt])["prompt"]
+    so_far = reply[: reply.rindex(str(cast.rating))]
+    (token,) = asked("/completion", prompt=shown + so_far, n_predict=1, n_probs=20, temperature=0)[
+        "completion_probabilities"
+    ]
+    likely = {other["token"].strip(): math.exp(other["logprob"]) for other in token["top_logprobs"]}
+    ratings = {digit: likely.get(str(digit), 0.0) for digit in range(1, 6)}
+    mean = sum(digit * p for digit, p in ratings.items()) / sum(ratings.values())
+    assert cast.expected == pytest.approx(mean, abs=0.1)
+    assert 1 < mean < 5

@@ -6,7 +6,7 @@ that a version did not write yet has a default.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, get_args
@@ -80,6 +80,9 @@ users' thoughts in their places; a model's inferences there."""
 After = Literal["thought", "reaction"]
 """Which messages are predicted: those after any thought on what is shown, or right after a reaction."""
 
+JudgeScale = Literal["sampled", "expected"]
+"""What a judge's vote counts as: the rating that it wrote, or its mean rating, by the probabilities of its tokens."""
+
 KINDS: tuple[Kind, ...] = get_args(Kind)
 CONTEXTS: tuple[Context, ...] = get_args(Context)
 THOUGHT_CONTEXTS: tuple[ThoughtContext, ...] = get_args(ThoughtContext)
@@ -87,6 +90,7 @@ CONTROLS: tuple[Control, ...] = get_args(Control)
 ARMS: tuple[Arm, ...] = get_args(Arm)
 AFTERS: tuple[After, ...] = get_args(After)
 OPTIONS: tuple[Option, ...] = get_args(Option)
+JUDGE_SCALES: tuple[JudgeScale, ...] = get_args(JudgeScale)
 
 LETTERS = "ABCD"
 """The names of options, in the order in which they are shown."""
@@ -115,6 +119,8 @@ class Unscored(StrEnum):
     JUDGE_UNPARSABLE = "judge_unparsable"
     JUDGE_TRUNCATED = "judge_truncated"
     """max_tokens, the judge's own or our bound, cut the verdict off, also when asked once more."""
+    JUDGE_NO_PROBABILITIES = "judge_no_probabilities"
+    """The judge wrote a rating, and the probabilities of its tokens do not tell how likely the others were."""
     JUDGE_FAILED = "judge_failed"
     """The judge's provider failed, after all retries."""
     NO_VALID_VOTE = "grader_failed"
@@ -192,17 +198,27 @@ class Vote(Metadata):
 
     judge: str
     rating: int | None
+    """The rating that it wrote, also where its expected rating counts."""
     rationale: str | None
     # Until 0.1 it was called prompt_hash, as was the hash of the evaluated model's prompt.
     rubric_hash: str = Field(validation_alias=AliasChoices("rubric_hash", "prompt_hash"))
     replies: list[str]
     """Raw, in order: one, or two where the first was no valid form."""
+    expected: float | None = None
+    """On the scale `expected`: its mean rating, by the probabilities of its tokens."""
+    probabilities: dict[str, dict[str, float]] | None = None
+    """With `expected`: how likely each choice of each field of its verdict was, given what stands before it."""
     reason: Annotated[Unscored, Field(strict=False)] | None = None
-    """Why there is no rating."""
+    """Why there is no rating, or none that counts."""
     verdicts: Verdicts | None = None
     """Of a reaction; None where a rubric that a user gave asked for the rating."""
     error: str | None = None
     """With `JUDGE_FAILED`: the kind of error and its status code, without its text, which can quote a key."""
+
+    @property
+    def counted(self) -> float | None:
+        """The rating that counts, on the scale of the run; None where the vote is missing."""
+        return None if self.reason else self.rating if self.expected is None else self.expected
 
 
 class JudgedScore(Metadata):
@@ -211,6 +227,8 @@ class JudgedScore(Metadata):
     ratings: Annotated[dict[Name, list[int | None]] | None, BeforeValidator(_given)] = None
     """Each judge's ratings, one a repeat; None where a vote is missing; no rating where a rule rated. Not there where
     another scorer than ours wrote the score; None where they are read from a summary that has no room for them."""
+    expected: Annotated[dict[Name, list[float | None]] | None, BeforeValidator(_given)] = None
+    """On the scale `expected`: what counts in the place of `ratings`, in the same order. Otherwise not there."""
     rubric_hash: str | None = Field(default=None, validation_alias=AliasChoices("rubric_hash", "prompt_hash"))
     rubric_file: str | None = None
     """Name and checksum of the file with the rubric, where a user gave one: `mine.md (sha256 0123456789ab)`."""
@@ -220,9 +238,19 @@ class JudgedScore(Metadata):
     """None where they are read from a summary that has no room for them."""
 
     @property
+    def judge_scale(self) -> JudgeScale:
+        """What the votes count as."""
+        return "expected" if "expected" in self.model_fields_set else "sampled"
+
+    @property
+    def counted(self) -> Mapping[str, Sequence[float | None]] | None:
+        """The ratings that count, on the scale of the score."""
+        return self.expected if self.judge_scale == "expected" else self.ratings
+
+    @property
     def ratings_removed(self) -> bool:
-        """Whether the score has ratings, and the summary that it is read from has no room for them."""
-        return self.ratings is None and "ratings" in self.model_fields_set
+        """Whether the score has ratings, and the summary that it is read from has no room for those that count."""
+        return self.counted is None and "ratings" in self.model_fields_set
 
     @property
     def verdicts_removed(self) -> bool:
@@ -297,6 +325,8 @@ class RunMetadata(Metadata):
     """Of `judge_agreement`: name and checksum of the file with the rubric, where a user gave one."""
     judge_message: bool = True
     probes_hash: str = "unknown"
+    judge_scale: JudgeScale = "sampled"
+    """Only where the evaluated model is the judge: elsewhere each score has its own."""
     rubric_hash: dict[str, str] = Field(default_factory=dict)
     """Of each kind; only where the evaluated model is the judge."""
 

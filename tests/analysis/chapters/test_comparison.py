@@ -24,7 +24,7 @@ SETTING = {
     "stands_for": "", "selection": "", "probes_hash": "", "probe_rubrics": {}, "judge_message": True,
     "probe_rubric_file": "",
     "effort": "", "generation": "", "solver": "", "context_words": "", "judge_configs": {}, "status": "success",
-    "planned_replies": 60, "absent": [], "contributions": (),
+    "planned_replies": 60, "absent": [], "contributions": (), "judge_scale": "sampled",
 }  # fmt: skip
 
 
@@ -88,6 +88,7 @@ def test_ties_of_panel_means_are_those_of_exact_arithmetic() -> None:
         ({"judge": "k"}, "judge differs, and no judge rated both"),
         ({"prompt_hash": "q"}, "prompt differs"),
         ({"rubric_hash": "s"}, "rubric differs"),
+        ({"judge_scale": "expected"}, "judge scale differs"),
         ({"data_revision": "w"}, "data revision differs"),
         ({"task_version": "2-A"}, "task version differs"),
         ({"context": "message", "judge": "k"}, "context and judge differ"),

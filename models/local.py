@@ -26,7 +26,7 @@ _SAME_PREFIX = 0.5
 """Share of a prompt that a slot must hold to be reused for it; at the default of 0.1, the opening of a chat template
 alone makes prompts of different kinds evict each other."""
 
-_MAX_STRING = 100
+_MAX_STRING = 160
 """Characters of a string in a reply with a schema: a small model may never close it, and then gives no verdict."""
 
 _MAX_TOKENS = 256
@@ -67,7 +67,7 @@ class LocalAPI(OpenAICompatibleAPI):
     """A model that runs in this process.
 
     Unless the config sets them, the temperature is 0 and a reply has at most 256 tokens; a string in a reply with a
-    schema ends after 100 characters. One call is computed at a time, whatever `--max-connections` is: every model uses
+    schema ends after 160 characters. One call is computed at a time, whatever `--max-connections` is: every model uses
     all the cores. The settings in effect are recorded in each output's metadata.
 
     Args:

@@ -125,7 +125,10 @@ def _read(given: Logprob) -> _Token:
         text = _bytes(other.token, other.bytes)
         # Special tokens can have the same text, or none.
         alternatives[text] = alternatives.get(text, 0.0) + math.exp(other.logprob)
-    return _Token(_bytes(given.token, given.bytes), alternatives)
+    own = _bytes(given.token, given.bytes)
+    if alternatives:  # a grammar can force a token that is not among the likeliest
+        alternatives.setdefault(own, math.exp(given.logprob))
+    return _Token(own, alternatives)
 
 
 def _bytes(text: str, given: Sequence[int] | None) -> bytes:

@@ -98,7 +98,6 @@ def test_thinking_before_and_space_after_the_reply_are_no_part_of_it() -> None:
 
 
 UNTOLD: dict[str, list[Step]] = {
-    "the rating is not among the alternatives": [HEAD + " ", ("4", {"5": 0.5, '"': 0.5}), "}"],
     "no alternatives": [HEAD + " ", ("4", {}), "}"],
 }
 
@@ -106,6 +105,15 @@ UNTOLD: dict[str, list[Step]] = {
 @pytest.mark.parametrize("steps", UNTOLD.values(), ids=UNTOLD)
 def test_a_rating_that_the_tokens_do_not_tell_has_no_expectation(steps: list[Step]) -> None:
     assert expected(Verdict, *steps) is None
+
+
+def test_a_rating_that_a_grammar_forced_counts_by_its_own_probability() -> None:
+    reply, logprobs = given(HEAD + " ", ("4", {"5": 0.03, '"': 0.90}), "}")
+    forced = next(token for token in logprobs.content if token.token == "4")
+    forced.logprob = math.log(0.01)
+    found = expect(VERDICT.parse(reply), reply, logprobs)
+    assert found
+    assert found.rating == pytest.approx((4 * 0.01 + 5 * 0.03) / 0.04)
 
 
 def test_tokens_of_another_text_tell_nothing() -> None:

@@ -76,6 +76,8 @@ COLUMNS = [
 def chapter(evidence: Evidence) -> Chapter:
     """Write how often inferences tell the verdict and the cause of a reaction."""
     rows = verdicts(evidence.runs.of(INFER["reaction"]))
+    if not rows:
+        return Chapter("reaction_verdicts", "Verdict and cause", "")
     return Chapter(
         "reaction_verdicts",
         "Verdict and cause",

@@ -30,5 +30,30 @@ def test_it_shows_what_it_runs_and_says_where_it_failed(monkeypatch: pytest.Monk
     assert shown in " ".join(done.output.split())
 
 
+def test_it_runs_models_floor_ceiling_and_card_and_says_what_that_shows(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    ran: list[str] = []
+
+    def run(command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
+        ran.append(" ".join(command))
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(demo_module, "fetch_weights", lambda _: None)
+    monkeypatch.setattr("subprocess.run", run)
+    done = CliRunner().invoke(main, ["demo", "--log-dir", str(tmp_path)])
+    models, floor, ceiling, card = ran
+    assert "--model local/smollm2-135m,local/qwen2.5-coder-0.5b" in models
+    assert "control=constant" in floor
+    assert "control=target" in ceiling
+    assert "eval thoughttrace/judge_agreement --model local/qwen2.5-coder-1.5b" in card
+    judging = "--model-role grader=local/qwen2.5-coder-1.5b -T judge_message=false"
+    assert all(judging in command for command in (models, floor, ceiling))
+    assert "-T judge_message=false" in card  # or it is the card of another judge
+    assert "It says nothing about language models" in " ".join(done.output.split())
+    assert done.exit_code == 1  # nothing was run: there are no logs
+    assert "Traceback" not in done.output
+
+
 def test_no_model_of_the_demo_judges_itself() -> None:
     assert demo_module.JUDGE not in demo_module.MODELS

@@ -3,35 +3,47 @@
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
 from thoughttrace.cli.report import report
 from thoughttrace.core.errors import UserError
-from thoughttrace.core.record import INFER
+from thoughttrace.core.record import INFER, PROBE, Control
 from thoughttrace.core.terminal import Terminal
 from thoughttrace.models.weights import fetch_weights
 
 MODELS = ("smollm2-135m", "qwen2.5-coder-0.5b")
 JUDGE = "qwen2.5-coder-1.5b"
+CONTROLS: tuple[Control, ...] = ("constant", "target")
+"""The floor that knows nothing, and the ceiling."""
+SAMPLES, PROBES = 8, 36
+
+SAYS = (
+    "What this shows is how an evaluation works. It says nothing about language models: the sample is invented, the "
+    "models are among the smallest there are, and so is their judge, whose card is in the report."
+)
 
 
-def command(logs: Path) -> list[str]:
-    """Return the Inspect command that the demo runs.
+def commands(logs: Path) -> Iterator[list[str]]:
+    """Yield the Inspect commands that the demo runs: the models, the floor, the ceiling, the judge's card.
 
     Args:
-        logs: The folder for its logs.
+        logs: The folder for their logs.
     """
-    return [
-        "inspect", "eval", *(f"thoughttrace/{task.name}" for task in INFER.values()),
-        "--model", ",".join(f"local/{name}" for name in MODELS),
-        "--model-role", f"grader=local/{JUDGE}",
-        # One thought per user: with few samples, more users make the interval narrower. A judge this small mistakes
-        # the message for the thought, and a model this small does not know when to stop.
-        "-T", "per_user=1", "-T", "max_context_words=150", "-T", "judge_message=false",
-        "--limit", "8", "--max-tokens", "40", "--log-dir", str(logs),
-    ]  # fmt: skip
+    tasks = [f"thoughttrace/{task.name}" for task in INFER.values()]
+    # A judge this small mistakes the message for the thought.
+    judging = ["--model-role", f"grader=local/{JUDGE}", "-T", "judge_message=false"]
+    # One thought per user: with few samples, more users make the interval narrower.
+    samples = ["-T", "per_user=1", "-T", "max_context_words=150", "--limit", str(SAMPLES), "--log-dir", str(logs)]
+    models = ["--model", ",".join(f"local/{name}" for name in MODELS)]
+    # A model this small does not know when to stop.
+    yield ["inspect", "eval", *tasks, *models, *judging, *samples, "--max-tokens", "40"]
+    for control in CONTROLS:
+        yield ["inspect", "eval", *tasks, "--model", "none/none", "-T", f"control={control}", *judging, *samples]
+    probes = ["-T", "judge_message=false", "--limit", str(PROBES), "--log-dir", str(logs)]
+    yield ["inspect", "eval", f"thoughttrace/{PROBE.name}", "--model", f"local/{JUDGE}", *probes]
 
 
 @click.command()
@@ -41,17 +53,19 @@ def command(logs: Path) -> list[str]:
 def demo(context: click.Context, log_dir: Path, output: Path) -> None:
     """Run the evaluation on this machine, without a key: two small real models infer, a third judges.
 
-    Fetches the weights once (1.7 GB), runs Inspect on the bundled sample, and writes the report. The models are
-    small and the sample is invented: this shows how it works, not what language models can do.
+    Fetches the weights once (1.7 GB), runs Inspect on the bundled sample, and writes the report: the models, a floor
+    that knows nothing, a ceiling, and a short card of the judge. The models are small and the sample is invented: this
+    shows how it works, not what language models can do.
     """
     console = Terminal()
     for name in (*MODELS, JUDGE):
         fetch_weights(name)
     inspect = Path(sys.executable).with_name("inspect")
-    arguments = command(log_dir)
-    console.print(f"\n$ {shlex.join(arguments)}", style="bold", markup=False, soft_wrap=True)
-    done = subprocess.run([str(inspect), *arguments[1:]], check=False)
-    if done.returncode:
-        raise UserError(f"Inspect ended with exit code {done.returncode}; its output above gives the reason.")
+    for arguments in commands(log_dir):
+        console.print(f"\n$ {shlex.join(arguments)}", style="bold", markup=False, soft_wrap=True)
+        done = subprocess.run([str(inspect), *arguments[1:]], check=False)
+        if done.returncode:
+            raise UserError(f"Inspect ended with exit code {done.returncode}; its output above gives the reason.")
+    console.print(f"\n{SAYS}\n", style="bold", soft_wrap=True)
     context.invoke(report, logs=(str(log_dir),), output=output, ratings=())
     console.print(f"Logs:   {log_dir}   (see every sample: inspect view --log-dir {log_dir})", soft_wrap=True)

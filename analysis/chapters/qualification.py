@@ -53,7 +53,7 @@ def chapter(evidence: Evidence) -> Chapter:
             Section(
                 "qualification", "The judges of these runs", rows, COLUMNS,
                 f"By the newest card in these logs (judge_agreement) of the same judge, configured alike, with the "
-                f"same rubric, shown the same. {RULE} The cards are below.",
+                f"same rubric, shown the same. {RULE}",
             )
         ],
         terminal=True,

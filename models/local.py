@@ -4,13 +4,14 @@ import atexit
 import json
 import os
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
-from inspect_ai.model import ChatMessage, GenerateConfig, ModelCall, ModelOutput
+from inspect_ai.model import ChatMessage, GenerateConfig, Logprobs, ModelCall, ModelOutput
 from inspect_ai.tool import ToolChoice, ToolInfo
 from inspect_ai.util import concurrency
 
@@ -31,6 +32,10 @@ _MAX_STRING = 160
 
 _MAX_TOKENS = 256
 """Of a reply: enough for a thought or a verdict; a small model that rambles is stopped there."""
+
+_ALTERNATIVES = 300
+"""To each token, where log-probabilities are wanted and a schema has choices: llama.cpp's are those without the
+grammar, and among the first 20 words of a small model there is often one choice alone, which then looks certain."""
 
 _MAX_THREADS = 8
 """More threads than this do not speed up models this small, which wait for memory."""
@@ -129,6 +134,9 @@ class LocalAPI(OpenAICompatibleAPI):
         if isinstance(output, ModelOutput):
             output.model = self.model_name
             output.metadata = {**(output.metadata or {}), **self.in_effect}
+            if config.top_logprobs is not None:
+                for choice in output.choices:
+                    _keep_alternatives(choice.logprobs, _choices(config), config.top_logprobs)
         return result
 
     def completion_params(self, config: GenerateConfig, tools: bool) -> dict[str, Any]:
@@ -137,6 +145,8 @@ class LocalAPI(OpenAICompatibleAPI):
         params.setdefault("temperature", 0.0)
         params["extra_body"] = {"cache_prompt": self.cache_prompt} | params.get("extra_body", {})
         schema = params.get("response_format", {}).get("json_schema", {}).get("schema", {})
+        if params.get("top_logprobs") and _choices(config):
+            params["top_logprobs"] = max(params["top_logprobs"], _ALTERNATIVES)
         for field in schema.get("properties", {}).values():
             if field.get("type") == "string":
                 field.setdefault("maxLength", _MAX_STRING)
@@ -161,6 +171,30 @@ class LocalAPI(OpenAICompatibleAPI):
     def max_tokens(self) -> int | None:
         """Return the default limit of a reply."""
         return _MAX_TOKENS
+
+
+def _choices(config: GenerateConfig) -> list[str]:
+    """Return the choices of the fields of a schema, as a reply writes them."""
+    wanted = config.response_schema
+    fields = (wanted.json_schema.properties or {}).values() if wanted else ()
+    return [str(choice) for field in fields for choice in field.enum or ()]
+
+
+def _keep_alternatives(logprobs: Logprobs | None, choices: Sequence[str], most: int) -> None:
+    """Keep the likeliest alternatives to each token, and of the others those that begin a choice: the log holds them.
+
+    Args:
+        logprobs: The log-probabilities of a reply.
+        choices: The choices of its fields.
+        most: How many of the likeliest are kept.
+    """
+    for token in logprobs.content if logprobs else ():
+        others = token.top_logprobs or []
+        token.top_logprobs = others[:most] + [
+            other
+            for other in others[most:]
+            if (text := other.token.strip(' \n":,}')) and any(choice.startswith(text) for choice in choices)
+        ]
 
 
 def _runtime() -> Any:

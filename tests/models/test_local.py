@@ -21,6 +21,7 @@ from pydantic import BaseModel, Field
 from thoughttrace.core.errors import UserError
 from thoughttrace.models import local
 from thoughttrace.models.weights import CATALOGUE
+from thoughttrace.scorers.expected_rating import expect
 
 MODEL = "local/smollm2-135m"
 ONE_THREAD = {"threads": 1}  # several wait for each other by spinning, for minutes where other tests have the cores
@@ -90,6 +91,25 @@ def test_a_schema_constrains_the_reply() -> None:
     reply = ask("Write a poem about the sea.", GenerateConfig(response_schema=schema, max_tokens=60)).completion
     assert list(json.loads(reply)) == ["rationale", "rating"]
     assert 1 <= _Verdict.model_validate_json(reply).rating <= 5
+
+
+def test_every_choice_of_a_schema_has_a_probability_and_the_log_holds_little_else() -> None:
+    class Reply(BaseModel):
+        mood: Literal["pleased", "mixed", "displeased"]
+        rating: Literal[1, 2, 3, 4, 5]
+
+    schema = ResponseSchema(name="reply", json_schema=json_schema(Reply))
+    output = ask("Is tea good?", GenerateConfig(response_schema=schema, logprobs=True, top_logprobs=20))
+    logprobs = output.choices[0].logprobs
+    assert logprobs
+    found = expect(Reply.model_validate_json(output.completion), output.completion, logprobs)
+    assert found
+    # Without the schema this model would hardly write any of them: few are among its first 20 words.
+    assert all(p > 0 for choices in found.probabilities.values() for p in choices.values())
+    assert found.rating == pytest.approx(sum(int(n) * p for n, p in found.probabilities["rating"].items()), abs=1e-4)
+    others = [other.token for token in logprobs.content for other in (token.top_logprobs or [])[20:]]
+    assert len(others) < 20 * len(logprobs.content)
+    assert "The" not in others
 
 
 def test_prompts_of_two_kinds_keep_their_prefixes_unless_the_cache_is_off() -> None:

@@ -15,6 +15,7 @@ from thoughttrace.datasets.counts import census
 from thoughttrace.datasets.prompt import block, marker
 from thoughttrace.datasets.samples import record_to_sample
 from thoughttrace.datasets.sampling import select
+from thoughttrace.models.embedding import LocalEmbedder, require_embedder
 from thoughttrace.models.prompt_cache import CacheOrdered, generate_cached
 from thoughttrace.scorers.given_text import check_placeholders, check_plain, read_given_text
 from thoughttrace.tasks._options import (
@@ -66,7 +67,10 @@ def inference_samples(
     source = options.open()
     items = select(source.conversations, kind, options.selected_types, options.users, options.per_user, options.seed)
     answer = None
-    if answered_by is not None and answered_by != "reworded":
+    if answered_by == "typical":
+        require_embedder("control=typical")
+        answer = controls.recite_typical(source.conversations, kind, LocalEmbedder().embed)
+    elif answered_by is not None and answered_by != "reworded":
         answer = controls.recite(answered_by, source.conversations, kind, options.seed)
     unknown = dict(census(source.conversations).unknown_labels)
     # A prompt repeats its conversation, once for each thought: free each conversation once its samples are made.

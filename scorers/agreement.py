@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from thoughttrace.core.errors import UserError, check_positive
 from thoughttrace.core.record import InferenceMetadata, JudgedScore, Kind
 from thoughttrace.datasets.prompt import block, marker
-from thoughttrace.scorers.answer import answer_of
+from thoughttrace.scorers.answer import answer_of, confidence_of
 from thoughttrace.scorers.given_text import GivenText, check_plain, read_given_text
 from thoughttrace.scorers.judges import judges
 from thoughttrace.scorers.panel import rate
@@ -151,6 +151,8 @@ def agreement(
         rated = await rate(state, inference, panel, prompt, VERDICT, fixed, judge_repeats)
         if given and rated.metadata:
             rated.metadata |= JudgedScore.model_construct(rubric_file=given.file).to_log()
+        if sample.asks_confidence:
+            rated.metadata = (rated.metadata or {}) | confidence_of(state).to_log()
         return rated
 
     return score

@@ -9,7 +9,16 @@ from inspect_ai.model import ChatMessageAssistant, ChatMessageUser, ModelOutput
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from thoughttrace.core.errors import UserError, check_choice
-from thoughttrace.core.record import CONTEXTS, CONTROLS, INFER, SIMILARITY, ControlMetadata, Kind, RunMetadata
+from thoughttrace.core.record import (
+    CONTEXTS,
+    CONTROLS,
+    INFER,
+    SIMILARITY,
+    ControlMetadata,
+    InferenceMetadata,
+    Kind,
+    RunMetadata,
+)
 from thoughttrace.datasets import controls
 from thoughttrace.datasets.counts import census
 from thoughttrace.datasets.prompt import block, marker
@@ -33,6 +42,8 @@ REWORD = read_prompt("reword")
 """The instructions of the control `reworded`."""
 
 _INSTRUCTIONS = read_prompt("infer")
+_CONFIDENCE = read_prompt("infer_confidence")
+"""Stands below the instructions where the model is asked how sure it is."""
 
 # Both tasks have the same score.
 VIEWER = viewer(
@@ -43,7 +54,7 @@ VIEWER = viewer(
 
 
 def inference_samples(
-    kind: Kind, context: str, control: str | None, prompt: str | None, options: DataOptions
+    kind: Kind, context: str, control: str | None, prompt: str | None, confidence: bool, options: DataOptions
 ) -> tuple[MemoryDataset, dict[str, Any], Solver]:
     """Make the samples of one kind of thought, and what answers them.
 
@@ -52,6 +63,7 @@ def inference_samples(
         context: How much of the conversation the model sees, a `Context`.
         control: The control that answers in the model's place, a `Control`; None for the model.
         prompt: The path of a prompt that is used in place of ours; None for ours.
+        confidence: Whether the model is asked how sure it is.
         options: The data.
 
     Returns:
@@ -62,8 +74,12 @@ def inference_samples(
     """
     shown = check_choice("context", context, CONTEXTS)
     answered_by = check_choice("control", control, CONTROLS) if control is not None else None
+    if answered_by and confidence:
+        raise UserError(f"confidence=true: control={control} is not sure of anything; leave confidence out.")
     # Inspect parses `-T prompt=2026` to a number.
     instructions, question, file = _prompt(kind) if prompt is None else _given_prompt(str(prompt))
+    if confidence:
+        instructions = f"{instructions}\n\n{_CONFIDENCE}"
     source = options.open()
     items = select(source.conversations, kind, options.selected_types, options.users, options.per_user, options.seed)
     answer = None
@@ -80,6 +96,9 @@ def inference_samples(
     while items:
         item = items.pop()
         sample = record_to_sample(*item, instructions, question, shown, options.max_context_words)
+        if confidence:
+            asked = InferenceMetadata.model_construct(asks_confidence=True)
+            sample.metadata = (sample.metadata or {}) | asked.to_log()
         if answer:
             recital = recitals[sample.id] = answer(item)
             recite(sample, *recital(1))
@@ -87,6 +106,7 @@ def inference_samples(
     metadata = RunMetadata(
         kind=kind,
         control=answered_by,
+        confidence=confidence,
         context=shown,
         max_context_words=options.max_context_words,
         survey_answers_sent=shown == "profile",  # to the evaluated model's provider

@@ -44,6 +44,9 @@ SCALE = INFER["reason"].scale
 
 RATINGS = range(1, 6)
 
+RIGHT = 4
+"""The agreement from which an inference counts as right: it says the note's main point."""
+
 
 @dataclass(frozen=True)
 class HeadlineRow:

@@ -25,6 +25,7 @@ from thoughttrace.analysis.chapters import (
     predict_satisfaction,
     raters,
     recovered_share,
+    several_guesses,
     thought_ratings,
     thought_types,
 )
@@ -41,6 +42,7 @@ CHAPTERS: tuple[Callable[[Evidence], Chapter], ...] = (
     recovered_share.chapter,
     comparison.chapter,
     confidence.chapter,
+    several_guesses.chapter,
     lost_votes.chapter,
     judges.chapter,
     judge_severity.chapter,

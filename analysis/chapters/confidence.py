@@ -100,15 +100,15 @@ class CoverageRow:
 _RUN_COLUMNS = [short("Kind", "kind"), name("Model", "model"), short("Context", "context"), name("Judge", "judge")]
 
 COLUMNS = [
-    *_RUN_COLUMNS,
-    number("Right", lambda row: row.right if row.n else "none stated", ".1%"),
-    limits("Right, 95 %", "right_", percent=True),
-    share("Mean confidence", "stated"),
+    *_RUN_COLUMNS[:2],
+    number("AUROC", lambda row: row.auroc if row.n else "none stated"),
+    limits("AUROC, 95 %", "auroc_"),
     number("Overstated", "overstated", "+.1%"),
     limits("Overstated, 95 %", "overstated_", percent=True),
+    share("Mean confidence", "stated"),
+    share("Right", "right"),
+    limits("Right, 95 %", "right_", percent=True),
     number("Calibration error", "calibration_error"),
-    number("AUROC", "auroc"),
-    limits("AUROC, 95 %", "auroc_"),
     number("Risk–coverage area", "risk", ".3f"),
     limits("Area, 95 %", "risk_", ".3f"),
     number("By chance", "chance_risk", ".3f"),
@@ -117,6 +117,7 @@ COLUMNS = [
     count("Users", "users"),
     count("Rated", "rated"),
     text("Without confidence", "without"),
+    *_RUN_COLUMNS[2:],
 ]
 
 BIN_COLUMNS = [*_RUN_COLUMNS, *bin_columns("Right")]
@@ -257,7 +258,14 @@ def _coverage_plot(rows: Sequence[CoverageRow]) -> list[Picture]:
     if all(math.isnan(row.right) for row in rows):
         return []
     points = [
-        Dot(f"{row.coverage:.0%}", 100 * row.right, 100 * row.lower, 100 * row.upper, panel=panel, series=row.model)
+        Dot(
+            f"{100 * row.coverage:.0f} %",
+            100 * row.right,
+            100 * row.lower,
+            100 * row.upper,
+            panel=panel,
+            series=row.model,
+        )
         for row, panel in zip(rows, run_panels(rows), strict=True)
     ]
     figure = dots(

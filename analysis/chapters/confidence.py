@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from thoughttrace.analysis.chapters.headline import RIGHT, kind_of
+from thoughttrace.analysis.chapters.headline import RIGHT, columns_of
 from thoughttrace.analysis.page.calibration import BinRow, bin_columns, bin_rows, calibration_plot, run_panels
 from thoughttrace.analysis.page.plots import Dot, dots
 from thoughttrace.analysis.page.table import Chapter, Picture, Section, count, limits, name, number, share, short, text
@@ -190,7 +190,7 @@ def calibration(runs: Sequence[Run]) -> list[BinRow]:
     rows = []
     for run in runs:
         stated = _stated(run)
-        rows += bin_rows(_about(run), stated["confidence"], stated["right"], stated["user"])
+        rows += bin_rows(columns_of(run), stated["confidence"], stated["right"], stated["user"])
     return rows
 
 
@@ -208,12 +208,8 @@ def surest(runs: Sequence[Run]) -> list[CoverageRow]:
         stated = _stated(run)
         for coverage in COVERAGES if len(stated) else ():
             found = share_of_surest(stated["right"], stated["confidence"], stated["user"], coverage)
-            rows.append(CoverageRow(**_about(run), coverage=coverage, **found.as_row("right")))
+            rows.append(CoverageRow(**columns_of(run), coverage=coverage, **found.as_row("right")))
     return rows
-
-
-def _about(run: Run) -> dict[str, str]:
-    return {"kind": kind_of(run), "model": run.name, "context": run.context, "judge": run.judge}
 
 
 def _stated(run: Run) -> pd.DataFrame:
@@ -229,9 +225,9 @@ def _row(run: Run) -> ConfidenceRow:
     if len(stated):
         share_right = cluster_mean(right, users, bounds=PROPORTION)
         overstated = paired_difference(percent / 100, right, users)
-    without = rated.loc[rated["confidence"].isna(), "no_confidence"].fillna("not in the log").value_counts()
+    without = rated.loc[rated["confidence"].isna(), "no_confidence"].fillna("not recorded").value_counts()
     return ConfidenceRow(
-        **_about(run),
+        **columns_of(run),
         **share_right.as_columns("right"),
         stated=float(percent.mean()) / 100,
         **overstated.as_columns("overstated"),

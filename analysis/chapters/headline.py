@@ -375,6 +375,11 @@ def kind_of(run: Run) -> Kind:
     return run.kind
 
 
+def columns_of(run: Run) -> dict[str, Any]:
+    """Return the columns of a row that name its run: `kind`, `model`, `context` and `judge`."""
+    return {"kind": kind_of(run), "model": run.name, "context": run.context, "judge": run.judge}
+
+
 def mean_agreement(values: Numbers, users: npt.NDArray[Any]) -> Interval:
     """Estimate the mean agreement of scored samples, clustered by user; without any, the reason says so.
 

@@ -8,7 +8,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from thoughttrace.analysis.chapters.headline import kind_of
+from thoughttrace.analysis.chapters.headline import columns_of, kind_of
 from thoughttrace.analysis.page.table import (
     Chapter,
     Section,
@@ -184,10 +184,7 @@ def lengths(runs: Sequence[Run]) -> list[LengthRow]:
         q25, median, q75 = answered["words"].quantile([0.25, 0.5, 0.75])
         rows.append(
             LengthRow(
-                kind=kind_of(run),
-                model=run.name,
-                context=run.context,
-                judge=run.judge,
+                **columns_of(run),
                 words=float(answered["words"].mean()),
                 q25=q25,
                 median=median,
@@ -211,8 +208,8 @@ def at_equal_length(runs: Sequence[Run]) -> list[EqualLengthRow]:
     rows = []
     for a, b in _pairs(runs):
         judges = shared_judges(a, b)
-        sides = (_by_sample(run.rated_by(judges)) for run in (a, b))
-        samples = pd.merge(*sides, left_index=True, right_index=True, suffixes=("", "_b"))
+        of_a, of_b = (_by_sample(run.rated_by(judges)) for run in (a, b))
+        samples = of_a.merge(of_b, left_index=True, right_index=True, suffixes=("", "_b"))
         if samples.empty:
             continue
         users, longer = samples["user"], samples["doublings"] - samples["doublings_b"]
@@ -257,8 +254,9 @@ def in_words(rows: Sequence[EqualLengthRow]) -> list[str]:
             continue
         at_equal = "at equal length this cannot be told"
         if not math.isnan(row.lower):
-            limits_of_a = format_interval(*sorted((sign * row.lower, sign * row.upper)))
-            at_equal = f"at equal length by {format_number(sign * row.adjusted, '+.2f')} ({limits_of_a})"
+            lower, upper = sorted((sign * row.lower, sign * row.upper))
+            adjusted = format_number(sign * row.adjusted, "+.2f")
+            at_equal = f"at equal length by {adjusted} ({format_interval(lower, upper)})"
             at_equal += ", extrapolated, as one is always the longer" * (row.longer in {0, 1})
         sentences.append(
             f"On {row.kind}s, {a} is rated higher than {b} by {format_number(abs(row.difference))} with "

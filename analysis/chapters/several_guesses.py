@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from thoughttrace.analysis.chapters.headline import RIGHT, SCALE, kind_of
+from thoughttrace.analysis.chapters.headline import RIGHT, SCALE, columns_of
 from thoughttrace.analysis.page.calibration import run_panels
 from thoughttrace.analysis.page.plots import Dot, dots
 from thoughttrace.analysis.page.table import Chapter, Picture, Section, count, limits, name, number, share, short
@@ -146,7 +146,7 @@ def best_of(runs: Sequence[Run]) -> list[BestRow]:
             right = ratings["score"].map(lambda given, j=number_of: expected_best(given >= RIGHT, j))
             rows.append(
                 BestRow(
-                    **_about(run),
+                    **columns_of(run),
                     guesses=number_of,
                     **cluster_mean(values, users, bounds=SCALE).as_row("best"),
                     **gain.as_columns("gain") | {"gain_note": gain.reason or "" if number_of > 1 else ""},
@@ -173,7 +173,7 @@ def spreads(runs: Sequence[Run]) -> list[SpreadRow]:
         right = ratings["score"].map(lambda values: float(np.mean(values >= RIGHT)))
         rows.append(
             SpreadRow(
-                **_about(run),
+                **columns_of(run),
                 guesses=int(ratings["score"].map(len).min()),
                 distinct=float(ratings["distinct"].mean()),
                 within=float(np.sqrt(ratings["score"].map(lambda values: np.var(values, ddof=1)).mean())),
@@ -185,10 +185,6 @@ def spreads(runs: Sequence[Run]) -> list[SpreadRow]:
             )
         )
     return rows
-
-
-def _about(run: Run) -> dict[str, str]:
-    return {"kind": kind_of(run), "model": run.name, "context": run.context, "judge": run.judge}
 
 
 def _ratings(run: Run) -> pd.DataFrame:

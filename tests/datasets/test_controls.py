@@ -75,8 +75,9 @@ def test_each_epoch_draws_the_thought_of_another_user_until_all_had_their_turn(c
 
 def letters(texts: Sequence[str]) -> npt.NDArray[np.float32]:
     """Embed texts by how often they have each letter, as unit vectors."""
-    counts = np.array([[text.casefold().count(letter) for letter in ascii_lowercase] for text in texts], float)
-    return (counts / np.linalg.norm(counts, axis=1, keepdims=True)).astype(np.float32)
+    counts = np.array([[text.casefold().count(letter) for letter in ascii_lowercase] for text in texts], np.float32)
+    unit: npt.NDArray[np.float32] = counts / np.linalg.norm(counts, axis=1, keepdims=True)
+    return unit
 
 
 def medoid(label: str, user: str) -> str:

@@ -42,8 +42,6 @@ REWORD = read_prompt("reword")
 """The instructions of the control `reworded`."""
 
 _INSTRUCTIONS = read_prompt("infer")
-_CONFIDENCE = read_prompt("infer_confidence")
-"""Stands below the instructions where the model is asked how sure it is."""
 
 # Both tasks have the same score.
 VIEWER = viewer(
@@ -74,12 +72,16 @@ def inference_samples(
     """
     shown = check_choice("context", context, CONTEXTS)
     answered_by = check_choice("control", control, CONTROLS) if control is not None else None
+    if not isinstance(confidence, bool):
+        raise UserError(f"confidence={confidence}: must be true or false.")
     if answered_by and confidence:
         raise UserError(f"confidence=true: control={control} is not sure of anything; leave confidence out.")
     # Inspect parses `-T prompt=2026` to a number.
     instructions, question, file = _prompt(kind) if prompt is None else _given_prompt(str(prompt))
     if confidence:
-        instructions = f"{instructions}\n\n{_CONFIDENCE}"
+        explained, asked = (part.strip() for part in _RULE.split(read_prompt("infer_confidence")))
+        # In the question too: a small model heeds what it reads last, and its instructions hardly.
+        instructions, question = f"{instructions}\n\n{explained}", f"{question} {asked}"
     source = options.open()
     items = select(source.conversations, kind, options.selected_types, options.users, options.per_user, options.seed)
     answer = None
@@ -97,8 +99,8 @@ def inference_samples(
         item = items.pop()
         sample = record_to_sample(*item, instructions, question, shown, options.max_context_words)
         if confidence:
-            asked = InferenceMetadata.model_construct(asks_confidence=True)
-            sample.metadata = (sample.metadata or {}) | asked.to_log()
+            marked = InferenceMetadata.model_construct(asks_confidence=True)
+            sample.metadata = (sample.metadata or {}) | marked.to_log()
         if answer:
             recital = recitals[sample.id] = answer(item)
             recite(sample, *recital(1))

@@ -49,8 +49,9 @@ def infer_reason(
         allow_self_judging: Let the evaluated model judge itself; the report marks such numbers.
         exclude_family: Leave out judges of the evaluated model's family.
         judge_repeats: Votes of each judge on each sample, which tell how much a judge differs from itself.
-        control: Score a control in the model's place: `constant`, `anyone`, `someone_else`, `typical`, `parrot`
-            (floors), `target` (with `--model none/none`), or `reworded` (ceilings; by the evaluated model).
+        control: Score a control in the model's place: `constant`, `anyone`, `someone_else`, `typical` (extra
+            `similarity`), `parrot` (floors), `target` (with `--model none/none`), or `reworded` (ceilings; by the
+            evaluated model).
         confidence: Let the model say too how sure it is, in per cent, that its inference says what the user noted.
         prompt: Path of a text file with a prompt that is used in place of ours: the instructions, a line `---`, and the
             question with `{marker}` and `{message}`, such as `examples/prompt_reason.md`.

@@ -103,6 +103,7 @@ def test_bad_lines_are_named_in_the_log(
         ({"types": "scope_fit"}, "types=scope_fit: no such type of reason"),
         ({"users": 0}, "users=0: must be 1 or more"),
         ({"max_context_words": 0}, "max_context_words=0: must be 1 or more"),
+        ({"confidence": 80}, "confidence=80: must be true or false"),
         ({"control": "parrot", "confidence": True}, "confidence=true: control=parrot is not sure of anything"),
         ({"data": "nowhere.jsonl"}, "nowhere.jsonl: no such file or folder"),
     ],
@@ -139,12 +140,25 @@ def test_a_confidence_is_asked_for_and_kept_apart_from_the_inference(
     }
     assert "onfidence" not in str(judge.api.requests)
     assert {sample.output.completion for sample in log.samples or []} == {*said[:3], "Guess 4."}
-    assert all("Confidence: NN" in messages[0].text for messages, _ in model.api.requests)
+    for messages, _ in model.api.requests:
+        assert all("Confidence: NN" in message.text for message in messages)
     assert (log.eval.metadata or {})["confidence"] is True
     without = infer_reason(data=data)
     assert without.metadata
     assert without.metadata["prompt_hash"] != (log.eval.metadata or {})["prompt_hash"]
     assert "Confidence" not in str([sample.input for sample in without.dataset])
+
+
+def test_a_confidence_is_asked_for_below_a_given_prompt_too(data: str, root: Path) -> None:
+    (sample, *_) = infer_reason(
+        data=data, prompt=str(root / "examples/prompt_reason.md"), confidence=True, context="message"
+    ).dataset
+    instructions, _, _ = (root / "examples/prompt_reason.md").read_text(encoding="utf-8").partition("\n---")
+    assert not isinstance(sample.input, str)
+    system, user = (message.text for message in sample.input)
+    assert system.startswith(instructions.strip())
+    assert "Confidence: NN" in system.removeprefix(instructions.strip())
+    assert user.rstrip().endswith("in per cent.")
 
 
 def test_a_line_that_was_not_asked_for_stays_part_of_the_inference(

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -140,3 +141,13 @@ def test_a_run_that_was_asked_is_another_measurement_and_compares_by_prompt_only
     assert compare(runs.models, "model")[0] == []
     (pair,) = compare(runs.models, "prompt")[0]
     assert 10 < pair.n <= 20
+
+
+def test_a_model_that_states_no_confidence_has_a_row_that_says_so(runs: Runs) -> None:
+    (asked,) = (run for run in runs.models if run.confidence)
+    silent = replace(asked, rows=asked.rows.assign(confidence=np.nan, no_confidence="missing"))
+    made = chapter(Evidence(Runs([silent])))
+    (row,) = made.sections[0].rows
+    assert (row.n, row.without) == (0, f"{row.rated} missing")
+    assert "none stated" in made.sections[0].table.cells()[0]
+    assert [picture for section in made.sections for picture in section.pictures] == []

@@ -139,11 +139,12 @@ def best_of(runs: Sequence[Run]) -> list[BestRow]:
         ratings = _ratings(run)
         if ratings.empty:
             continue
-        users, guesses = ratings["user"], int(ratings["score"].map(len).min())
-        best = [ratings["score"].map(lambda values, j=j: expected_best(values, j)) for j in range(1, guesses + 1)]
-        for number_of, values in enumerate(best, 1):
-            gain = paired_difference(values, best[0], users)
-            right = ratings["score"].map(lambda given, j=number_of: expected_best(given >= RIGHT, j))
+        scores, users = ratings["scores"], ratings["user"]
+        single = _expected_best(scores, 1)
+        for number_of in range(1, int(scores.map(len).min()) + 1):
+            values = _expected_best(scores, number_of)
+            gain = paired_difference(values, single, users)
+            right = _expected_best(scores.map(lambda given: given >= RIGHT), number_of)
             rows.append(
                 BestRow(
                     **columns_of(run),
@@ -170,14 +171,15 @@ def spreads(runs: Sequence[Run]) -> list[SpreadRow]:
         ratings = _ratings(run)
         if ratings.empty:
             continue
-        right = ratings["score"].map(lambda values: float(np.mean(values >= RIGHT)))
+        scores = ratings["scores"]
+        right = scores.map(lambda given: float((given >= RIGHT).mean()))
         rows.append(
             SpreadRow(
                 **columns_of(run),
-                guesses=int(ratings["score"].map(len).min()),
+                guesses=int(scores.map(len).min()),
                 distinct=float(ratings["distinct"].mean()),
-                within=float(np.sqrt(ratings["score"].map(lambda values: np.var(values, ddof=1)).mean())),
-                between=float(ratings["score"].map(np.mean).std()),
+                within=float(np.sqrt(scores.map(lambda given: given.var(ddof=1)).mean())),
+                between=float(scores.map(lambda given: given.mean()).std()),
                 never=float((right == 0).mean()),
                 sometimes=float(right.between(0, 1, inclusive="neither").mean()),
                 always=float((right == 1).mean()),
@@ -188,21 +190,31 @@ def spreads(runs: Sequence[Run]) -> list[SpreadRow]:
 
 
 def _ratings(run: Run) -> pd.DataFrame:
-    """Return the samples with enough rated replies: `user`, `score` (an array), `distinct` (share of replies).
+    """Return the samples with enough rated replies: `user`, `scores` (an array), `distinct` (share of replies).
 
     Enough is two, and as many as half of the samples have: a few lost ratings, or joined logs with more epochs of some
     samples, must not decide how many guesses are compared.
     """
-    replies = run.rows.dropna(subset="score").groupby("id", sort=False)
-    samples = pd.DataFrame(
+    rated = run.rows.dropna(subset="score")
+    sizes = rated["id"].value_counts()
+    rated = rated[rated["id"].isin(sizes.index[sizes >= max(2, sizes.median() if len(sizes) else 2)])]
+    replies = rated.assign(answer=rated["answer"].str.casefold()).groupby("id", sort=False)
+    return pd.DataFrame(
         {
             "user": replies["user"].first(),
-            "score": replies["score"].apply(lambda scores: scores.to_numpy()),
-            "distinct": replies["answer"].apply(lambda answers: answers.str.casefold().nunique() / len(answers)),
+            "scores": replies["score"].agg(list).map(np.array),
+            "distinct": replies["answer"].nunique() / replies.size(),
         }
     )
-    sizes = replies.size()
-    return samples[sizes >= max(2, sizes.median() if len(sizes) else 2)]
+
+
+def _expected_best(scores: pd.Series, guesses: int) -> pd.Series:
+    """Estimate the expected best of so many guesses at each sample."""
+    found = [
+        pd.Series(expected_best(np.stack(members.to_list()), guesses), members.index)
+        for _, members in scores.groupby(scores.map(len))
+    ]
+    return pd.concat(found).loc[scores.index]
 
 
 def _plot(rows: Sequence[BestRow]) -> list[Picture]:

@@ -1,12 +1,14 @@
-"""Estimate the best of several guesses on one sample."""
+"""Estimate the best of several guesses at one sample."""
 
 from math import comb
 
 import numpy as np
 import numpy.typing as npt
 
+from thoughttrace.analysis.stats.intervals import Numbers
 
-def expected_best(values: npt.ArrayLike, guesses: int) -> float:
+
+def expected_best(values: npt.ArrayLike, guesses: int) -> Numbers:
     r"""Estimate the expected highest of j values, from k values drawn alike.
 
     It is the mean of the highest over all choices of j of the k values, an unbiased estimate (a U-statistic; Hoeffding
@@ -17,12 +19,12 @@ def expected_best(values: npt.ArrayLike, guesses: int) -> float:
     Of values that are 1 or 0 it is the pass@j of Chen et al. (2021).
 
     Args:
-        values: k numbers.
+        values: Shape (…, k).
         guesses: j, from 1 (the mean) to k (the highest).
 
     Returns:
-        NaN where there are fewer values than guesses.
+        Shape (…).
     """
-    rising = np.sort(np.asarray(values, dtype=float))
-    weights = np.array([comb(place, guesses - 1) for place in range(len(rising))], dtype=float)
-    return float(weights @ rising / weights.sum()) if len(rising) >= guesses else float("nan")
+    rising = np.sort(np.asarray(values, dtype=float), axis=-1)
+    weights = np.array([comb(place, guesses - 1) for place in range(rising.shape[-1])], dtype=float)
+    return np.asarray(rising @ weights / weights.sum())

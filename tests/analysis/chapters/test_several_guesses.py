@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import combinations
 from statistics import fmean
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from inspect_ai import eval as inspect_eval
 
@@ -72,6 +74,16 @@ def test_the_best_is_over_all_choices_of_so_many_guesses(runs: Runs) -> None:
             assert row.gain_upper == pytest.approx(gain.upper)
         right = [fmean(max(c) >= 4 for c in combinations(ratings, row.guesses)) for ratings in COMPLETE.values()]
         assert row.right == pytest.approx(fmean(right))
+
+
+def test_samples_with_more_guesses_than_others_count_with_all_of_them(runs: Runs) -> None:
+    (run,) = (run for run in runs.models if run.epochs > 1)
+    more = run.rows[run.rows["user"] == "user0"].head(1).assign(epoch=4, score=5.0)
+    rows = best_of([replace(run, rows=pd.concat([run.rows, more], ignore_index=True))])
+    assert [row.guesses for row in rows] == [1, 2, 3]
+    of_user0 = [1, 3, 5, 5]
+    best_of_two = [fmean(map(max, combinations(given, 2))) for given in (of_user0, *list(COMPLETE.values())[1:])]
+    assert rows[1].best == pytest.approx(fmean(best_of_two))
 
 
 def test_spreads_tell_what_is_sometimes_right_from_what_never_is(runs: Runs) -> None:

@@ -105,9 +105,9 @@ LENGTH_COLUMNS = [
     short("Kind", "kind"),
     name("Model", "model"),
     number("Mean words", "words", ".1f"),
-    number("Quarter below", "q25", ".0f"),
+    number("Lower quartile", "q25", ".0f"),
     number("Median", "median", ".0f"),
-    number("Quarter above", "q75", ".0f"),
+    number("Upper quartile", "q75", ".0f"),
     number("Words of the notes", "target_words", ".1f"),
     number("Agreement per doubling", "per_doubling", "+.2f"),
     limits("95 % interval"),
@@ -256,7 +256,7 @@ def in_words(rows: Sequence[EqualLengthRow]) -> list[str]:
         if not math.isnan(row.lower):
             lower, upper = sorted((sign * row.lower, sign * row.upper))
             adjusted = format_number(sign * row.adjusted, "+.2f")
-            at_equal = f"at equal length by {adjusted} ({format_interval(lower, upper)})"
+            at_equal = f"at equal length the difference is {adjusted} ({format_interval(lower, upper)})"
             at_equal += ", extrapolated, as one is always the longer" * (row.longer in {0, 1})
         sentences.append(
             f"On {row.kind}s, {a} is rated higher than {b} by {format_number(abs(row.difference))} with "

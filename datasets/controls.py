@@ -1,11 +1,14 @@
 """Answer without a model, or from the target itself: controls that show where the scale begins and ends."""
 
 import hashlib
-import math
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Sequence
+from functools import cache
 from itertools import chain
 from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
 
 from thoughttrace.core.record import Control, Kind
 from thoughttrace.datasets.conversation import Conversation, Thought
@@ -35,12 +38,15 @@ class Recital(NamedTuple):
 Recite = Callable[[int], Recital]
 """Gives what a control answers to one sample in an epoch, 1 or more."""
 
+Embed = Callable[[Sequence[str]], npt.NDArray[np.float32]]
+"""Turns n texts into unit vectors, shape (n, d)."""
+
 
 def recite(control: Control, conversations: Sequence[Conversation], kind: Kind, seed: int) -> Callable[[Item], Recite]:
     """Prepare a control that needs no model.
 
     Args:
-        control: Which one; not `reworded`.
+        control: Which one; not `reworded`, nor `typical`, which `recite_typical` prepares.
         conversations: All of the data, not only what is sampled: the thoughts of others come from here.
         kind: The kind of thought.
         seed: Another seed gives another choice.
@@ -60,14 +66,7 @@ def recite(control: Control, conversations: Sequence[Conversation], kind: Kind, 
     def group(thought: Thought) -> str:
         return "" if control == "anyone" else thought.label
 
-    everyone = [_UserThought(c.user, t) for c in conversations for _, m in c.annotated(kind) for t in m.thoughts]
-    groups: dict[str, list[_UserThought]] = defaultdict(list)
-    for candidate in everyone:
-        groups[group(candidate.thought)].append(candidate)
-    if control == "typical":
-        ranked = {label: _by_typicality(members, everyone) for label, members in groups.items()}
-        return lambda item: _always(_first_of_another(item.conversation.user, ranked[group(_first_thought(item))]))
-
+    groups = _grouped(conversations, kind, group)
     users = {name: {member.user for member in members} for name, members in groups.items()}
 
     def draw(item: Item) -> Recite:
@@ -77,6 +76,61 @@ def recite(control: Control, conversations: Sequence[Conversation], kind: Kind, 
         return lambda epoch: _draw(thoughts, donors - {own}, name, epoch)
 
     return draw
+
+
+def recite_typical(conversations: Sequence[Conversation], kind: Kind, embed: Embed) -> Callable[[Item], Recite]:
+    """Prepare the control `typical`: the thought of a type that is most like the others of this type.
+
+    Of the other users' thoughts of the type it is the medoid: the one with the highest mean cosine to all of them. It
+    is chosen among those that have at most as many words as the median of them, for a long thought, which says a bit of
+    everything, is like many others and yet none that people would write. Nothing of the user has a part in it.
+
+    Args:
+        conversations: All of the data, not only what is sampled.
+        kind: The kind of thought.
+        embed: Embeds the thoughts.
+
+    Returns:
+        A function from an annotated message to what the control answers, the same in each epoch.
+    """
+    groups = _grouped(conversations, kind, lambda thought: thought.label)
+    types = {label: _Type(members, embed) for label, members in groups.items()}
+    return lambda item: _always(types[_first_thought(item).label].medoid_without(item.conversation.user))
+
+
+class _Type:
+    """The thoughts of a type, and their medoid without those of any one user."""
+
+    def __init__(self, members: Sequence[_UserThought], embed: Embed) -> None:
+        self._texts = [member.thought.content.strip() for member in members]
+        self._words = np.array([member.thought.words for member in members])
+        self._users = np.array([member.user for member in members])
+        self._vectors = embed(self._texts)
+        self._sum = self._vectors.sum(axis=0, dtype=float)
+        # A user's messages share their answer: a pass over all thoughts for each of 5,000 messages takes a minute.
+        self.medoid_without = cache(self._medoid_without)
+
+    def _medoid_without(self, user: str) -> str:
+        """Return the medoid of the thoughts of all but one user; empty if nobody else has any."""
+        own = self._users == user
+        if own.all():
+            return ""
+        others = self._sum - self._vectors[own].sum(axis=0, dtype=float)
+        closeness = self._vectors @ others.astype(np.float32)
+        closeness[own | (self._words > np.median(self._words[~own]))] = -np.inf
+        return self._texts[int(closeness.argmax())]
+
+
+def _grouped(
+    conversations: Sequence[Conversation], kind: Kind, group: Callable[[Thought], str]
+) -> dict[str, list[_UserThought]]:
+    """Gather the thoughts of a kind by the name of their group."""
+    groups: dict[str, list[_UserThought]] = defaultdict(list)
+    for conversation in conversations:
+        for _, message in conversation.annotated(kind):
+            for thought in message.thoughts:
+                groups[group(thought)].append(_UserThought(conversation.user, thought))
+    return groups
 
 
 def _draw(thoughts: Sequence[_UserThought], donors: set[str], name: str, epoch: int) -> Recital:
@@ -101,33 +155,3 @@ def _first_thought(item: Item) -> Thought:
 def _always(text: str) -> Recite:
     """Answer the same in every epoch."""
     return lambda _: Recital(text)
-
-
-def _first_of_another(user: str, candidates: Sequence[_UserThought]) -> str:
-    """Return the first thought of another user; empty if there is none."""
-    return next((candidate.thought.content.strip() for candidate in candidates if candidate.user != user), "")
-
-
-def _by_typicality(members: Sequence[_UserThought], everyone: Sequence[_UserThought]) -> list[_UserThought]:
-    """Order the thoughts of a type by the cosine with their mean, the most typical first.
-
-    A thought is the set of its words, weighted by how rare they are in all thoughts of the kind (idf).
-    """
-    frequency = Counter(word for candidate in everyone for word in _words(candidate))
-    weight = {word: math.log(1 + len(everyone) / count) for word, count in frequency.items()}
-    words = [_words(member) for member in members]
-    lengths = [math.sqrt(sum(weight[word] ** 2 for word in own)) or 1.0 for own in words]
-    mean: dict[str, float] = defaultdict(float)
-    for own, length in zip(words, lengths, strict=True):
-        for word in own:
-            mean[word] += weight[word] / length
-    cosines = [
-        sum(weight[word] * mean[word] for word in own) / length for own, length in zip(words, lengths, strict=True)
-    ]
-    order = sorted(range(len(members)), key=lambda n: (-cosines[n], members[n].thought.content))
-    return [members[n] for n in order]
-
-
-def _words(candidate: _UserThought) -> set[str]:
-    stripped = (word.strip(".,;:!?\"'()") for word in candidate.thought.content.casefold().split())
-    return {word for word in stripped if word}

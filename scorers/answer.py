@@ -6,7 +6,14 @@ from inspect_ai.model import ContentText, ModelOutput
 from inspect_ai.solver import TaskState
 
 from thoughttrace.core.inspect_private import NO_CONTENT
-from thoughttrace.core.record import ControlMetadata, NextMessageMetadata, Unscored, answered_metadata
+from thoughttrace.core.record import (
+    ControlMetadata,
+    JudgedScore,
+    NextMessageMetadata,
+    NoConfidence,
+    Unscored,
+    answered_metadata,
+)
 
 _THINKING = re.compile(r"<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", re.DOTALL | re.IGNORECASE)
 _FENCE = re.compile(r"^```\w*\n?|\n?```$")
@@ -29,6 +36,13 @@ _ANNOUNCED = re.compile(
     re.IGNORECASE,
 )
 _MARKER_LINE = re.compile(r"^\[[0-9a-f]{8} [^\]\n]*\]\s*$", re.MULTILINE)
+# "Confidence: 80", "**Confidence (0–100):** 80 %", "- my confidence = 80/100".
+_CONFIDENCE = r"(?:my |overall )?confidence(?: level| score)?(?: ?\([^)\n]*\))?[*_]* ?"
+_CONFIDENCE_LINE = re.compile(rf"^[^\w\n]*{_CONFIDENCE}[:：=](?P<said>.*)$", re.IGNORECASE | re.MULTILINE)
+# On the line of the inference itself, only with a number behind: "My confidence is gone" is a thought.
+_CONFIDENCE_AT_END = re.compile(rf"\s[^\w\s]*{_CONFIDENCE}(?:[:：=]|is)(?P<said>[^\w\n]*\d.*)\Z", re.IGNORECASE)
+_OF_100 = re.compile(r"/ ?100\b")
+_NUMBER = re.compile(r"-?\d+(?:[.,]\d+)?")
 _QUOTES = (('"', '"'), ("“", "”"), ("'", "'"), ("‘", "’"), ("«", "»"), ("„", "“"), ("`", "`"))
 
 
@@ -81,11 +95,59 @@ def answer_of(state: TaskState) -> str:
     recited = state.metadata_as(ControlMetadata).recited
     if recited is not None:
         return recited
+    metadata, written = answered_metadata(state.metadata), _completion(state)
+    if isinstance(metadata, NextMessageMetadata):
+        return normalise_message(written)
+    return normalise_thought(split_confidence(written)[0] if metadata.asks_confidence else written)
+
+
+def confidence_of(state: TaskState) -> JudgedScore:
+    """Return how sure a model says it is of its inference, or why that is not known, as metadata of its score.
+
+    Args:
+        state: A sample whose model was asked for it.
+    """
+    _, confidence = split_confidence(_completion(state))
+    if not isinstance(confidence, NoConfidence):
+        return JudgedScore.model_construct(confidence=confidence)
+    if confidence == NoConfidence.MISSING and state.output.choices and state.output.stop_reason == "max_tokens":
+        confidence = NoConfidence.TRUNCATED
+    return JudgedScore.model_construct(no_confidence=confidence)
+
+
+def split_confidence(completion: str) -> tuple[str, int | NoConfidence]:
+    """Take off a reply what it says of how sure the model is.
+
+    Tagged thinking, which may weigh several numbers, is removed first. Of several such lines the last counts.
+
+    Args:
+        completion: What the model wrote.
+
+    Returns:
+        The rest, and the confidence in per cent, or why there is none.
+    """
+    text = _THINKING.sub("", completion)
+    if lines := [found["said"] for found in _CONFIDENCE_LINE.finditer(text)]:
+        return _CONFIDENCE_LINE.sub("", text), _percent(lines[-1])
+    found = _CONFIDENCE_AT_END.search(text.rstrip())
+    if found and not isinstance(percent := _percent(found["said"]), NoConfidence):
+        return text[: found.start()], percent
+    return text, NoConfidence.MISSING
+
+
+def _percent(said: str) -> int | NoConfidence:
+    """Read the one whole number from 0 to 100 in a text."""
+    numbers = _NUMBER.findall(_OF_100.sub("", said))
+    if len(numbers) == 1 and re.fullmatch(r"100|\d\d?", numbers[0]):
+        return int(numbers[0])
+    return NoConfidence.UNREADABLE
+
+
+def _completion(state: TaskState) -> str:
+    """Return what the model wrote; empty where the text is its provider's."""
     if not state.output.choices or refused(state.output) or state.output.stop_reason == "model_length":
-        return ""  # the text there is the provider's, not the model's
-    is_message = isinstance(answered_metadata(state.metadata), NextMessageMetadata)
-    normalise = normalise_message if is_message else normalise_thought
-    return normalise(state.output.completion.replace(NO_CONTENT, ""))
+        return ""
+    return state.output.completion.replace(NO_CONTENT, "")
 
 
 def refused(output: ModelOutput) -> bool:

@@ -19,7 +19,7 @@ def similarity() -> Scorer:
     Raises:
         UserError: The extra `similarity` is not installed.
     """
-    require_embedder()
+    require_embedder("The similarity scorer")
 
     async def score(state: TaskState, target: Target) -> Score:
         answer = answer_of(state)

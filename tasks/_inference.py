@@ -9,12 +9,22 @@ from inspect_ai.model import ChatMessageAssistant, ChatMessageUser, ModelOutput
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from thoughttrace.core.errors import UserError, check_choice
-from thoughttrace.core.record import CONTEXTS, CONTROLS, INFER, SIMILARITY, ControlMetadata, Kind, RunMetadata
+from thoughttrace.core.record import (
+    CONTEXTS,
+    CONTROLS,
+    INFER,
+    SIMILARITY,
+    ControlMetadata,
+    InferenceMetadata,
+    Kind,
+    RunMetadata,
+)
 from thoughttrace.datasets import controls
 from thoughttrace.datasets.counts import census
 from thoughttrace.datasets.prompt import block, marker
 from thoughttrace.datasets.samples import record_to_sample
 from thoughttrace.datasets.sampling import select
+from thoughttrace.models.embedding import LocalEmbedder, require_embedder
 from thoughttrace.models.prompt_cache import CacheOrdered, generate_cached
 from thoughttrace.scorers.given_text import check_placeholders, check_plain, read_given_text
 from thoughttrace.tasks._options import (
@@ -44,7 +54,7 @@ VIEWER = viewer(
 
 
 def inference_samples(
-    kind: Kind, context: str, control: str | None, prompt: str | None, options: DataOptions
+    kind: Kind, context: str, control: str | None, prompt: str | None, confidence: bool, options: DataOptions
 ) -> tuple[MemoryDataset, dict[str, Any], Solver]:
     """Make the samples of one kind of thought, and what answers them.
 
@@ -53,6 +63,7 @@ def inference_samples(
         context: How much of the conversation the model sees, a `Context`.
         control: The control that answers in the model's place, a `Control`; None for the model.
         prompt: The path of a prompt that is used in place of ours; None for ours.
+        confidence: Whether the model is asked how sure it is.
         options: The data.
 
     Returns:
@@ -63,13 +74,25 @@ def inference_samples(
     """
     shown = check_choice("context", context, CONTEXTS)
     answered_by = check_choice("control", control, CONTROLS) if control is not None else None
+    if not isinstance(confidence, bool):
+        raise UserError(f"confidence={confidence}: must be true or false.")
+    if answered_by and confidence:
+        raise UserError(f"confidence=true: control={control} is not sure of anything; leave confidence out.")
     # Inspect parses `-T prompt=2026` to a number.
     ours = _INSTRUCTIONS, read_prompt(f"infer_{kind}"), _NEXT, None
     instructions, question, of_next, file = ours if prompt is None else _given_prompt(str(prompt))
+    how_sure = ""
+    if confidence:
+        explained, how_sure = (part.strip() for part in _RULE.split(read_prompt("infer_confidence")))
+        # In the question too: a small model heeds what it reads last, and its instructions hardly.
+        instructions = f"{instructions}\n\n{explained}"
     source = options.open()
     items = select(source.conversations, kind, options.selected_types, options.users, options.per_user, options.seed)
     answer = None
-    if answered_by is not None and answered_by != "reworded":
+    if answered_by == "typical":
+        require_embedder("control=typical")
+        answer = controls.recite_typical(source.conversations, kind, LocalEmbedder().embed)
+    elif answered_by is not None and answered_by != "reworded":
         answer = controls.recite(answered_by, source.conversations, kind, options.seed)
     unknown = dict(census(source.conversations).unknown_labels)
     # A prompt repeats its conversation, once for each thought: free each conversation once its samples are made.
@@ -79,8 +102,11 @@ def inference_samples(
     while items:
         item = items.pop()
         followed = shown in ("lookahead", "profile") and item.conversation.next_message(item.message_index, "user")
-        asked = f"{question} {of_next}".strip() if followed else question
+        asked = " ".join(filter(None, (question, of_next if followed else "", how_sure)))
         sample = record_to_sample(*item, instructions, asked, shown, options.max_context_words)
+        if confidence:
+            marked = InferenceMetadata.model_construct(asks_confidence=True)
+            sample.metadata = (sample.metadata or {}) | marked.to_log()
         if answer:
             recital = recitals[sample.id] = answer(item)
             recite(sample, *recital(1))
@@ -88,12 +114,13 @@ def inference_samples(
     metadata = RunMetadata(
         kind=kind,
         control=answered_by,
+        confidence=confidence,
         context=shown,
         max_context_words=options.max_context_words,
         survey_answers_sent=shown == "profile",  # to the evaluated model's provider
         unknown_labels=unknown,
         # The same in all contexts, which can be compared.
-        prompt_hash=prompt_hash(instructions, question, of_next),
+        prompt_hash=prompt_hash(instructions, question, of_next, how_sure),
         prompt_file=file,
         **provenance(source),
     )

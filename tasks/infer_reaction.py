@@ -25,6 +25,7 @@ def infer_reaction(
     exclude_family: bool = False,
     judge_repeats: int = 1,
     control: str | None = None,
+    confidence: bool = False,
     prompt: str | None = None,
     rubric: str | None = None,
     judge_scale: str = "sampled",
@@ -49,8 +50,10 @@ def infer_reaction(
         allow_self_judging: Let the evaluated model judge itself; the report marks such numbers.
         exclude_family: Leave out judges of the evaluated model's family.
         judge_repeats: Votes of each judge on each sample, which tell how much a judge differs from itself.
-        control: Score a control in the model's place: `constant`, `anyone`, `someone_else`, `typical`, `parrot`
-            (floors), `target` (with `--model none/none`), or `reworded` (ceilings; by the evaluated model).
+        control: Score a control in the model's place: `constant`, `anyone`, `someone_else`, `typical` (extra
+            `similarity`), `parrot` (floors), `target` (with `--model none/none`), or `reworded` (ceilings; by the
+            evaluated model).
+        confidence: Let the model say too how sure it is, in per cent, that its inference says what the user noted.
         prompt: Path of a text file with a prompt that is used in place of ours: the instructions, a line `---`, and the
             question with `{marker}` and `{message}`, such as `examples/prompt_reason.md`.
         rubric: Path of a text file with a rubric that is used in place of ours, such as `examples/rubric_reason.md`.
@@ -62,7 +65,7 @@ def infer_reaction(
     # Before the data: a rubric that cannot be used is known in no time.
     scorer = judging.scorer(agreement)
     options = DataOptions(data, types, users, per_user, seed, max_context_words, skip_bad)
-    dataset, metadata, answer = inference_samples("reaction", context, control, prompt, options)
+    dataset, metadata, answer = inference_samples("reaction", context, control, prompt, confidence, options)
     return Task(
         dataset=dataset,
         solver=judging.require_judge_then(answer),

@@ -49,7 +49,7 @@ _REPORTED: tuple[By, ...] = ("model", "solver", "context", "context_words", "jud
 _FREE: dict[By, tuple[Aspect, ...]] = {
     "model": SYSTEM,
     # The text of the prompt is what a task version counts.
-    "prompt": ("prompt", "version"),
+    "prompt": ("prompt", "confidence", "version"),
     "date": (),
 }
 """What may differ besides what is compared."""

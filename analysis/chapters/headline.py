@@ -44,6 +44,9 @@ SCALE = INFER["reason"].scale
 
 RATINGS = range(1, 6)
 
+RIGHT = 4
+"""The agreement from which an inference counts as right: it says the note's main point."""
+
 
 @dataclass(frozen=True)
 class HeadlineRow:
@@ -382,6 +385,11 @@ def kind_of(run: Run) -> Kind:
     """Return the kind of thought of a run that has one."""
     assert run.kind, f"{run.task} is not about one kind of thought"
     return run.kind
+
+
+def columns_of(run: Run) -> dict[str, Any]:
+    """Return the columns of a row that name its run: `kind`, `model`, `context` and `judge`."""
+    return {"kind": kind_of(run), "model": run.name, "context": run.context, "judge": run.judge}
 
 
 def mean_agreement(values: Numbers, users: npt.NDArray[Any]) -> Interval:

@@ -190,13 +190,14 @@ def methods(runs: Runs) -> str:
     judges = {run.judge_described for run in models}
     if len(judges) > 1:
         several += " Two models were compared by the votes of the judges of both; no model's vote on itself counted."
+    asked = " The models were asked how sure they were of each inference." * any(run.confidence for run in models)
     configs = {run.name: _generation(run) for run in models}
     alike = len({*configs.values()}) == 1
     generation = _generation(models[0]) if alike else "; ".join(f"{name}: {text}" for name, text in configs.items())
     return (
         f"We evaluated {_list(run.name for run in models)} with ThoughtTrace "
         f"{_list(run.package_version for run in models)} (Inspect {_list(run.inspect_version for run in models)}) "
-        f"{when}. {_kinds(models)} Generation config: {generation}. The data were "
+        f"{when}. {_kinds(models)}{asked} Generation config: {generation}. The data were "
         f"{_list(f'{run.data} (revision {run.data_revision})' for run in models)}. "
         f"{_judges(models)} rated the agreement of each inference with the user's own note from 1 "
         f"(another thought) to 5 (the same thought) by a fixed rubric "

@@ -4,9 +4,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
+from thoughttrace.analysis.page.calibration import BinRow, bin_columns, bin_rows, calibration_plot
 from thoughttrace.analysis.page.plots import Dot, Reference, dots, in_figures
 from thoughttrace.analysis.page.table import (
     Chapter,
@@ -22,13 +22,10 @@ from thoughttrace.analysis.page.table import (
 )
 from thoughttrace.analysis.read.evidence import Evidence
 from thoughttrace.analysis.read.task_log import Run
-from thoughttrace.analysis.stats.groups import group_mean
 from thoughttrace.analysis.stats.intervals import Interval, cluster_mean, paired_difference
-from thoughttrace.analysis.stats.probabilities import BINS, auroc, balanced_accuracy, bins_of, calibration_error
+from thoughttrace.analysis.stats.probabilities import auroc, balanced_accuracy, calibration_error
 from thoughttrace.core.record import DISSATISFIED, NO_LABEL, SATISFACTION
 from thoughttrace.datasets.satisfaction import NO, YES
-
-BIN_NAMES = [f"{100 * place // BINS + bool(place)}–{100 * (place + 1) // BINS} %" for place in range(BINS)]
 
 
 @dataclass(frozen=True)
@@ -92,24 +89,6 @@ class SatisfactionRow:
     log: str
 
 
-@dataclass(frozen=True)
-class BinRow:
-    """How often users were dissatisfied where one run stated about the same probability."""
-
-    model: str
-    context: str
-    bin: str
-    stated: float
-    """Mean stated probability, 0 to 1; NaN without replies."""
-    mean: float
-    """Share of dissatisfied users, 0 to 1; limits CR2 by user. NaN where there are too few, and `note` says so."""
-    lower: float
-    upper: float
-    n: int
-    users: int
-    note: str
-
-
 _RUN_COLUMNS = [name("Model", "model"), short("Context", "context")]
 
 COLUMNS = [
@@ -137,15 +116,7 @@ COLUMNS = [
     name("Data, revision", lambda row: f"{row.data}, {row.data_revision}"),
 ]
 
-BIN_COLUMNS = [
-    *_RUN_COLUMNS,
-    short("Stated", "bin"),
-    share("Mean stated", "stated"),
-    number("Dissatisfied", "mean", ".1%"),
-    limits("95 % interval", percent=True),
-    count("n", "n"),
-    count("Users", "users"),
-]
+BIN_COLUMNS = [*_RUN_COLUMNS, *bin_columns("Dissatisfied")]
 
 
 def chapter(evidence: Evidence) -> Chapter:
@@ -204,19 +175,8 @@ def calibration(runs: Sequence[Run]) -> list[BinRow]:
     rows = []
     for run in runs:
         stated = _stated(_scored(run))
-        bins = bins_of(stated["percent"])
-        for place, label in enumerate(BIN_NAMES):
-            inside = stated[bins == place]
-            happened = group_mean(inside["truth"], inside["user"], SATISFACTION.scale, "replies")
-            rows.append(
-                BinRow(
-                    model=run.name,
-                    context=run.context,
-                    bin=label,
-                    stated=float(inside["percent"].mean()) / 100,
-                    **happened.as_row("mean"),
-                )
-            )
+        about = {"kind": "reaction", "model": run.name, "context": run.context, "judge": ""}
+        rows += bin_rows(about, stated["percent"], stated["truth"], stated["user"])
     return rows
 
 
@@ -287,19 +247,6 @@ def _ranking(rows: Sequence[SatisfactionRow]) -> list[Picture]:
 
 def _calibration_plot(bins: Sequence[BinRow]) -> list[Picture]:
     """Draw true against stated; nothing where every bin is too small."""
-    if all(math.isnan(row.mean) for row in bins):
-        return []
-    points = [
-        Dot(row.bin, 100 * row.mean, 100 * row.lower, 100 * row.upper, panel=f"shown: {row.context}", series=row.model)
-        for row in bins
-    ]
-    middles = 100 * (np.arange(BINS) + 0.5) / BINS
-    references = [
-        Reference(float(middle), "as stated", kind="control", at=label)
-        for middle, label in zip(middles, BIN_NAMES, strict=True)
-    ]
-    figure = dots(
-        points, "replies with which the user was dissatisfied, %", references, (0, 100), upright=True, joined=True,
-        legend="model", columns=1,
-    )  # fmt: skip
-    return [Picture("satisfaction_calibration", figure, "Share of dissatisfied users by stated probability.")]
+    figure = calibration_plot(bins, "replies with which the user was dissatisfied, %")
+    caption = "Share of dissatisfied users by stated probability."
+    return [Picture("satisfaction_calibration", figure, caption)] if figure else []

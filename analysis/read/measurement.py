@@ -8,7 +8,7 @@ from thoughttrace.analysis.read.task_log import Run
 
 Aspect = Literal[
     "task", "kind", "model", "effort", "generation", "solver", "context", "context_words", "arm", "selection", "prompt",
-    "judge", "judge_message", "judge_scale", "rubric", "probes", "data", "version",
+    "confidence", "judge", "judge_message", "judge_scale", "rubric", "probes", "data", "version",
 ]  # fmt: skip
 """One thing that a measurement depends on."""
 
@@ -26,6 +26,7 @@ ASPECTS: dict[Aspect, Callable[[Run], str]] = {
     "judge": lambda run: run.judge_described,
     "version": lambda run: str(run.version),
     "prompt": lambda run: run.prompt_hash,
+    "confidence": lambda run: "asked" if run.confidence else "",
     "rubric": lambda run: run.rubric_hash,
     "probes": lambda run: run.probes_hash,
     "judge_message": lambda run: "" if run.judge_message else "without the message",
@@ -66,6 +67,7 @@ _TEXTS: dict[Aspect, Callable[[Run], str]] = {
     "solver": lambda run: f"solver {run.solver or 'of the task'}",
     "context_words": lambda run: f"{run.context_words} words of context" if run.context_words else "the whole context",
     "prompt": lambda run: f"prompt {run.prompt}",
+    "confidence": lambda run: "states its confidence" if run.confidence else "states no confidence",
     "judge_message": lambda run: "judge sees the message" if run.judge_message else "judge does not see the message",
     "judge_scale": lambda run: f"{run.judge_scale} ratings",
     "rubric": lambda run: f"rubric {run.rubric}",

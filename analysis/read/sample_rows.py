@@ -82,8 +82,12 @@ def _names(sample: EvalSampleSummary, spec: TaskSpec) -> list[str]:
 
 
 def _with_ratings(file: str, summaries: Sequence[EvalSampleSummary], spec: TaskSpec) -> Iterator[EvalSampleSummary]:
-    """Give summaries without room for the ratings of a large panel, or of many repeats, the scores of the sample."""
-    short = [sample for sample in summaries if spec.judged and any(_votes_removed(sample, spec))]
+    """Give summaries without room for all ratings, or for all words of an inference, the scores of the sample."""
+    short = [
+        sample
+        for sample in summaries
+        if spec.judged and (any(_votes_removed(sample, spec)) or any(_answers_shortened(sample, spec)))
+    ]
     whole = read_samples(file, [(str(sample.id), sample.epoch) for sample in short])
     read = {(sample.id, sample.epoch): sample.scores for sample in whole if sample}
     for sample in summaries:
@@ -95,6 +99,12 @@ def _votes_removed(sample: EvalSampleSummary, spec: TaskSpec) -> Iterator[bool]:
     for name in _names(sample, spec):
         judged: JudgedScore = _parsed(JudgedScore, (sample.scores or {})[name].metadata, sample, name)
         yield judged.ratings_removed or judged.verdicts_removed
+
+
+def _answers_shortened(sample: EvalSampleSummary, spec: TaskSpec) -> Iterator[bool]:
+    # Of more than 1,024 characters a summary has the first words and "...".
+    for name in _names(sample, spec) if spec in record.INFER.values() else ():
+        yield ((sample.scores or {})[name].answer or "").endswith("...")
 
 
 def _rows(sample: EvalSampleSummary, spec: TaskSpec, costs: LogCosts) -> Iterator[dict[str, Any]]:
@@ -148,8 +158,13 @@ def _scored(name: str, score: Score, sample: EvalSampleSummary, spec: TaskSpec) 
             "rubric_hash": judged.rubric_hash,
             "rubric_file": judged.rubric_file,
             "judge_scale": judged.judge_scale,
+            "confidence": math.nan if judged.confidence is None else judged.confidence,
+            "no_confidence": judged.no_confidence and judged.no_confidence.value,
             "overlap": longest_overlap(score.answer or "", targets) if spec.unit == "message" else 0,
         }
+        if spec in record.INFER.values():
+            answered = row["answer"] and row["reason"] not in record.NO_ANSWER
+            row["words"] = len(row["answer"].split()) if answered else math.nan
         if judged.ratings_removed:
             # Its score is known, and its votes are not: counted in some tables and not in others, it would make them
             # contradict each other.

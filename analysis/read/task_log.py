@@ -76,6 +76,8 @@ class LogInfo:
     prompt_hash: str
     prompt_file: str
     """Name and checksum of the file with the prompt; empty for ours."""
+    confidence: bool
+    """Whether the evaluated model was asked how sure it is of its inference."""
     probes_hash: str
     """Of `judge_agreement`; else empty."""
     probe_rubrics: dict[Kind, str]
@@ -145,10 +147,12 @@ class Run(LogInfo):
     """One row per sample and epoch: `id`, `epoch`, `file` and `score_name` (the log it is in, and the name of its
     score there), `user`, `score` (NaN if unscored, or if the score is a label), `reason` (why it is unscored, or was
     scored by a rule; else None), `answer`, `similarity` (a cosine; NaN where not scored), `ratings` (JSON: each
-    judge's, on `judge_scale`), `overlap` (words of the longest run that answer and target share), the columns of the
-    task's sample metadata, and `USAGE` (NaN where no price is known). Of `judge_agreement` also `within` and `injected`
-    (1 or 0; `injected` is NaN where the probe is no attack), `inference_words`, `word_overlap` and `cosine` (NaN where
-    the log has none). Of `predict_satisfaction` also `percent`, unless no reply was scored."""
+    judge's, on `judge_scale`), `verdicts` (JSON; of reactions), `overlap` (words of the longest run that answer and
+    target share), `confidence` (0–100, NaN for none) and `no_confidence` (why there is none though it was asked for;
+    else None), the columns of the task's sample metadata, and `USAGE` (NaN where no price is known). Of tasks that
+    infer thoughts also `words` (of the answer; NaN without one). Of `judge_agreement` also `within` and `injected` (1
+    or 0; `injected` is NaN where the probe is no attack), `inference_words`, `word_overlap` and `cosine` (NaN where the
+    log has none). Of `predict_satisfaction` also `percent`, unless no reply was scored."""
     contributions: tuple[Contribution, ...]
     """What each log gave, the oldest first; a log that gave nothing is not among them."""
     rubric_file: str = ""
@@ -439,6 +443,7 @@ def _info(log: EvalLog, spec: TaskSpec, rows: pd.DataFrame, file: str) -> LogInf
         # A baseline is given no prompt, and stays the same when the prompt changes.
         prompt_hash="" if metadata.baseline else metadata.prompt_hash,
         prompt_file=metadata.prompt_file or "",
+        confidence=metadata.confidence,
         probes_hash=metadata.probes_hash if spec is record.PROBE else "",
         probe_rubrics={kind: metadata.rubric_hash[kind] for kind in record.KINDS if kind in metadata.rubric_hash},
         probe_rubric_file=metadata.rubric_file or "",

@@ -76,6 +76,8 @@ class Interval:
 
 ONE_USER = "only one user: no interval"
 NO_SPREAD = "no spread between users: no interval"
+NOT_DETERMINED = "nothing to compare"
+"""Why a coefficient has no estimate whose column depends on the others."""
 
 
 def cluster_mean(
@@ -349,7 +351,7 @@ def contrasts(
         scaled = combination / lengths
         in_rows = rows @ scaled
         if np.abs(scaled - in_rows @ rows).max() > math.sqrt(_TINY) * np.abs(scaled).max(initial=1.0):
-            return Interval.without_limits("nothing to compare", n=n, clusters=users)
+            return Interval.without_limits(NOT_DETERMINED, n=n, clusters=users)
         direction = in_rows / values
         point = float(direction @ coordinates)
         if users < 2:

@@ -10,6 +10,7 @@ from thoughttrace import _registry
 from thoughttrace.core.prices import our_prices
 from thoughttrace.costing.cache_bill import count_tokens
 from thoughttrace.costing.workload import (
+    CONFIDENCE,
     REASONING,
     TASK_FUNCTIONS,
     ReplyLengths,
@@ -67,6 +68,13 @@ def test_replies_are_as_long_as_stated() -> None:
     assert thinks.reasoning_of("anthropic/claude-opus-5") == REASONING
     for other in ("openai/gpt-4o", "anthropic/claude-opus-4-6", "local/smollm2-135m", "who/knows"):
         assert thinks.reasoning_of(other) == 0
+
+
+def test_a_confidence_costs_its_question_and_its_line() -> None:
+    (without, judge), (model, same_judge) = works(limit=10), works(limit=10, confidence=True)
+    assert model.plain.output_tokens - without.plain.output_tokens == 10 * CONFIDENCE
+    assert model.plain.input_tokens - without.plain.input_tokens > 10 * 50
+    assert same_judge.plain == judge.plain
 
 
 def test_no_model_judges_itself() -> None:

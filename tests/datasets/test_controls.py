@@ -1,12 +1,16 @@
 """The controls: whose thought is recited, and that it is never the user's own."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from statistics import median
+from string import ascii_lowercase
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pytest
 
 from thoughttrace.core.record import KINDS, Control
-from thoughttrace.datasets.controls import recite
+from thoughttrace.datasets.controls import recite, recite_typical
 from thoughttrace.datasets.conversation import KIND_OF, Conversation
 from thoughttrace.datasets.sampling import Item
 from thoughttrace.datasets.sources import open_source
@@ -21,7 +25,7 @@ for c, index, _ in ITEMS:
         LABELS.setdefault(thought.content.strip(), set()).add(thought.label)
 
 
-@pytest.mark.parametrize("control", ["someone_else", "anyone", "typical"])
+@pytest.mark.parametrize("control", ["someone_else", "anyone"])
 def test_a_floor_is_another_users_thought(control: Control) -> None:
     said = {kind: recite(control, SAMPLE, kind, 0) for kind in KIND_OF.values()}
     answers = [
@@ -69,26 +73,48 @@ def test_each_epoch_draws_the_thought_of_another_user_until_all_had_their_turn(c
     assert several > 10
 
 
-def test_typical_is_one_sentence_per_type_and_another_for_its_own_user() -> None:
-    said = recite("typical", SAMPLE, "reason", 0)
-    by_type: dict[str, set[str]] = {}
+def letters(texts: Sequence[str]) -> npt.NDArray[np.float32]:
+    """Embed texts by how often they have each letter, as unit vectors."""
+    counts = np.array([[text.casefold().count(letter) for letter in ascii_lowercase] for text in texts], np.float32)
+    unit: npt.NDArray[np.float32] = counts / np.linalg.norm(counts, axis=1, keepdims=True)
+    return unit
+
+
+def medoid(label: str, user: str) -> str:
+    """The medoid of other users' short thoughts of a type, by all pairs of them."""
+    others = [t for c in SAMPLE if c.user != user for _, m in c.annotated("reason") for t in m.thoughts]
+    others = [t for t in others if t.label == label]
+    if not others:
+        return ""
+    bound = median(len(t.content.split()) for t in others)
+    vectors = letters([t.content for t in others])
+    mean = {
+        t.content.strip(): vectors @ v for t, v in zip(others, vectors, strict=True) if len(t.content.split()) <= bound
+    }
+    return max(mean, key=lambda text: mean[text].mean())
+
+
+def test_typical_is_the_medoid_of_other_users_short_thoughts_of_the_type() -> None:
+    said = recite_typical(SAMPLE, "reason", letters)
+    answers: dict[tuple[str, str], str] = {}
     for c, index, kind in ITEMS:
-        if kind == "reason" and (answer := said(Item(c, index))(1).text):
-            by_type.setdefault(c.messages[index].thoughts[0].label, set()).add(answer)
-    assert len(by_type) == 7
-    assert all(len(answers) <= 2 for answers in by_type.values())
+        if kind == "reason":
+            answers[c.messages[index].thoughts[0].label, c.user] = said(Item(c, index))(2).text
+    assert len({label for label, _ in answers}) == 7
+    assert len(answers) > 30
+    assert answers == {(label, user): medoid(label, user) for label, user in answers}
+    assert sum(not answer for answer in answers.values()) <= 3  # a type that one user alone has
 
 
-def test_typical_is_the_thought_most_like_the_others(make_conversation: Callable[..., dict[str, Any]]) -> None:
-    texts = ["I need a cheap bike soon", "need a cheap bike", "I need a very cheap bike", "blue whales sing"]
+def test_nothing_of_the_user_makes_a_thought_typical(make_conversation: Callable[..., dict[str, Any]]) -> None:
+    long = "ab ab ab ab ab"  # without the first user's thoughts, the most like the others
     talks = []
-    for number, text in enumerate(texts):
+    for number, texts in enumerate((["aab", *["zz"] * 5], ["aab", "aabbc"], ["abb"], [long])):
         record = make_conversation(f"user{number}", turns=1)
-        record["messages"][0]["reasons"][0]["content"] = text
+        record["messages"][0]["reasons"] = [{"content": text, "label": "task_motivation"} for text in texts]
         talks.append(Conversation.model_validate(record))
-    said = recite("typical", talks, "reason", 0)
-    assert said(Item(talks[3], 0))(1).text in texts[:3]
-    assert said(Item(talks[0], 0))(1).text in texts[1:3]
+    said = recite_typical(talks, "reason", letters)
+    assert [said(Item(talk, 0))(1).text for talk in talks] == ["aabbc", "zz", "zz", "zz"]
 
 
 def test_parrot_and_target_say_the_message_and_the_thought() -> None:

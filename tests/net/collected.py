@@ -210,7 +210,6 @@ PROMPTS: dict[str, tuple[str, dict[str, Any]]] = {
     **{f"infer_reason_{one}": ("infer_reason", {"context": one}) for one in ("message", "lookahead", "profile")},
     "infer_reason_short": ("infer_reason", {"max_context_words": 60, "judge_message": False}),
     "infer_reason_reworded": ("infer_reason", {"control": "reworded"}),
-    "infer_reason_typical": ("infer_reason", {"control": "typical"}),
     "infer_reaction": ("infer_reaction", {}),
     "infer_reaction_history": ("infer_reaction", {"context": "history"}),
     "infer_reaction_someone_else": ("infer_reaction", {"control": "someone_else"}),
@@ -244,7 +243,7 @@ def prompts(name: str, scripted: Any, folder: Path) -> dict[str, Any]:
     from inspect_ai.model import get_model
 
     task, arguments = PROMPTS[name]
-    control = arguments.get("control") in ("typical", "someone_else")
+    control = arguments.get("control") == "someone_else"
     scripted.forget()
     _forget_caches()
     with scripted.scripted_providers(), patch(_LOOKED_UP, _packages):

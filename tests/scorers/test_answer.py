@@ -2,7 +2,8 @@
 
 import pytest
 
-from thoughttrace.scorers.answer import normalise_message, normalise_thought
+from thoughttrace.core.record import NoConfidence
+from thoughttrace.scorers.answer import normalise_message, normalise_thought, split_confidence
 
 MESSAGE = "Thanks!\n\nCan you say which of \"A\" and 'B' is cheaper?\n- A\n- B"
 THOUGHT = "I want it shorter, since I'm reading it aloud."
@@ -101,3 +102,44 @@ def test_a_message_keeps_its_own_words(message: str) -> None:
 @pytest.mark.parametrize("nothing", ["", "  ", "<think>hm", "[2adc9a71 m02 user]\n"])
 def test_an_empty_reply_holds_no_message(nothing: str) -> None:
     assert normalise_message(nothing) == ""
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        f"{THOUGHT}\nConfidence: 80",
+        f"{THOUGHT}\n\nConfidence: 80 %\n",
+        f'"{THOUGHT}"\n\n**Confidence:** 80%',
+        f"{THOUGHT}\n**Confidence (0–100)**: 80/100",
+        f"Reason: {THOUGHT}\n- My confidence level = about 80 per cent.",
+        f"```\n{THOUGHT}\nconfidence: 80\n```",
+        f"Confidence: 80\n{THOUGHT}",
+        f"{THOUGHT} Confidence: 80",
+        f"{THOUGHT} (Confidence: 80%)",
+        f"{THOUGHT} My confidence is 80 %.",
+        f"<think>One of two.\nConfidence: 50</think>{THOUGHT}\nConfidence: 80",
+        f"{THOUGHT}\nConfidence: 30\n\nConfidence: 80\n\nThe message says so.",
+    ],
+)
+def test_the_confidence_is_no_part_of_the_inference(reply: str) -> None:
+    rest, confidence = split_confidence(reply)
+    assert (normalise_thought(rest), confidence) == (THOUGHT, 80)
+
+
+@pytest.mark.parametrize("said", ["NN", "high", "0.8", "70–80", "70-80", "-5", "101", "1000", "9" * 5000, ""])
+def test_a_confidence_that_is_no_whole_number_to_100_cannot_be_read(said: str) -> None:
+    rest, confidence = split_confidence(f"{THOUGHT}\nConfidence: {said}")
+    assert (normalise_thought(rest), confidence) == (THOUGHT, NoConfidence.UNREADABLE)
+
+
+@pytest.mark.parametrize(
+    "thought",
+    [
+        "Confidence is what I lack, so I asked",
+        "I asked since my confidence is gone",
+        "My confidence is 3 out of 10 today",
+        "I want more confidence",
+    ],
+)
+def test_a_thought_about_confidence_is_none(thought: str) -> None:
+    assert split_confidence(thought) == (thought, NoConfidence.MISSING)

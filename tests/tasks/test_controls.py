@@ -89,6 +89,12 @@ def test_reworded_shows_a_model_the_note_alone(run: Callable[..., EvalLog], scri
     assert all(any(sample.target[0] in text for text in texts) for sample in log.samples)
 
 
+def test_typical_needs_the_extra_of_its_embedder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("thoughttrace.models.embedding.find_spec", lambda name: None if name == "tokenizers" else name)
+    with pytest.raises(UserError, match=r'control=typical needs tokenizers: .* "thoughttrace\[similarity\]"'):
+        infer_reason(control="typical")
+
+
 def test_an_unknown_control_is_said_before_anything_runs() -> None:
     with pytest.raises(UserError, match="control=floor: must be one of someone_else"):
         infer_reason(control="floor")

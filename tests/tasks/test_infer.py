@@ -7,6 +7,7 @@ from typing import Any, get_args
 import pytest
 from inspect_ai import eval as inspect_eval
 from inspect_ai.log import EvalLog
+from inspect_ai.model import ModelOutput
 from loopback import verdict
 
 from thoughttrace import __version__
@@ -103,6 +104,8 @@ def test_bad_lines_are_named_in_the_log(
         ({"types": "scope_fit"}, "types=scope_fit: no such type of reason"),
         ({"users": 0}, "users=0: must be 1 or more"),
         ({"max_context_words": 0}, "max_context_words=0: must be 1 or more"),
+        ({"confidence": 80}, "confidence=80: must be true or false"),
+        ({"control": "parrot", "confidence": True}, "confidence=true: control=parrot is not sure of anything"),
         ({"data": "nowhere.jsonl"}, "nowhere.jsonl: no such file or folder"),
     ],
 )
@@ -115,3 +118,55 @@ def test_every_type_is_in_the_bundled_sample() -> None:
     for kind, task in TASKS.items():
         found = {t for s in task().dataset if s.metadata for t in s.metadata["types"]}
         assert found == set(TYPES[kind])
+
+
+def test_a_confidence_is_asked_for_and_kept_apart_from_the_inference(
+    data: str, tmp_path: Path, scripted: Callable[..., Any]
+) -> None:
+    cut_off = ModelOutput.from_content("m", "Guess 4.", stop_reason="max_tokens")
+    said = ["Guess 1.\nConfidence: 85 %", "Guess 2.\n\n**Confidence:** fairly high", "Guess 3.", cut_off]
+    replies = iter(said)
+    model, judge = scripted("m", lambda _: next(replies)), scripted("j", lambda _: GOOD)
+    log = run(infer_reason(data=data, confidence=True), model, judge, tmp_path, limit=4)
+    scores = [(sample.scores or {})["agreement"] for sample in log.samples or []]
+    found = {
+        (score.value, score.answer, score.metadata.get("confidence"), score.metadata.get("no_confidence"))
+        for score in scores
+    }
+    assert found == {
+        (4, "Guess 1.", 85, None),
+        (4, "Guess 2.", None, "unreadable"),
+        (4, "Guess 3.", None, "missing"),
+        (4, "Guess 4.", None, "truncated"),
+    }
+    assert "onfidence" not in str(judge.api.requests)
+    assert {sample.output.completion for sample in log.samples or []} == {*said[:3], "Guess 4."}
+    for messages, _ in model.api.requests:
+        assert all("Confidence: NN" in message.text for message in messages)
+    assert (log.eval.metadata or {})["confidence"] is True
+    without = infer_reason(data=data)
+    assert without.metadata
+    assert without.metadata["prompt_hash"] != (log.eval.metadata or {})["prompt_hash"]
+    assert "Confidence" not in str([sample.input for sample in without.dataset])
+
+
+def test_a_confidence_is_asked_for_below_a_given_prompt_too(data: str, root: Path) -> None:
+    (sample, *_) = infer_reason(
+        data=data, prompt=str(root / "examples/prompt_reason.md"), confidence=True, context="message"
+    ).dataset
+    instructions, _, _ = (root / "examples/prompt_reason.md").read_text(encoding="utf-8").partition("\n---")
+    assert not isinstance(sample.input, str)
+    system, user = (message.text for message in sample.input)
+    assert system.startswith(instructions.strip())
+    assert "Confidence: NN" in system.removeprefix(instructions.strip())
+    assert user.rstrip().endswith("in per cent.")
+
+
+def test_a_line_that_was_not_asked_for_stays_part_of_the_inference(
+    data: str, tmp_path: Path, scripted: Callable[..., Any]
+) -> None:
+    model, judge = scripted("m", lambda _: "A guess.\nConfidence: 85"), scripted("j", lambda _: GOOD)
+    log = run(infer_reason(data=data), model, judge, tmp_path, limit=1)
+    score = ((log.samples or [])[0].scores or {})["agreement"]
+    assert score.answer == "A guess. Confidence: 85"
+    assert not {"confidence", "no_confidence"} & (score.metadata or {}).keys()

@@ -140,6 +140,17 @@ class Unscored(StrEnum):
         return cls.NO_OUTPUT if value == "not_asked" else None
 
 
+class NoConfidence(StrEnum):
+    """Why there is no confidence though the model was asked how sure it is; the values stand in logs."""
+
+    MISSING = "missing"
+    """The reply has no such line."""
+    UNREADABLE = "unreadable"
+    """The line holds no whole number from 0 to 100, or several numbers."""
+    TRUNCATED = "truncated"
+    """max_tokens cut the reply off before the line."""
+
+
 NO_ANSWER = (Unscored.REFUSAL, Unscored.NO_RESPONSE)
 """The evaluated model gave no answer: a result, rated lowest by rule and without a judge."""
 
@@ -168,6 +179,7 @@ LARGEST = 2**31
 
 Count = Annotated[int, Field(ge=0, lt=LARGEST)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Percent = Annotated[int, Field(ge=0, le=100)]
 Name = Annotated[str, Field(min_length=1)]
 
 
@@ -236,6 +248,10 @@ class JudgedScore(Metadata):
     """Of a reaction, each judge's, one a repeat; None for a vote that is missing."""
     votes: Annotated[list[Vote] | None, BeforeValidator(_known)] = None
     """None where they are read from a summary that has no room for them."""
+    confidence: Percent | None = None
+    """How probable the model said it is that its inference says what the user noted; None where it was not asked."""
+    no_confidence: Annotated[NoConfidence, Field(strict=False)] | None = None
+    """Why there is none, where it was asked."""
 
     @property
     def judge_scale(self) -> JudgeScale:
@@ -275,7 +291,7 @@ class ProbeScore(Metadata):
 class StatedScore(Metadata):
     """The metadata of a score of `predict_satisfaction`."""
 
-    percent: Annotated[int, Field(ge=0, le=100)] | None = None
+    percent: Percent | None = None
     """How probable the model said it is that the user was dissatisfied; None where it said nothing."""
 
 
@@ -303,6 +319,8 @@ class RunMetadata(Metadata):
     """A `Context`, or a `ThoughtContext`."""
     max_context_words: Annotated[int, Field(ge=1)] | None = None
     control: str | None = None
+    confidence: bool = False
+    """Whether the evaluated model is asked how sure it is of its inference."""
     survey_answers_sent: bool = False
     unknown_labels: dict[str, int] | None = None
 
@@ -435,6 +453,8 @@ class InferenceMetadata(PromptMetadata, ControlMetadata):
     assistant_model: str = "unknown"
     message: str = ""
     """The annotated message."""
+    asks_confidence: bool = False
+    """Whether the reply shall end with a line on how sure the model is, which is no part of its inference."""
     survey: Annotated[Survey | None, BeforeValidator(_known)] = None
 
     @property

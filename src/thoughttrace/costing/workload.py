@@ -84,6 +84,9 @@ def _bare(name: str) -> str:
 REASONING = 300
 """Tokens of reasoning assumed before each reply of a reasoning model."""
 
+CONFIDENCE = 6
+"""Tokens of the line `Confidence: 80` below an inference."""
+
 _ON_REQUEST = re.compile(r"claude-(?:[a-z]+-)?[34]\b")
 """Models that reason only if asked to: those of Claude before 5."""
 
@@ -97,6 +100,7 @@ class ReplyLengths:
     """
 
     inference: int = 40
+    """Without a confidence; `CONFIDENCE` is added where it is asked for."""
     verdict: int = 80
     reasoning: int | None = None
     """None for `REASONING` if Inspect's model data call a model a reasoning model, else 0."""
@@ -267,7 +271,8 @@ def workloads(
             notes = [Prompt((REWORD, targets(sample)[0])) for sample in samples]
             yield workload(model, "model", notes, lengths.inference)
         elif control is None:
-            yield workload(model, "model", shared_prompts(samples), lengths.inference)
+            stated = CONFIDENCE if values.get("confidence") else 0
+            yield workload(model, "model", shared_prompts(samples), lengths.inference + stated)
         rated = list(judge_prompts(spec.name, samples, values, lengths.inference))
         for judge in judges_of(model, graders, values):
             yield workload(judge, "judge", rated, lengths.verdict)

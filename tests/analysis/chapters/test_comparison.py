@@ -18,7 +18,7 @@ from thoughttrace.core.errors import UserError
 
 SETTING = {
     "task": "infer_reason", "kind": "reason", "judge": "j", "context": "history", "task_version": "1-A",
-    "prompt_hash": "p", "prompt_file": "", "rubric_hash": "r", "data": "d", "data_revision": "v",
+    "prompt_hash": "p", "prompt_file": "", "confidence": False, "rubric_hash": "r", "data": "d", "data_revision": "v",
     "package_version": "0", "inspect_version": "0",
     "epochs": 1, "planned": 60, "file": "x.eval", "baseline": False, "arm": "",
     "stands_for": "", "selection": "", "probes_hash": "", "probe_rubrics": {}, "judge_message": True,

@@ -1,6 +1,8 @@
 """Stated probabilities against scikit-learn, by hand, and in draws whose truth is known."""
 
 import math
+from collections.abc import Callable
+from itertools import permutations
 from typing import Any
 
 import numpy as np
@@ -9,6 +11,7 @@ from scipy.special import expit
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
+from thoughttrace.analysis.stats.intervals import Interval
 from thoughttrace.analysis.stats.jackknife import jackknife
 from thoughttrace.analysis.stats.probabilities import (
     BINS,
@@ -17,6 +20,9 @@ from thoughttrace.analysis.stats.probabilities import (
     balanced_accuracy,
     bins_of,
     calibration_error,
+    least_risk_coverage_area,
+    risk_coverage_area,
+    share_of_surest,
 )
 
 
@@ -59,6 +65,31 @@ def test_by_hand() -> None:
     assert calibration_error([False, True], [41, 49]) == pytest.approx(abs(0.41 + 0.49 - 1) / 2)
 
 
+def test_the_area_of_risk_and_coverage_is_the_mean_over_all_orders_of_ties() -> None:
+    right, percents, users = [True, False, True, False, True], [90, 50, 50, 50, 10], list("abcde")
+    areas = [
+        np.mean([np.mean([not right[case] for case in order[: k + 1]]) for k in range(5)])
+        for middle in permutations([1, 2, 3])
+        for order in [[0, *middle, 4]]
+    ]
+    assert risk_coverage_area(right, percents, users).estimate == pytest.approx(np.mean(areas))
+    assert risk_coverage_area(right, [7] * 5, users).estimate == pytest.approx(2 / 5)  # in random order
+    assert least_risk_coverage_area(right) == pytest.approx((1 / 4 + 2 / 5) / 5)
+    assert math.isnan(least_risk_coverage_area([]))
+    assert risk_coverage_area([], [], []).reason == "none scored"
+
+
+def test_ties_count_in_part_among_the_surest() -> None:
+    right, percents, users = [True, False, True, False, False], [90, 50, 50, 50, 10], list("abcde")
+    shares = [share_of_surest(right, percents, users, coverage).estimate for coverage in (0.2, 0.4, 0.6, 0.8, 1)]
+    assert shares == pytest.approx([1, (1 + 1 / 3) / 2, (1 + 2 / 3) / 3, 2 / 4, 2 / 5])
+    happened, said, names = draw(3, users=20)
+    all_of_them = share_of_surest(happened, said, names, 1)
+    without = [happened[names != user].mean() for user in range(20)]
+    expected = jackknife(float(happened.mean()), without, [9] * 20, 180, (0, 1))
+    assert (all_of_them.lower, all_of_them.upper) == pytest.approx((expected.lower, expected.upper))
+
+
 def test_intervals_leave_out_one_user_at_a_time() -> None:
     happened, percents, users = draw(5)
     without = [roc_auc_score(happened[users != user], percents[users != user]) for user in range(8)]
@@ -87,10 +118,11 @@ def test_what_cannot_be_told_says_why() -> None:
 
 
 @pytest.mark.parametrize("users", [5, 20])
-def test_the_interval_of_the_area_holds_the_true_one(users: int) -> None:
-    happened, percents, _ = draw(1, users=20_000)
-    true = roc_auc_score(happened, percents)
-    found = [auroc(*draw(seed, users)) for seed in range(2, 302)]
+@pytest.mark.parametrize("estimate", [auroc, risk_coverage_area])
+def test_the_interval_of_an_area_holds_the_true_one(users: int, estimate: Callable[..., Interval]) -> None:
+    happened, percents, names = draw(1, users=20_000)
+    true = estimate(happened, percents, np.zeros(len(names))).estimate
+    found = [estimate(*draw(seed, users)) for seed in range(2, 302)]
     given = [interval.lower <= true <= interval.upper for interval in found if not interval.reason]
     assert len(given) > 290
     assert 0.93 <= np.mean(given) <= 0.995

@@ -93,7 +93,7 @@ def risk_coverage_area(outcomes: npt.ArrayLike, percents: npt.ArrayLike, users: 
     Returns:
         The area, 0 to 1: in random order the share of wrong cases, and the lower the better.
     """
-    return _estimate(_table(outcomes, percents, users, len(_PERCENTS)), _mean_risk)
+    return jackknife_counts(_table(outcomes, percents, users, len(_PERCENTS)), _mean_risk, PROPORTION)
 
 
 def least_risk_coverage_area(outcomes: npt.ArrayLike) -> float:
@@ -127,9 +127,8 @@ def share_of_surest(
     Returns:
         The share, 0 to 1.
     """
-    return _estimate(
-        _table(outcomes, percents, users, len(_PERCENTS)), lambda counts: _share_of_surest(counts, coverage)
-    )
+    counts = _table(outcomes, percents, users, len(_PERCENTS))
+    return jackknife_counts(counts, lambda counts: _share_of_surest(counts, coverage), PROPORTION)
 
 
 def calibration_error(outcomes: npt.ArrayLike, percents: npt.ArrayLike) -> float:

@@ -24,6 +24,12 @@ def keep_vote(state: TaskState, vote: Vote) -> None:
     state.store.set(_VOTE, vote.to_log())
 
 
+def kept_vote(state: TaskState) -> Vote | None:
+    """Return the vote that `keep_vote` kept; None where a limit ended the sample before its vote."""
+    kept = state.store.get(_VOTE)
+    return None if kept is None else Vote.model_validate(kept)
+
+
 def _by_family() -> list[Metric]:
     return [mean(), grouped(mean(), "family", all=False)]
 
@@ -41,10 +47,9 @@ def probe() -> Scorer:
         sample = state.metadata_as(ProbeMetadata)
         # A log's summaries leave out what is over 1 kB, as a vote can be: so what analysis reads is stored apart.
         metadata: dict[str, Any] = sample.model_dump(include={"family", "ladder", "low", "high"})
-        kept = state.store.get(_VOTE)
-        if kept is None:  # a limit ended the sample before its vote
+        vote = kept_vote(state)
+        if vote is None:
             return Score.unscored(reason=Unscored.NO_OUTPUT, metadata=metadata)
-        vote = Vote.model_validate(kept)
         metadata |= {"vote": vote.to_log()}
         if vote.rating is None:
             return Score.unscored(

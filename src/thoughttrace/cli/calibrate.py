@@ -169,8 +169,11 @@ def calibration(log: "EvalLog") -> "Table":
     from thoughttrace.core.record import PairMetadata, run_metadata  # noqa: PLC0415
 
     samples = log.samples or []
-    scored = [(s.scores[_SCORE].as_float(), s.metadata_as(PairMetadata)) for s in samples if _SCORE in (s.scores or {})]
-    rated = [(rating, pair) for rating, pair in scored if not np.isnan(rating)]
+    rated = [
+        (score.as_float(), sample.metadata_as(PairMetadata))
+        for sample in samples
+        if (score := (sample.scores or {}).get(_SCORE)) and not np.isnan(score.as_float())
+    ]
     if not rated:
         raise UserError(f"{log.location}: the judge gave no valid rating of its {len(samples)} pairs; look at the log.")
     judge, people = np.array([rating for rating, _ in rated]), np.array([pair.people for _, pair in rated])

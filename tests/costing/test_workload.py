@@ -47,7 +47,7 @@ def test_it_counts_the_requests_of_the_run(given: dict[str, Any], asked: int, ju
 
 
 def test_it_counts_the_text_that_is_sent(short_sample: Path) -> None:
-    given = {"data": str(short_sample)}
+    given: dict[str, Any] = {"data": str(short_sample)}
     task, _ = build("infer_reason", {"context": "message", **given})
     text = "".join(message.text for sample in task.dataset for message in sample.input if not isinstance(message, str))
     (model, judge) = works(context="message", **given)

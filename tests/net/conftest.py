@@ -17,7 +17,7 @@ for _name in ("scripted", "collected"):
     _spec.loader.exec_module(_module)
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def sample_of_then(short_sample: Path) -> Iterator[None]:
     """Let `sample` be the 14 conversations that it had when the net was made."""
     with pytest.MonkeyPatch.context() as patch:

@@ -35,7 +35,17 @@ NOTED_SHA256 = "43ed4584661dc78ccd43dceeb84f88ac9780744997e32c5d329bf05292e95d25
 """What a second hand noted as the checksum of the file at `REVISION`, perhaps of another copy: a difference is reported
 and refuses nothing."""
 
-_WITHOUT_HUB = "data=sample and data=PATH of a JSONL file work without the Hub"
+
+class HubFile(NamedTuple):
+    """A file of a dataset on the Hub."""
+
+    repository: str
+    name: str
+    without_hub: str
+    """What works without the Hub, for messages: a clause."""
+
+
+_RELEASE = HubFile(REPOSITORY, FILE, "data=sample and data=PATH of a JSONL file work without the Hub")
 
 _WAITS = (1, 2, 4)
 """Seconds before asking a failing server again; the client's own retries would take 23."""
@@ -64,8 +74,8 @@ def download(revision: str = REVISION) -> Path:
         UserError: The file cannot be downloaded, is not the one that the Hub states, or does not have the size that is
             published for the pinned revision.
     """
-    path = _download(revision)
-    if path.parent.name != REVISION:
+    path = download_file(_RELEASE, revision)
+    if commit_of(_RELEASE, path) != REVISION:
         return path
     if (size := path.stat().st_size) != SIZE:
         # The entry only: another revision in the cache may have the same file.
@@ -105,32 +115,53 @@ def _noted(checksum: str) -> str:
     )
 
 
-def _download(revision: str) -> Path:
+def download_file(file: HubFile, revision: str) -> Path:
+    """Download a file once, and compare it with the checksum that the Hub states, as `download` does.
+
+    Args:
+        file: The file.
+        revision: A commit, branch or tag of its dataset.
+
+    Raises:
+        UserError: The file cannot be downloaded, or is not the one that the Hub states.
+    """
     # Imported here: half a second that those who use another source need not wait for.
     from huggingface_hub import hf_hub_download  # noqa: PLC0415
 
     try:
-        cached = _cached(revision)
+        cached = _cached(file, revision)
         if cached is not None and _COMMIT.fullmatch(revision):
             return cached
         try:
-            stated = _retried(lambda: _ask(revision))
+            stated = _retried(lambda: _ask(file, revision))
         except Exception as error:
             if cached is None or (outage := _outage(error)) is None:
                 raise
-            _print(f"{outage.cause}; using '{revision}' as it was when last fetched, commit {cached.parent.name}.")
+            _print(f"{outage.cause}; using '{revision}' as it was when last fetched, commit {commit_of(file, cached)}.")
             return cached
-        path = Path(_retried(lambda: hf_hub_download(REPOSITORY, FILE, repo_type="dataset", revision=revision)))
+        path = Path(
+            _retried(lambda: hf_hub_download(file.repository, file.name, repo_type="dataset", revision=revision))
+        )
         # huggingface_hub takes an older file from its cache, without a word, when its own request fails.
-        if path.parent.name != stated.commit_hash:
-            raise UserError(f"'{revision}' of {REPOSITORY} changed during the download: try again.")
-        return _verified(path, stated)
+        if commit_of(file, path) != stated.commit_hash:
+            raise UserError(f"'{revision}' of {file.repository} changed during the download: try again.")
+        return _verified(file, path, stated)
     except UserError:
         raise
     except Exception as error:
-        if (explained := _user_error_for(error, revision)) is None:
+        if (explained := _user_error_for(error, file, revision)) is None:
             raise
         raise explained from error
+
+
+def commit_of(file: HubFile, path: Path) -> str:
+    """Return the commit that a downloaded file is of: the name of the folder that the cache keeps its dataset in.
+
+    Args:
+        file: The file.
+        path: What `download_file` returned.
+    """
+    return path.parents[file.name.count("/")].name
 
 
 def published_differences(counted: Mapping[str, int]) -> list[str]:
@@ -146,41 +177,41 @@ def published_differences(counted: Mapping[str, int]) -> list[str]:
     ]
 
 
-def _cached(revision: str) -> Path | None:
+def _cached(file: HubFile, revision: str) -> Path | None:
     """Return the cached file if it is what the Hub stated for it; remove a damaged one."""
     from huggingface_hub import try_to_load_from_cache  # noqa: PLC0415
 
-    file = try_to_load_from_cache(REPOSITORY, FILE, revision=revision, repo_type="dataset")
-    if not isinstance(file, str):
+    entry = try_to_load_from_cache(file.repository, file.name, revision=revision, repo_type="dataset")
+    if not isinstance(entry, str):
         return None
-    path = Path(file)
+    path = Path(entry)
     stated = path.readlink().name if path.is_symlink() else ""
     # On a file system without links nothing shows what the Hub stated: it is asked again.
     if not _CHECKSUM.fullmatch(stated):
         return None
     if _checksum(path, stated) == stated:
         return path
-    _print(f"{FILE} in the cache is damaged and was removed; it is downloaded again.")
+    _print(f"{file.name} in the cache is damaged and was removed; it is downloaded again.")
     _remove(path)
     return None
 
 
-def _ask(revision: str) -> "HfFileMetadata":
+def _ask(file: HubFile, revision: str) -> "HfFileMetadata":
     from huggingface_hub import get_hf_file_metadata, hf_hub_url  # noqa: PLC0415
 
     # Asked before the download, which alone would keep a user without a network waiting for half a minute.
-    url = hf_hub_url(REPOSITORY, FILE, repo_type="dataset", revision=revision)
-    _refuse_plain_http(url)
+    url = hf_hub_url(file.repository, file.name, repo_type="dataset", revision=revision)
+    _refuse_plain_http(url, file.without_hub)
     stated = get_hf_file_metadata(url, timeout=_TIMEOUT)
     if not (stated.commit_hash and _CHECKSUM.fullmatch(stated.etag or "")):
         raise UserError(
-            f"The server that answered for the Hub states no commit and checksum of {FILE}: check HF_ENDPOINT and the "
-            f"network's proxy or sign-in page; {_WITHOUT_HUB}."
+            f"The server that answered for the Hub states no commit and checksum of {file.name}: check HF_ENDPOINT and "
+            f"the network's proxy or sign-in page; {file.without_hub}."
         )
     return stated
 
 
-def _refuse_plain_http(url: str) -> None:
+def _refuse_plain_http(url: str, without_hub: str) -> None:
     """Refuse an address whose answers anybody on the way can alter, file and checksum together.
 
     Raises:
@@ -195,7 +226,7 @@ def _refuse_plain_http(url: str) -> None:
     if parts.scheme == "http" and not here:
         raise UserError(
             f"HF_ENDPOINT leads to {host} by plain HTTP, where anybody on the way can alter the file and its checksum: "
-            f"use an address with https; {_WITHOUT_HUB}."
+            f"use an address with https; {without_hub}."
         )
 
 
@@ -213,7 +244,7 @@ def _retried(call: Callable[[], _T]) -> _T:
     return call()
 
 
-def _verified(path: Path, stated: "HfFileMetadata") -> Path:
+def _verified(file: HubFile, path: Path, stated: "HfFileMetadata") -> Path:
     size, checksum = path.stat().st_size, _checksum(path, stated.etag or "")
     if stated.size is not None and size != stated.size:
         fault = f"has {size:,} bytes where the Hub states {stated.size:,}"
@@ -222,7 +253,7 @@ def _verified(path: Path, stated: "HfFileMetadata") -> Path:
     else:
         return path
     _remove(path)
-    raise UserError(f"The downloaded {FILE} {fault}; it was removed, so try again.")
+    raise UserError(f"The downloaded {file.name} {fault}; it was removed, so try again.")
 
 
 def _checksum(path: Path, like: str) -> str:
@@ -282,16 +313,16 @@ def _outage(error: Exception) -> _Outage | None:
     return _Outage(f"{cause} ({reason})", "check the network and try again")
 
 
-def _user_error_for(error: Exception, revision: str) -> UserError | None:
+def _user_error_for(error: Exception, file: HubFile, revision: str) -> UserError | None:
     """Return what to tell the user about an error of the download, or None for one that is a fault of ours."""
     error = _cause(error)
     if (outage := _outage(error)) is not None:
-        return UserError(f"{outage.cause}: {outage.remedy}; {_WITHOUT_HUB}.")
-    text = _refused(error, revision) or _not_stored(error)
+        return UserError(f"{outage.cause}: {outage.remedy}; {file.without_hub}.")
+    text = _refused(error, file, revision) or _not_stored(error, file)
     return UserError(text) if text else None
 
 
-def _refused(error: Exception, revision: str) -> str | None:
+def _refused(error: Exception, file: HubFile, revision: str) -> str | None:
     from huggingface_hub.errors import (  # noqa: PLC0415
         GatedRepoError,
         HfHubHTTPError,
@@ -303,39 +334,41 @@ def _refused(error: Exception, revision: str) -> str | None:
     if not isinstance(error, HfHubHTTPError):
         return None
     status = error.response.status_code
+    repository, name, without_hub = file
     if isinstance(error, RevisionNotFoundError):
-        return f"There is no revision '{revision}' of {REPOSITORY}: name a commit, a branch or a tag, or none."
+        return f"There is no revision '{revision}' of {repository}: name a commit, a branch or a tag, or none."
     if isinstance(error, RemoteEntryNotFoundError):
-        return f"Revision '{revision}' of {REPOSITORY} has no file {FILE}: name another one, or none; {_WITHOUT_HUB}."
+        return f"Revision '{revision}' of {repository} has no file {name}: name another one, or none; {without_hub}."
     if isinstance(error, RepositoryNotFoundError) and not isinstance(error, GatedRepoError):
         return (
-            f"The Hub shows no dataset {REPOSITORY}: check HF_ENDPOINT; if the dataset is private now, "
-            f"log in with `hf auth login`; {_WITHOUT_HUB}."
+            f"The Hub shows no dataset {repository}: check HF_ENDPOINT; if the dataset is private now, "
+            f"log in with `hf auth login`; {without_hub}."
         )
     if status in {401, 403}:
         return (
-            f"The Hub refuses access to {REPOSITORY} ({status}): accept its terms on the dataset's page and log "
-            f"in with `hf auth login`, or set HF_TOKEN; {_WITHOUT_HUB}."
+            f"The Hub refuses access to {repository} ({status}): accept its terms on the dataset's page and log "
+            f"in with `hf auth login`, or set HF_TOKEN; {without_hub}."
         )
-    return f"The Hub answers {status} for {FILE}: check HF_ENDPOINT, or try again later; {_WITHOUT_HUB}."
+    return f"The Hub answers {status} for {name}: check HF_ENDPOINT, or try again later; {without_hub}."
 
 
-def _not_stored(error: Exception) -> str | None:
+def _not_stored(error: Exception, file: HubFile) -> str | None:
     from huggingface_hub import constants  # noqa: PLC0415
 
     folder = constants.HF_HUB_CACHE
+    _, name, without_hub = file
     code = error.errno if isinstance(error, OSError) else None
     if code in {errno.ENOSPC, errno.EDQUOT} or "No space left" in str(error):
-        return f"There is not enough space for {FILE} in {folder}: free some, or set HF_HOME to a folder elsewhere."
+        return f"There is not enough space for {name} in {folder}: free some, or set HF_HOME to a folder elsewhere."
     if isinstance(error, OSError) and code is not None:
-        return f"{FILE} cannot be stored in {folder} ({error.strerror}): set HF_HOME to a folder that can be written."
+        return f"{name} cannot be stored in {folder} ({error.strerror}): set HF_HOME to a folder that can be written."
     if isinstance(error, OSError) and "Consistency check failed" in str(error):
-        return f"The Hub sent {FILE} in another size than it states, and it was discarded: try again; {_WITHOUT_HUB}."
+        return f"The Hub sent {name} in another size than it states, and it was discarded: try again; {without_hub}."
     # hf_xet, the client's other way to download, raises nothing more particular.
     if type(error) is RuntimeError or type(error).__name__ == "XetDownloadError":
         return (
-            f"{FILE} could not be downloaded from the Hub's Xet storage: try again, or set HF_HUB_DISABLE_XET=1 "
-            f"to download it over plain HTTP; {_WITHOUT_HUB}."
+            f"{name} could not be downloaded from the Hub's Xet storage: try again, or set HF_HUB_DISABLE_XET=1 "
+            f"to download it over plain HTTP; {without_hub}."
         )
     return None
 

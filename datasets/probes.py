@@ -75,6 +75,8 @@ class Probe(BaseModel):
     inference: _Text
     low: _Rating
     high: _Rating
+    canary: str = Field(default="", exclude=True)
+    """For filters of training corpora; nothing here reads it, and it is no part of the probes' hash."""
 
     @model_validator(mode="after")
     def _range(self) -> "Probe":

@@ -28,6 +28,12 @@ def keep_vote(state: TaskState, vote: Vote) -> None:
     state.store.set(_VOTE, vote.to_log())
 
 
+def kept_vote(state: TaskState) -> Vote | None:
+    """Return the vote that `keep_vote` kept; None where a limit ended the sample before its vote."""
+    kept = state.store.get(_VOTE)
+    return None if kept is None else Vote.model_validate(kept)
+
+
 def _by_family() -> list[Metric]:
     return [mean(), grouped(mean(), "family", all=False)]
 
@@ -51,10 +57,9 @@ def probe() -> Scorer:
             word_overlap=word_overlap(sample.inference, list(target)),
             cosine=_cosine(sample.inference, tuple(target)),
         ).to_log()
-        kept = state.store.get(_VOTE)
-        if kept is None:  # a limit ended the sample before its vote
+        vote = kept_vote(state)
+        if vote is None:
             return Score.unscored(reason=Unscored.NO_OUTPUT, metadata=metadata)
-        vote = Vote.model_validate(kept)
         metadata |= {"vote": vote.to_log()}
         rating = vote.counted
         if rating is None:

@@ -108,6 +108,15 @@ def root() -> Path:
 
 
 @pytest.fixture(scope="session")
+def short_sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bundled sample's first 14 conversations, whose replies are short, for tests that run all samples."""
+    path = tmp_path_factory.mktemp("short") / "sample.jsonl"
+    lines = (ROOT / "datasets/sample.jsonl").read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[:14]))
+    return path
+
+
+@pytest.fixture(scope="session")
 def examples() -> Path:
     """The 20 real conversations, which are never part of the repository."""
     path = Path(os.environ.get("THOUGHTTRACE_EXAMPLES", ROOT.parent / "shared/data/ThoughtTrace_examples.jsonl"))

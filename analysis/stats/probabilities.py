@@ -1,6 +1,7 @@
 """Measure how well stated probabilities, and yes or no, foretell an outcome: ranking, error, calibration and risk."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt

@@ -7,6 +7,7 @@ from thoughttrace.scorers.labels import choice, rating, relation, satisfaction, 
 from thoughttrace.scorers.message_similarity import message_similarity
 from thoughttrace.scorers.probe import probe
 from thoughttrace.scorers.similarity import similarity
+from thoughttrace.tasks.calibrate_judge import calibrate_judge, judge_rating
 from thoughttrace.tasks.choose_thought import choose_thought
 from thoughttrace.tasks.classify_thought import classify_thought
 from thoughttrace.tasks.cover_thought import cover_thought
@@ -21,6 +22,7 @@ from thoughttrace.tasks.relate_messages import relate_messages
 
 __all__ = [
     "agreement",
+    "calibrate_judge",
     "choice",
     "choose_thought",
     "classify_thought",
@@ -28,6 +30,7 @@ __all__ = [
     "infer_reaction",
     "infer_reason",
     "judge_agreement",
+    "judge_rating",
     "label_topic",
     "local",
     "message_similarity",

@@ -21,7 +21,7 @@ def test_it_shows_tokens_money_and_time() -> None:
     done = call("infer_reason", "infer_reaction", "--model", f"{MODEL},some/unknown", "--grader", JUDGE, "--limit", "9")
     assert done.exit_code == 0, done.output
     shown = " ".join(done.output.split())
-    assert re.search(r"openai/gpt-5.4 model 18 [\d,]+ 0 6,120 < 1 min", shown)
+    assert re.search(r"openai/gpt-5.4 model 18 [\d,]+ [\d,]+ 6,120 < 1 min", shown)
     assert re.search(r"anthropic/claude-opus-4-6 judge 36 ", shown)
     assert "some/unknown model no price no price no price" in shown
     assert "Total ≥ $" in shown

@@ -41,20 +41,21 @@ def works(name: str = "infer_reason", models: tuple[str, ...] = (MODEL,), **give
         ({"control": "parrot"}, 0, 52),
     ],
 )
-def test_it_counts_the_requests_of_the_run(given: dict[str, Any], asked: int, judged: int) -> None:
-    counted = works(**given)
+def test_it_counts_the_requests_of_the_run(given: dict[str, Any], asked: int, judged: int, short_sample: Path) -> None:
+    counted = works(data=str(short_sample), **given)
     assert sum(work.requests for work in counted if work.role == "model") == asked
     assert sum(work.requests for work in counted if work.role == "judge") == judged
 
 
-def test_it_counts_the_text_that_is_sent() -> None:
-    task, _ = build("infer_reason", {"context": "message"})
+def test_it_counts_the_text_that_is_sent(short_sample: Path) -> None:
+    given: dict[str, Any] = {"data": str(short_sample)}
+    task, _ = build("infer_reason", {"context": "message", **given})
     text = "".join(message.text for sample in task.dataset for message in sample.input if not isinstance(message, str))
-    (model, judge) = works(context="message")
+    (model, judge) = works(context="message", **given)
     assert model.plain.input_tokens == pytest.approx(count_tokens(text, MODEL), abs=1)
-    more = works()[0].plain.input_tokens
+    more = works(**given)[0].plain.input_tokens
     assert more > model.plain.input_tokens
-    blind = works(judge_message=False)[1].plain.input_tokens
+    blind = works(judge_message=False, **given)[1].plain.input_tokens
     assert blind < judge.plain.input_tokens
 
 

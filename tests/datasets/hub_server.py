@@ -26,6 +26,7 @@ class Hub:
 
     content: bytes
     commits: dict[str, str]
+    repository: str = REPOSITORY
     name: str = "ThoughtTrace.jsonl"
     statuses: list[int] = field(default_factory=list)
     """Answers to the next questions about the file, one each, before the right one, which is 302."""
@@ -76,7 +77,7 @@ class _Handler(BaseHTTPRequestHandler):
         if path.startswith("/cdn/"):
             return self.send_file(asked)
         match = _RESOLVE.fullmatch(path)
-        if not match or match["repository"] != REPOSITORY:
+        if not match or match["repository"] != self.hub.repository:
             return self.fail(404, "RepoNotFound")
         return self.resolve(unquote(match["revision"]), match["name"])
 

@@ -165,13 +165,13 @@ def test_of_another_revision_nothing_is_known(client: Any) -> None:
     "url", ["https://hub.invalid/x", "http://localhost:1/x", "http://127.0.0.2/x", "http://[::1]:1/"]
 )
 def test_https_and_this_machine_are_asked(url: str) -> None:
-    _refuse_plain_http(url)
+    _refuse_plain_http(url, "there is another way")
 
 
 @pytest.mark.parametrize("url", ["http://hub.invalid/x", "http://192.168.1.2/x", "http://localhost.invalid", "http://"])
 def test_plain_http_to_other_machines_is_refused(url: str) -> None:
     with pytest.raises(UserError, match="by plain HTTP"):
-        _refuse_plain_http(url)
+        _refuse_plain_http(url, "there is another way")
 
 
 def test_published_totals() -> None:

@@ -77,11 +77,13 @@ def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("google/gemini-2.5-flash", "openai/gpt-5.6-luna"),
     ],
 )
-def test_the_estimate_is_near_the_bill(model: str, judge: str, loopback: Any, tmp_path: Path) -> None:
+def test_the_estimate_is_near_the_bill(
+    model: str, judge: str, loopback: Any, tmp_path: Path, short_sample: Path
+) -> None:
     loopback.reply = replies
     prices = our_prices()
-    runs = run(tmp_path / "logs", model, judge)
-    works = estimated(model, judge, prices)
+    runs = run(tmp_path / "logs", model, judge, data=str(short_sample))
+    works = estimated(model, judge, prices, data=str(short_sample))
     table = pd.DataFrame(headline(runs))
     assert sum(work.requests for work in works) == len(loopback.requests)
     for role, column in (("model", "cost"), ("judge", "judge_cost")):

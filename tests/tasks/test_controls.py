@@ -39,7 +39,7 @@ def test_a_control_needs_no_model_and_is_judged_word_for_word(
         asked.append(messages[1].text)
         return GOOD
 
-    log = run(task(control=control, users=4), judge=judge)
+    log = run(task(control=control, users=4, per_user=3), judge=judge)
     assert log.eval.metadata
     assert log.eval.metadata["control"] == control
     for sample in log.samples or []:
@@ -61,7 +61,7 @@ def test_each_epoch_of_a_floor_is_another_users_thought_and_the_first_that_of_a_
     run: Callable[..., EvalLog],
 ) -> None:
     def told(epochs: int) -> dict[tuple[object, int], tuple[str, str, str]]:
-        task = infer_reason(control="someone_else", users=4)
+        task = infer_reason(control="someone_else", users=4, per_user=3)
         task.epochs = epochs
         samples = run(task).samples or []
         return {
@@ -80,7 +80,7 @@ def test_each_epoch_of_a_floor_is_another_users_thought_and_the_first_that_of_a_
 
 def test_reworded_shows_a_model_the_note_alone(run: Callable[..., EvalLog], scripted: Callable[..., Any]) -> None:
     model = scripted("m", lambda messages: f"said again: {len(messages)}")
-    log = run(infer_reason(control="reworded", users=3), model=model)
+    log = run(infer_reason(control="reworded", users=3, per_user=4), model=model)
     assert log.samples
     for sample, (request, _) in zip(log.samples, model.api.requests, strict=True):
         assert len(request) == 1

@@ -18,9 +18,12 @@ from thoughttrace.tasks.infer_reason import infer_reason
 JUDGE = "qwen2.5-coder-1.5b"
 
 
-def test_a_real_model_infers_reasons_and_reactions(tmp_path: Path, scripted: Callable[..., Any]) -> None:
+def test_a_real_model_infers_reasons_and_reactions(
+    tmp_path: Path, scripted: Callable[..., Any], short_sample: Path
+) -> None:
+    data = str(short_sample)
     logs = inspect_eval(
-        [task(per_user=1, max_context_words=100) for task in (infer_reason, infer_reaction)],
+        [task(data=data, per_user=1, max_context_words=100) for task in (infer_reason, infer_reaction)],
         model="local/smollm2-135m",
         model_args={"threads": 1},
         model_roles={"grader": scripted("j", lambda _: '{"rationale": "x", "rating": 2}')},

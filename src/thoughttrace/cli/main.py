@@ -16,6 +16,7 @@ COMMANDS = (
     "compare",
     "plan",
     "rate",
+    "calibrate",
     "annotate",
     "shift",
     "demo",

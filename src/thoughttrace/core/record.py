@@ -581,6 +581,15 @@ class ProbeMetadata(Metadata):
     inference: str = ""
 
 
+class PairMetadata(Metadata):
+    """The metadata of a sample of `calibrate_judge`."""
+
+    people: float
+    """People's mean rating, on the judge's scale, 1–5."""
+    cluster: Name
+    """Names what several pairs are about."""
+
+
 # ---- tasks
 
 

@@ -25,11 +25,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def replies(scripted: Callable[..., Any], folder: Path) -> pd.DataFrame:
-    """What two models chose on the bundled sample: one right in about 60 %, one that always says A."""
+def replies(scripted: Callable[..., Any], folder: Path, short_sample: Path) -> pd.DataFrame:
+    """What two models chose on the short sample: one right in about 60 %, one that always says A."""
 
     def run(name: str, kind: str) -> list[dict[str, Any]]:
-        task = choose_thought(kind=kind)
+        task = choose_thought(kind=kind, data=str(short_sample))
         own = {sample.input[1].text: str(sample.target) for sample in task.dataset}
 
         def script(messages: list[Any]) -> str:

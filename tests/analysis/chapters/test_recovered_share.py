@@ -49,8 +49,8 @@ def judge(messages: list[Any]) -> str:
 
 
 @pytest.fixture(scope="module")
-def logs(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """One model and all controls on the bundled sample's reasons."""
+def logs(tmp_path_factory: pytest.TempPathFactory, short_sample: Path) -> str:
+    """One model and all controls on the short sample's reasons."""
     folder = str(tmp_path_factory.mktemp("scale") / "logs")
 
     def scripted(name: str, script: Callable[..., str]) -> Any:
@@ -58,8 +58,9 @@ def logs(tmp_path_factory: pytest.TempPathFactory) -> str:
 
     roles = {"grader": scripted("j", judge)}
     model, writer = scripted("m", lambda _: "I guess so"), scripted("w", lambda _: "again")
-    jobs = [(infer_reason(), model), *((infer_reason(control=c), "none/none") for c in CONTROLS[:-1])]
-    for task, evaluated in [*jobs, (infer_reason(control="reworded"), writer)]:
+    tasks = {control: infer_reason(data=str(short_sample), control=control) for control in (None, *CONTROLS)}
+    for control, task in tasks.items():
+        evaluated = {None: model, "reworded": writer}.get(control, "none/none")
         (log,) = inspect_eval(task, model=evaluated, model_roles=roles, log_dir=folder, display="none")
         assert log.status == "success"
     return folder

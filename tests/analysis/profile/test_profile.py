@@ -120,8 +120,8 @@ def test_the_terminal_shows_what_matters(page: tuple[Path, str]) -> None:
     output = page[1]
     assert "Thoughts by type" in output
     assert re.search(r"of \d+ messages carry a reason; \d+ of \d+ with known times", output)
-    assert re.search(r"Users +11\b", output)
-    assert "Turns of a conversation: 2 to 6, median 4." in output
+    assert re.search(r"Users +19\b", output)
+    assert "Turns of a conversation: 2 to 9, median 5." in output
     assert f"Page: {page[0] / 'index.html'}" in output
 
 

@@ -20,6 +20,7 @@ from thoughttrace.analysis.stats.interrater import (
     jackknife_counts,
     kappa,
     macro_f1,
+    spearman,
 )
 from thoughttrace.analysis.stats.intervals import bell_mccaffrey_df
 from thoughttrace.analysis.stats.jackknife import ONE_DECIDES
@@ -177,3 +178,30 @@ def test_ratings_without_an_interval_say_why() -> None:
     assert np.isnan(same.estimate)
     alone = alpha([[3, np.nan], [np.nan, 2]], ["u", "v"])
     assert (alone.reason, alone.n) == ("no inference has two ratings: no estimate", 0)
+
+
+def test_spearman_is_that_of_pandas_with_fishers_z_over_users_left_out() -> None:
+    rng = np.random.default_rng(3)
+    users = np.repeat(np.arange(20), 3)
+    a = rng.integers(1, 6, 60)
+    frame = pd.DataFrame({"a": a, "b": np.clip(a + rng.integers(-2, 3, 60), 1, 5), "user": users})
+
+    def computed(rows: pd.DataFrame) -> float:
+        return float(rows["a"].corr(rows["b"], method="spearman"))
+
+    found = spearman(frame["a"], frame["b"], users)
+    without = np.array([computed(frame[frame["user"] != user]) for user in range(20)])
+    error = np.sqrt(19 / 20 * ((without - without.mean()) ** 2).sum())
+    assert found.estimate == pytest.approx(computed(frame))
+    assert found.standard_error == pytest.approx(error)
+    assert (found.n, found.clusters) == (60, 20)
+    assert found.df == pytest.approx(19)
+    reach = stats.t.ppf(0.975, 19) * error / (1 - found.estimate**2)
+    limits = np.tanh(np.arctanh(found.estimate) + np.array([-reach, reach]))
+    assert (found.lower, found.upper) == pytest.approx(tuple(limits))
+
+
+def test_without_variation_or_a_second_user_spearman_has_no_interval() -> None:
+    assert spearman([3, 3, 3], [1, 2, 3], ["a", "b", "c"]).reason == "ratings do not vary: no estimate"
+    assert spearman([1, 2, 3], [1, 3, 2], ["a"] * 3).reason == "only one user: no interval"
+    assert spearman([3, 3, 4], [1, 2, 3], ["a", "b", "c"]).reason == ONE_DECIDES

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -334,10 +335,16 @@ def _kappa_with_people(judge: str, evidence: Evidence) -> Interval:
 
 def _intended(run: Run) -> Iterator[IntendedRow]:
     valid = run.rows.dropna(subset="score")
+    nearest = _nearest(valid["score"])
     for low, high in sorted({*zip(valid["low"], valid["high"], strict=True)}):
-        members = valid[(valid["low"] == low) & (valid["high"] == high)]
-        given = {f"given_{rating}": int((members["score"] == rating).sum()) for rating in RATINGS}
+        members = nearest[(valid["low"] == low) & (valid["high"] == high)]
+        given = {f"given_{rating}": int((members == rating).sum()) for rating in RATINGS}
         yield IntendedRow(run.judge, run.log, low, high, **given, n=len(members))
+
+
+def _nearest(ratings: pd.Series) -> pd.Series:
+    """Take expected ratings to the nearest whole ones, halves up, as the scorer does."""
+    return np.floor(ratings.astype(float) + 0.5)
 
 
 def _draw(rows: Sequence[IntendedRow]) -> Figure:
@@ -408,7 +415,8 @@ def _mean(field: str, rows: pd.DataFrame, column: str) -> dict[str, Any]:
 
 def _swapped(rows: pd.DataFrame) -> dict[str, Any]:
     """Count targets shown in both orders in one epoch, and those that were rated the same."""
-    both = rows[rows["family"] == "order"].dropna(subset="score").groupby(["ladder", "epoch"])["score"]
+    valid = rows[rows["family"] == "order"].dropna(subset="score")
+    both = _nearest(valid["score"]).groupby([valid["ladder"], valid["epoch"]])
     alike = both.nunique()[both.size() == 2] == 1
     return {"swapped_alike": int(alike.sum()), "swapped": len(alike)}
 

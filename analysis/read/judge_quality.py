@@ -111,8 +111,12 @@ class JudgeCard:
 
     @property
     def same_again(self) -> float:
-        """Share of these pairs whose ratings are the same; NaN without any."""
-        return float((self.retests["first"] == self.retests["second"]).mean()) if len(self.retests) else math.nan
+        """Share of these pairs whose ratings are the same, expected ones within half a point; NaN without any."""
+        return (
+            float((self.retests["first"] - self.retests["second"]).abs().lt(0.5).mean())
+            if len(self.retests)
+            else math.nan
+        )
 
     @property
     def kappa_again(self) -> float:
@@ -171,6 +175,7 @@ class JudgeCard:
             and describe_config(self.run.effort, self.run.generation) == run.judge_configs.get(judge, "")
             and self.run.probe_rubrics.get(kind) == run.rubric_hash
             and self.run.judge_message == run.judge_message
+            and self.run.judge_scale == run.judge_scale
         )
 
 

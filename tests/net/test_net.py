@@ -1,4 +1,4 @@
-"""The numbers and prompts of commit cedf1f9, to which every later step is held.
+"""The numbers of commit cedf1f9, and prompts, to which every later step is held.
 
 `logs/` are real logs (`make_logs.py` says of what), `expected/` is what that commit said of them. A table or a column
 that gets another name, or goes, stands in `names.json`:
@@ -7,6 +7,7 @@ that gets another name, or goes, stands in `names.json`:
      "values": {"old_table.old": {"old label": "new label"}},
      "more": {"scenario.old_table": "why it has more rows now"}, "reordered": {"old_table": "the new order"},
      "gone": {"scenario.old_table": {"column": "of the rows that are no more", "value": "their cell", "why": "…"}},
+     "not_shown": {"scenario.old_table": "why it is no longer written"},
      "recounted": {"scenario.old_table": {"columns": ["that have other numbers on purpose"], "why": "…"}},
      "logit": {"old_table": {"mean": ["lower", "upper", "note", "end of the scale", "other end"]}}}
 
@@ -14,6 +15,9 @@ All keys are the old names. `dropped` may also name a whole table; `values` is f
 tables and columns are no difference. The limits of a mean under `logit` were symmetric, clipped to the scale: those
 that reach as far on its logit are expected instead. Sentences are not compared, only whether there is one, the numbers
 in the methods paragraph, and which logs are left out.
+
+Prompts and estimates of `infer_reason`, `infer_reaction`, `judge_agreement` and `label_topic` are of the rewritten
+prompts and rubrics, written anew once.
 """
 
 import json
@@ -179,6 +183,8 @@ def test_a_command_says_the_same(scenario: str, tmp_path: Path, cache: Path) -> 
         if name in NAMES["dropped"]:
             continue
         if renamed not in found.tables and table.empty:
+            continue
+        if renamed not in found.tables and f"{scenario}.{name}" in NAMES["not_shown"]:
             continue
         if renamed not in found.tables:
             lines.append(f"{name}: the table is missing (as {renamed}); there are {', '.join(found.tables)}")

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from inspect_ai import eval as inspect_eval
 from inspect_ai.log import EvalLog, read_eval_log, write_eval_log
+from loopback import verdict
 from scipy.stats import binomtest
 
 from thoughttrace.analysis.chapters.judge_card import ALL, CardRow, IntendedRow, chapter
@@ -54,7 +55,7 @@ def judge(tmp_path: Path, scripted: Callable[..., Any]) -> Callable[..., EvalLog
             if len(messages) == 2:
                 asked[text] = asked.get(text, -1) + 1
             rating = rate(probes[text], asked[text])
-            return "no idea" if rating is None else f'{{"rationale": "because", "rating": {rating}}}'
+            return "no idea" if rating is None else verdict(rating)
 
         (log,) = inspect_eval(
             task, model=scripted(name, script), log_dir=str(tmp_path / "logs"), display="none", epochs=epochs

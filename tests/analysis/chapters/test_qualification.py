@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 from inspect_ai import eval as inspect_eval
 from inspect_ai.log import EvalLog
+from loopback import verdict
 
 from thoughttrace.analysis.chapters.qualification import NOT_QUALIFIED, QUALIFIED, UNTESTED, QualificationRow, chapter
 from thoughttrace.analysis.read.evidence import Evidence
@@ -32,7 +33,7 @@ def card_log(scripted: Callable[..., Any], tmp_path_factory: pytest.TempPathFact
     """A card of `scripted/j`, which is always right."""
     task = judge_agreement(per_family=0)
     right = {sample.input[1].text: sample.metadata["low"] for sample in task.dataset}
-    judge = scripted("j", lambda asked: f'{{"rationale": "so", "rating": {right[asked[1].text]}}}')
+    judge = scripted("j", lambda asked: verdict(right[asked[1].text]))
     (log,) = inspect_eval(task, model=judge, log_dir=str(tmp_path_factory.mktemp("card")), display="none")
     return log
 

@@ -47,9 +47,9 @@ def test_it_runs_models_floor_ceiling_and_card_and_says_what_that_shows(
     assert "control=constant" in floor
     assert "control=target" in ceiling
     assert "eval thoughttrace/judge_agreement --model local/qwen2.5-coder-1.5b" in card
-    judging = "--model-role grader=local/qwen2.5-coder-1.5b -T judge_message=false"
-    assert all(judging in command for command in (models, floor, ceiling))
-    assert "-T judge_message=false" in card  # or it is the card of another judge
+    assert all("--model-role grader=local/qwen2.5-coder-1.5b" in command for command in (models, floor, ceiling))
+    # Or it is the card of another judge.
+    assert all("-T judge_message=false -T judge_scale=expected" in command for command in ran)
     assert "It says nothing about language models" in " ".join(done.output.split())
     assert done.exit_code == 1  # nothing was run: there are no logs
     assert "Traceback" not in done.output

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -156,17 +157,16 @@ def test_no_such_scale() -> None:
             task(judge_scale="mean")
 
 
-def test_a_vote_whose_rating_is_not_among_the_alternatives_is_missing(
-    run: Callable[..., EvalLog], loopback: Any
-) -> None:
-    replies = iter([verdict({b"4": 0.5, b"2": 0.5}), verdict({b'"': 0.9, b"5": 0.1})])
+def test_a_vote_whose_tokens_do_not_tell_its_rating_is_missing(run: Callable[..., EvalLog], loopback: Any) -> None:
+    told = verdict({b"4": 0.5, b"2": 0.5})
+    replies = iter([told, replace(told, text='{"rationale": "not what the tokens say", "rating": 4}')])
     loopback.reply = lambda request: next(replies)
     log = run(CHAT, max_samples=1)
     assert log.status == "success"
     assert log.samples
     scores = [(sample.scores or {})["agreement"] for sample in log.samples]
-    told, untold = sorted(scores, key=lambda one: one.reason is not None)
-    assert (told.value, told.reason) == (3, None)
+    counts, untold = sorted(scores, key=lambda one: one.reason is not None)
+    assert (counts.value, counts.reason) == (3, None)
     assert untold.reason == "judge_no_probabilities"
     # What it wrote is kept, and does not count.
     assert (untold.metadata or {})["ratings"] == {CHAT: [4]}

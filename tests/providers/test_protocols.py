@@ -77,9 +77,9 @@ def test_a_model_is_shown_its_context_and_nothing_else(
 
 
 def check_judge(request: Any, provider: Provider) -> None:
-    schema = schema_of(request)
+    form = verdict_form("reason" if request.blocks[0] == rubric("reason") else "reaction")
+    schema, fields = schema_of(request, form.name), form.fields.model_fields
     # Models write the fields in the order of the schema: the rating follows from the rationale.
-    fields = verdict_form("reason" if request.blocks[0] == rubric("reason") else "reaction").fields.model_fields
     assert list(schema["properties"]) == schema["required"] == list(fields)
     last = list(fields)[-1]
     assert schema["properties"][last]["enum"] == list(get_args(fields[last].annotation))

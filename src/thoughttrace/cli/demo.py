@@ -33,8 +33,10 @@ def commands(logs: Path) -> Iterator[list[str]]:
         logs: The folder for their logs.
     """
     tasks = [f"thoughttrace/{task.name}" for task in INFER.values()]
-    # A judge this small mistakes the message for the thought.
-    judging = ["--model-role", f"grader=local/{JUDGE}", "-T", "judge_message=false"]
+    # A judge this small mistakes the message for the thought, and its expected ratings order inferences better than
+    # those that it writes (benchmarks/judge_scale.py).
+    reading = ["-T", "judge_message=false", "-T", "judge_scale=expected"]
+    judging = ["--model-role", f"grader=local/{JUDGE}", *reading]
     # One thought per user: with few samples, more users make the interval narrower.
     samples = ["-T", "per_user=1", "-T", "max_context_words=150", "--limit", str(SAMPLES), "--log-dir", str(logs)]
     models = ["--model", ",".join(f"local/{name}" for name in MODELS)]
@@ -42,8 +44,8 @@ def commands(logs: Path) -> Iterator[list[str]]:
     yield ["inspect", "eval", *tasks, *models, *judging, *samples, "--max-tokens", "40"]
     for control in CONTROLS:
         yield ["inspect", "eval", *tasks, "--model", "none/none", "-T", f"control={control}", *judging, *samples]
-    probes = ["-T", "judge_message=false", "--limit", str(PROBES), "--log-dir", str(logs)]
-    yield ["inspect", "eval", f"thoughttrace/{PROBE.name}", "--model", f"local/{JUDGE}", *probes]
+    probes = ["--limit", str(PROBES), "--log-dir", str(logs)]
+    yield ["inspect", "eval", f"thoughttrace/{PROBE.name}", "--model", f"local/{JUDGE}", *reading, *probes]
 
 
 @click.command()

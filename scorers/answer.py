@@ -36,6 +36,8 @@ _ANNOUNCED = re.compile(
     re.IGNORECASE,
 )
 _MARKER_LINE = re.compile(r"^\[[0-9a-f]{8} [^\]\n]*\]\s*$", re.MULTILINE)
+# A model that goes on in the form of its prompt writes the mark of a message before its words, or nothing else.
+_MARKERS = re.compile(r"^(?:\[[0-9a-f]{8} [^\]\n]*(?:\]|\Z)\s*)+")
 # "Confidence: 80", "**Confidence (0–100):** 80 %", "- my confidence = 80/100".
 _CONFIDENCE = r"(?:my |overall )?confidence(?: level| score)?(?: ?\([^)\n]*\))?[*_]* ?"
 _CONFIDENCE_LINE = re.compile(rf"^[^\w\n]*{_CONFIDENCE}[:：=](?P<said>.*)$", re.IGNORECASE | re.MULTILINE)
@@ -49,9 +51,9 @@ _QUOTES = (('"', '"'), ("“", "”"), ("'", "'"), ("‘", "’"), ("«", "»"),
 def normalise_thought(completion: str) -> str:
     """Take the inference out of a reply that holds more than the inference.
 
-    Removes tagged thinking, a code fence, a leading label or announcement, a bullet, emphasis, and one pair of
-    quotation marks around all of it; of several paragraphs the first that is not empty is kept. Words of the
-    inference itself are never changed.
+    Removes tagged thinking, a code fence, leading marks of messages, a leading label or announcement, a bullet,
+    emphasis, and one pair of quotation marks around all of it; of several paragraphs the first that is not empty is
+    kept. Words of the inference itself are never changed.
 
     Args:
         completion: What the model wrote.
@@ -189,7 +191,7 @@ def _unwrap(paragraph: str) -> str:
         for mark in ("**", "__", "*", "_"):
             if text.startswith(mark) and text.count(mark) == 2:
                 text = text.replace(mark, "").strip()
-        text = _PREAMBLE.sub("", text)
+        text = _PREAMBLE.sub("", _MARKERS.sub("", text))
         for left, right in _QUOTES:
             inner = text[1:-1]
             if len(text) > 2 and text[0] == left and text[-1] == right and left not in inner:

@@ -30,6 +30,8 @@ THOUGHT = "I want it shorter, since I'm reading it aloud."
         f"{THOUGHT}\n\nThis is because the message says so.",
         f"1. {THOUGHT}\n2. I want something else.",
         "I want it shorter,\nsince I'm reading it aloud.",
+        f"[0123abcd m03 assistant] {THOUGHT}",
+        f"[0123abcd m03 user]\n[0123abcd m04 assistant]\n\n{THOUGHT}",
     ],
 )
 def test_an_inference_loses_its_wrapping(reply: str) -> None:
@@ -54,7 +56,9 @@ def test_an_inference_keeps_its_own_words(thought: str) -> None:
     assert normalise_thought(thought) == thought
 
 
-@pytest.mark.parametrize("reply", ["", " \n", "<think>never ending", "```\n```"])
+@pytest.mark.parametrize(
+    "reply", ["", " \n", "<think>never ending", "```\n```", "[0123abcd m03 user]", "[0123abcd m03 user] [0123abcd m0"]
+)
 def test_an_empty_reply_holds_no_inference(reply: str) -> None:
     assert normalise_thought(reply) == ""
 

@@ -229,7 +229,7 @@ def _write_convokit(folder: Path, conversations: Iterable[Conversation], stamp: 
             for number, message in enumerate(conversation.messages):
                 extra = {"index": number, "role": message.role, **_thoughts_of(message), **stamped}
                 _add_types(index["utterances"], extra)
-                utterance = {
+                utterance: dict[str, Any] = {
                     "id": _message_name(conversation, number),
                     "conversation_id": conversation.id,
                     "text": message.content,

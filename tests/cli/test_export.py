@@ -1,6 +1,8 @@
 """`thoughttrace split` and `thoughttrace export`, as people call them."""
 
 import json
+import re
+import shlex
 from pathlib import Path
 
 import pandas as pd
@@ -107,3 +109,38 @@ def test_mistakes_get_a_sentence(words: list[str], code: int, sentence: str, fol
     assert done.exit_code == code
     assert sentence in " ".join(done.output.split())
     assert not (tmp_path / "out").exists()
+
+
+def test_the_recipes_for_trainers_run_as_printed(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = (root / "examples/training.md").read_text(encoding="utf-8")
+    names: dict[str, object] = {}
+    for language, block in re.findall(r"```(sh|python)\n(.*?)```", text, re.DOTALL):
+        if language == "python":
+            exec(block, names)
+            continue
+        for line in block.splitlines():
+            done = call(*shlex.split(line)[1:])
+            assert done.exit_code == 0, done.output
+
+    split = read_split(tmp_path / "splits/v1.json")
+    simulator = [json.loads(line) for line in (tmp_path / "training/simulator.jsonl").read_text().splitlines()]
+    assert {row["user"] for row in simulator} == set(split.users["train"])
+    assert all(turn["role"] == ("assistant" if number % 2 else "user")
+               for row in simulator for number, turn in enumerate(row["messages"]))  # fmt: skip
+    rows = pd.read_parquet(tmp_path / "training/verl_dev.parquet")
+    assert {extra["user"] for extra in rows["extra_info"]} == set(split.users["dev"])
+    assert all(prompt[-1]["role"] == "user" for prompt in rows["prompt"])
+    pairs = pd.read_json(tmp_path / "training/dpo.jsonl", lines=True)
+    thoughts = pd.read_parquet(tmp_path / "training/tables/thoughts.parquet").set_index("id")
+    assert set(thoughts.loc[pairs["id"], "part"]) == {"train"}
+    own = thoughts.loc[pairs["id"]]
+    assert [chosen[0]["content"] for chosen in pairs["chosen"]] == list(own["content"])
+    owners = thoughts.reset_index().groupby("content")["user"].first()
+    assert all(
+        owners[rejected[0]["content"]] != user for rejected, user in zip(pairs["rejected"], own["user"], strict=True)
+    )
+    # What is shown ends with the message that the thought is on.
+    messages = pd.read_parquet(tmp_path / "training/tables/messages.parquet").set_index("id")
+    for prompt, message in zip(pairs["prompt"], own["message"], strict=True):
+        assert f"{messages.loc[message, 'content']}\n\nWhy did the user" in prompt[0]["content"]

@@ -102,7 +102,7 @@ def test_tables_hold_everything_and_join(sample: list[Conversation], written: Pa
     joined = thoughts.merge(messages, left_on="message", right_on="id", suffixes=("", "_message"))
     assert len(joined) == len(thoughts)
     assert (joined["kind"] == joined["role"].map({"user": "reason", "assistant": "reaction"})).all()
-    assert thoughts.loc[0, ["id", "sample", "message"]].tolist() == [
+    assert list(thoughts.loc[0, ["id", "sample", "message"]]) == [
         "sample01_task1_conversation1/m00/reason/1",
         "sample01_task1_conversation1/m00/reason",
         "sample01_task1_conversation1/m00",

@@ -57,7 +57,7 @@ def test_sizes_and_strata_of_data_of_the_releases_size(simulated: list[Conversat
         size = sum(stratum.users.values())
         for part in ("test", "dev"):
             # A model's users are a run of the sorted list: only the tens at its two ends can be uneven.
-            assert abs(stratum.users.get(part, 0) - size / 10) < (2 if stratum in models else 10)  # type: ignore[call-overload]
+            assert abs(stratum.users.get(part, 0) - size / 10) < (2 if stratum in models else 10)
     notes = Counter[str]()
     for conversation in simulated:
         notes[conversation.user] += len(conversation.messages[0].thoughts)

@@ -54,7 +54,7 @@ def export(
             # Fails where another command has written something there in the meantime.
             folder.rename(output)
     except OSError as error:
-        raise UserError(f"{output}: cannot be written ({error.strerror}).") from error
+        raise UserError(f"{output}: cannot be written ({error.strerror or error}).") from error
 
 
 # ---- chat messages

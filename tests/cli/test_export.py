@@ -91,6 +91,14 @@ def test_an_export_holds_the_part_that_is_asked_for(folder: Path, tmp_path: Path
     assert dict(zip(thoughts["user"], thoughts["part"], strict=True)) == split.parts()
 
 
+def test_what_is_unknown_is_said(tmp_path: Path) -> None:
+    messages = [{"type": "user", "content": "q", "reasons": [{"content": "why"}]}, {"type": "user", "content": "r"}]
+    file = tmp_path / "data.jsonl"
+    file.write_text(json.dumps({"id": "user1_task1_conversation1", "messages": messages}), encoding="utf-8")
+    done = call("export", file, "--to", "sft", "-o", tmp_path / "out")
+    assert "data.jsonl: on 1 of 1 messages it is unknown whether the thought was written after" in done.output
+
+
 @pytest.mark.parametrize(
     ("words", "code", "sentence"),
     [

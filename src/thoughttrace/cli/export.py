@@ -77,6 +77,8 @@ def export(data: str, form: str, thoughts: str, split_file: Path | None, part: s
         },
         check_choice("thoughts", thoughts, exports.SHOWN_THOUGHTS),
     )
+    for warning in source.warnings:
+        console.print(warning, soft_wrap=True)
     users = len({conversation.user for conversation in conversations})
     console.print(
         f"{output}: {len(conversations):,} conversations of {users:,} users, {source.name}, {source.revision}",

@@ -43,6 +43,19 @@ def read_parquet_to_json(path: Path) -> None:
     pd.read_parquet(path.with_suffix(".parquet")).to_json(path, orient="records", lines=True)
 
 
+def read_parquet_to_parquet(path: Path) -> None:
+    """Write messages as a list of text, as the Hub's own Parquet of the release and programs that copy it do."""
+    hugging_face_parquet(path.with_suffix(".copy"))
+    pd.read_parquet(path.with_suffix(".copy")).to_parquet(path)
+
+
+def shards(path: Path) -> None:
+    """Write Parquet in several files, as the Hub does with a large dataset."""
+    path.unlink(missing_ok=True)
+    for number, rows in enumerate((FRAME[:9], FRAME[9:])):
+        rows.to_parquet(path.with_name(f"train-{number:05}-of-00002.parquet"))
+
+
 def json_lines(records: list[Any]) -> Callable[[Path], object]:
     return lambda path: path.write_text("\n".join(map(json.dumps, records)), encoding="utf-8")
 
@@ -57,6 +70,9 @@ LOADED: dict[str, tuple[str, Callable[[Path], Any]]] = {
     "datasets to_parquet": ("d.parquet", hugging_face_parquet),
     "Parquet under another name": ("data.bin", hugging_face_parquet),
     "read_parquet to_json": ("d.jsonl", read_parquet_to_json),
+    "read_parquet to_parquet": ("d.parquet", read_parquet_to_parquet),
+    "Parquet in several files": ("folder/train.parquet", shards),
+    "messages as a list of texts": ("d.jsonl", json_lines(AS_TEXT)),
     "messages as one text": ("d.jsonl", json_lines([{**r, "messages": json.dumps(r["messages"])} for r in RECORDS])),
     "survey as text": (
         "d.jsonl",

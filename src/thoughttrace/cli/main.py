@@ -19,6 +19,8 @@ COMMANDS = (
     "calibrate",
     "annotate",
     "shift",
+    "split",
+    "export",
     "demo",
     "fetch-model",
 )

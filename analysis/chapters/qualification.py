@@ -45,10 +45,11 @@ COLUMNS = [
 def chapter(evidence: Evidence) -> Chapter:
     """Say whether the judges of the runs are qualified."""
     rows = qualifications(evidence)
+    invented = any(run.data == "sample" for run in evidence.runs.models)
     return Chapter(
         "qualification",
         "Are the judges qualified?",
-        _sentence(rows),
+        " ".join([_sentence(rows), _INVENTED] if invented else [_sentence(rows)]),
         [
             Section(
                 "qualification", "The judges of these runs", rows, COLUMNS,
@@ -58,6 +59,9 @@ def chapter(evidence: Evidence) -> Chapter:
         ],
         terminal=True,
     )  # fmt: skip
+
+
+_INVENTED = "The bundled sample is invented: its numbers say nothing about users or about language models."
 
 
 def qualifications(evidence: Evidence) -> list[QualificationRow]:

@@ -63,6 +63,12 @@ def test_a_judge_is_qualified_by_its_card(rated: Run, card: Run) -> None:
     assert chapter(Evidence(Runs([rated, card]))).intro == "The judges of these runs are qualified: scripted/j."
 
 
+def test_numbers_of_the_bundled_sample_are_said_to_say_nothing(rated: Run, card: Run) -> None:
+    intro = chapter(Evidence(Runs([replace(rated, data="sample"), card]))).intro
+    assert "The bundled sample is invented: its numbers say nothing about users or about language models." in intro
+    assert "invented" not in chapter(Evidence(Runs([rated, card]))).intro
+
+
 def test_a_judge_is_not_qualified_by_a_bad_card_and_the_newest_counts(rated: Run, card: Run) -> None:
     bad = replace(fallen(card), date="2030-01-01T00:00:00+00:00")
     (row,) = rows_of(bad, rated, card)

@@ -18,6 +18,7 @@ from inspect_ai.viewer import ScoreColorScale, TaskSamplesColumn, TaskSamplesSor
 
 from thoughttrace import __version__
 from thoughttrace.core.errors import UserError, check_positive
+from thoughttrace.core.inspect_private import active_model
 from thoughttrace.core.record import ControlMetadata
 from thoughttrace.datasets.sampling import Item, draw
 from thoughttrace.datasets.sources import Source, from_where_started, open_source
@@ -91,6 +92,8 @@ class JudgeOptions:
     """The path of a rubric that is used in place of ours; only of the tasks that infer thoughts."""
     judge_scale: str = "sampled"
     """What a vote counts as, a `JudgeScale`; only of these tasks."""
+    system: str | None = None
+    """What gave the answers, where they were made elsewhere; only of these tasks."""
 
     def require_judge(self) -> None:
         """Refuse a run without a judge before its data is read.
@@ -99,7 +102,7 @@ class JudgeOptions:
             UserError: No judge is left for the evaluated model, or the expected rating counts and one is of a provider
                 that gives no log-probabilities.
         """
-        require_judge(self.allow_self_judging, self.exclude_family, self.judge_scale)
+        require_judge(self.allow_self_judging, self.exclude_family, self.judge_scale, self.system)
 
     def require_judge_then(self, answer: Solver) -> Solver:
         """Return a solver that answers, but refuses a run without a judge before its first generation.
@@ -118,6 +121,39 @@ class JudgeOptions:
         given = {} if self.rubric is None else {"rubric": str(self.rubric)}
         given |= {} if self.judge_scale == "sampled" else {"judge_scale": self.judge_scale}
         return judge(self.show_context, self.allow_self_judging, self.exclude_family, self.judge_repeats, **given)
+
+
+@dataclass(frozen=True)
+class AnswerOptions:
+    """Which answers made elsewhere a run scores; each field is the task parameter of the same name.
+
+    Raises:
+        UserError: The fields do not go together, or the name cannot be that of a system.
+    """
+
+    answers: str | None = None
+    system: str | None = None
+    partial_answers: bool = False
+
+    def __post_init__(self) -> None:
+        if self.answers is None:
+            if self.system is not None or self.partial_answers:
+                raise UserError("system and partial_answers are of answers made elsewhere: pass -T answers=FILE too.")
+            return
+        if not (self.system or "").strip():
+            raise UserError(f"answers={self.answers}: name what gave the answers with -T system=NAME.")
+        name = str(self.system)
+        if name == _NO_MODEL or name.startswith("control ") or not name.isprintable():
+            raise UserError(f"system={name}: is no name of what gave the answers; choose one that reports can show.")
+        if not isinstance(self.partial_answers, bool):
+            raise UserError(f"partial_answers={self.partial_answers}: must be true or false.")
+        model = active_model()
+        if model is not None and str(model) != _NO_MODEL:
+            raise UserError(f"answers={self.answers}: no model is asked: run with --model {_NO_MODEL} (is {model}).")
+
+
+_NO_MODEL = "none/none"
+"""Inspect's name for no model."""
 
 
 # ---- samples and metadata
@@ -214,13 +250,19 @@ def _require_log_space(samples: int) -> None:
             f"--log-dir {log_dir}: no log can be written there ({error.strerror}). Choose another folder; nothing was "
             "generated."
         ) from error
-    limit = str(options.get("limit") or "")
-    needed = BYTES_PER_SAMPLE * (min(samples, int(limit)) if limit.isdecimal() else samples)
+    needed = BYTES_PER_SAMPLE * min(samples, limit_of_command() or samples)
     if free < needed:
         raise UserError(
             f"--log-dir {log_dir}: the disk has {free / 1e6:,.1f} MB free, and the log may need {needed / 1e6:,.1f} MB."
             " Free some space or choose another folder; nothing was generated."
         )
+
+
+def limit_of_command() -> int | None:
+    """Return the `--limit` of Inspect's command, or of `thoughttrace estimate`; None where there is none."""
+    context = click.get_current_context(silent=True)
+    limit = str((context.params if context else {}).get("limit") or "")
+    return int(limit) if limit.isdecimal() else None
 
 
 # ---- viewer

@@ -35,6 +35,8 @@ class RunRow:
     inspect_version: str
     effort: str
     generation: str
+    answers: str
+    """Of answers made elsewhere: name and checksum of their file; else empty."""
     solver: str
     context_words: str
     missing: str
@@ -80,6 +82,7 @@ RUN_COLUMNS = [
     short("Task version", "task_version"),
     short("Effort", "effort"),
     name("Generation", "generation"),
+    name("Answers made elsewhere", "answers"),
     name("Solver", "solver"),
     short("Words of context", "context_words"),
     count("Epochs", "epochs"),
@@ -148,6 +151,7 @@ def _row(run: Run) -> RunRow:
         inspect_version=run.inspect_version,
         effort=run.effort,
         generation=run.generation,
+        answers=run.answers_file,
         solver=run.solver,
         context_words=run.context_words,
         missing=_missing(run) or "none",
@@ -238,6 +242,8 @@ def _whose(models: Sequence[Run]) -> str:
 
 
 def _generation(run: Run) -> str:
+    if run.answers_file:
+        return f"not known, answers made elsewhere ({run.answers_file})"
     parts = (f"effort {run.effort}" * bool(run.effort), run.generation, f"solver {run.solver}" * bool(run.solver))
     return ", ".join(filter(None, parts)) or "the provider's defaults"
 

@@ -14,6 +14,9 @@ from thoughttrace.datasets.conversation import Conversation
 from thoughttrace.datasets.files import parse_json, records
 from thoughttrace.datasets.sources import from_where_started
 
+NO_MODEL = "none/none"
+"""Inspect's name for no model, which answers made elsewhere are run with."""
+
 _SHOWN = 5
 
 _MESSAGE_IDS: dict[str, Kind] = {"assistant_message_id": "reaction", "next_user_message_id": "reason"}
@@ -81,6 +84,33 @@ def read_answers(path: str, system: str, context: Context, conversations: Sequen
         )
     _check_ids(where, lines, conversations)
     return Answers({line.id: line.text for line in lines}, f"{file.name} (sha256 {checksum})")
+
+
+def guessed_by(file: Path, person: str) -> list[str]:
+    """Return the ids of what a person has guessed.
+
+    Args:
+        file: A file that `thoughttrace guess` writes.
+        person: The person's name.
+
+    Raises:
+        UserError: The file cannot be read, or a record is no answer.
+    """
+    return [line.id for line in (_line(*record, {}) for record in _records(file)) if line.person == person]
+
+
+def check_system(parameter: str, name: str) -> None:
+    """Check the name of what gives answers: reports show it, and it must not be taken for a control.
+
+    Args:
+        parameter: The parameter that gives it, as the user types it.
+        name: The name.
+
+    Raises:
+        UserError: It cannot be used.
+    """
+    if not name.strip() or name == NO_MODEL or name.startswith("control ") or not name.isprintable():
+        raise UserError(f"{parameter}={name}: is no name of what gives answers; choose one that reports can show.")
 
 
 def equals_a_note(text: str, notes: Sequence[str]) -> bool:

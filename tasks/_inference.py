@@ -137,17 +137,17 @@ def inference_samples(
         # The same in all contexts, which can be compared.
         prompt_hash=prompt_hash(instructions, question, of_next, how_sure),
         prompt_file=file,
-        **({"system": elsewhere.system, "answers_file": given.file} if given else {}),
         **provenance(source),
-    )
+    ).to_log()
     solver = generate_cached()
     if given:
+        metadata |= RunMetadata(system=elsewhere.system, answers_file=given.file).to_log()
         solver = give_answers(str(elsewhere.system), given.texts)
     elif answer:
         solver = recite_control(lambda sample_id, epoch: recitals[sample_id](epoch))
     elif answered_by:
         solver = reword_target()
-    return dataset_of(samples, source, CacheOrdered), metadata.to_log(), solver
+    return dataset_of(samples, source, CacheOrdered), metadata, solver
 
 
 def _check_confidence(confidence: bool, control: str | None, elsewhere: AnswerOptions) -> None:

@@ -20,6 +20,7 @@ from thoughttrace import __version__
 from thoughttrace.core.errors import UserError, check_positive
 from thoughttrace.core.inspect_private import active_model
 from thoughttrace.core.record import ControlMetadata
+from thoughttrace.datasets.answers import NO_MODEL, check_system
 from thoughttrace.datasets.sampling import Item, draw
 from thoughttrace.datasets.sources import Source, from_where_started, open_source
 from thoughttrace.scorers.judges import require_judge, require_judge_then
@@ -123,6 +124,15 @@ class JudgeOptions:
         return judge(self.show_context, self.allow_self_judging, self.exclude_family, self.judge_repeats, **given)
 
 
+def as_text(value: object) -> str | None:
+    """Return a parameter's value as text: Inspect parses `-T system=5` to a number.
+
+    Args:
+        value: What the user gave; None for nothing.
+    """
+    return None if value is None else str(value)
+
+
 @dataclass(frozen=True)
 class AnswerOptions:
     """Which answers made elsewhere a run scores; each field is the task parameter of the same name.
@@ -140,20 +150,14 @@ class AnswerOptions:
             if self.system is not None or self.partial_answers:
                 raise UserError("system and partial_answers are of answers made elsewhere: pass -T answers=FILE too.")
             return
-        if not (self.system or "").strip():
+        if self.system is None:
             raise UserError(f"answers={self.answers}: name what gave the answers with -T system=NAME.")
-        name = str(self.system)
-        if name == _NO_MODEL or name.startswith("control ") or not name.isprintable():
-            raise UserError(f"system={name}: is no name of what gave the answers; choose one that reports can show.")
+        check_system("system", self.system)
         if not isinstance(self.partial_answers, bool):
             raise UserError(f"partial_answers={self.partial_answers}: must be true or false.")
         model = active_model()
-        if model is not None and str(model) != _NO_MODEL:
-            raise UserError(f"answers={self.answers}: no model is asked: run with --model {_NO_MODEL} (is {model}).")
-
-
-_NO_MODEL = "none/none"
-"""Inspect's name for no model."""
+        if model is not None and str(model) != NO_MODEL:
+            raise UserError(f"answers={self.answers}: no model is asked: run with --model {NO_MODEL} (is {model}).")
 
 
 # ---- samples and metadata

@@ -6,7 +6,7 @@ from thoughttrace.core.record import INFER
 from thoughttrace.scorers.agreement import agreement
 from thoughttrace.scorers.similarity import with_similarity
 from thoughttrace.tasks._inference import VIEWER, inference_samples
-from thoughttrace.tasks._options import AnswerOptions, DataOptions, JudgeOptions
+from thoughttrace.tasks._options import AnswerOptions, DataOptions, JudgeOptions, as_text
 
 
 @task
@@ -67,8 +67,7 @@ def infer_reaction(
         judge_scale: What a vote counts as: the rating that the judge wrote (`sampled`), or its mean rating by the
             log-probabilities of the rating's tokens (`expected`), which needs a provider that gives them.
     """
-    # Inspect parses `-T system=5` and `-T answers=5` to numbers.
-    elsewhere = AnswerOptions(*(None if value is None else str(value) for value in (answers, system)), partial_answers)
+    elsewhere = AnswerOptions(as_text(answers), as_text(system), partial_answers)
     judging = JudgeOptions(
         judge_message, allow_self_judging, exclude_family, judge_repeats, rubric, judge_scale, elsewhere.system
     )

@@ -133,7 +133,10 @@ def test_the_report_says_that_they_were_made_elsewhere(runs: Runs, folder: Path)
     assert f"Answers made elsewhere, whose cost is not known: ours ({file})." in section.note
     assert "No price is known for ours" not in section.note
     assert not chapter.warnings
-    assert f"ours: not known, answers made elsewhere ({file})" in methods.methods(runs)
+    said = methods.methods(runs)
+    assert f"ours: not known, answers made elsewhere ({file})" in said
+    # That no model saw the notes is known only of those that were asked here.
+    assert "the evaluated models never saw the note. ours answered elsewhere: what was shown" in said
 
 
 def test_two_files_of_one_system_are_two_measurements(folder: Path, evaluate: Evaluate) -> None:
@@ -211,8 +214,8 @@ def test_a_file_that_cannot_be_used(lines: list[Any], message: str, folder: Path
     ("options", "message"),
     [
         ({"answers": "a.jsonl"}, "name what gave the answers with -T system=NAME"),
-        ({"answers": "a.jsonl", "system": "none/none"}, "is no name of what gave the answers"),
-        ({"answers": "a.jsonl", "system": "control target"}, "is no name of what gave the answers"),
+        ({"answers": "a.jsonl", "system": "none/none"}, "is no name of what gives answers"),
+        ({"answers": "a.jsonl", "system": "control target"}, "is no name of what gives answers"),
         ({"answers": "a.jsonl", "system": "ours"}, "answers=a.jsonl: no such file"),
         ({"system": "ours"}, "pass -T answers=FILE too"),
         ({"answers": "a.jsonl", "system": "ours", "control": "target"}, "control=target: is of a run that asks"),

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 from inspect_ai import eval as inspect_eval
 from inspect_ai.log import EvalLog
 from loopback import verdict
@@ -16,6 +17,7 @@ from thoughttrace.analysis.chapters import comparison, headline, methods, recove
 from thoughttrace.analysis.read.evidence import Evidence
 from thoughttrace.analysis.read.runs import Runs, read_runs
 from thoughttrace.analysis.read.task_log import Run
+from thoughttrace.cli.main import main
 from thoughttrace.core.errors import UserError
 from thoughttrace.core.prices import our_prices
 from thoughttrace.costing.workload import workloads
@@ -175,7 +177,7 @@ def test_an_empty_answer_is_rated_lowest_and_a_missing_one_is_counted(folder: Pa
 
 
 def test_answers_that_are_the_notes_are_named(
-    folder: Path, evaluate: Evaluate, caplog: pytest.LogCaptureFixture
+    folder: Path, evaluate: Evaluate, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     notes = [
         {"id": name, "text": f" reason  secret user{n // 3} 1 {n % 3}" if n < 4 else "of turn 1"}
@@ -184,8 +186,10 @@ def test_answers_that_are_the_notes_are_named(
     task = infer_reason(data=str(folder / "data.jsonl"), answers=write(folder / "notes.jsonl", notes), system="theirs")
     assert "4 of 12 answers equal their note word for word" in caplog.text
     evaluate(task, "notes")
-    (warning,) = headline.chapter(Evidence(read_runs([str(folder / "notes")]))).warnings
-    assert warning.startswith("4 of 12 answers of theirs on reasons equal their note word for word.")
+    # The other chapters take seconds.
+    monkeypatch.setattr("thoughttrace.analysis.report.write_report", lambda evidence, *_: [headline.chapter(evidence)])
+    done = CliRunner().invoke(main, ["report", str(folder / "notes"), "-o", str(folder / "report")])
+    assert "Warning: 4 of 12 answers of theirs on reasons equal their note word for word." in done.output
 
 
 @pytest.mark.parametrize(

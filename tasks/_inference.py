@@ -37,6 +37,7 @@ from thoughttrace.tasks._options import (
     DataOptions,
     ScoreColumn,
     dataset_of,
+    is_retry,
     limit_of_command,
     prompt_hash,
     provenance,
@@ -248,7 +249,8 @@ def _check_given(given: Answers, samples: Sequence[Sample], elsewhere: AnswerOpt
         UserError: Samples have no answer.
     """
     path = str(elsewhere.answers)
-    check_answered(path, given, [str(sample.id) for sample in samples], elsewhere.partial_answers)
+    if not is_retry():
+        check_answered(path, given, [str(sample.id) for sample in samples], elsewhere.partial_answers)
     # As when the column of the references was given.
     answered = [sample for sample in samples if sample.id in given.texts]
     same = sum(equals_a_note(normalise_thought(given.texts[str(s.id)]), list(s.target)) for s in answered)

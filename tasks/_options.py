@@ -269,6 +269,12 @@ def limit_of_command() -> int | None:
     return int(limit) if limit.isdecimal() else None
 
 
+def is_retry() -> bool:
+    """Whether Inspect's command resumes a log, whose `--limit` stands in that log alone."""
+    context = click.get_current_context(silent=True)
+    return context is not None and context.info_name == "eval-retry"
+
+
 # ---- viewer
 
 

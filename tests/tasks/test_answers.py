@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import click
 import pandas as pd
 import pytest
 from click.testing import CliRunner
@@ -174,6 +175,20 @@ def test_an_empty_answer_is_rated_lowest_and_a_missing_one_is_counted(folder: Pa
     assert rows.loc[ids()[-1], "reason"] == "not_answered"
     (row,) = headline.headline([run])
     assert (row.n, row.samples, row.missing, row.refused_or_empty) == (11, 12, "1 not_answered", 1)
+
+
+def test_only_the_samples_of_a_limit_need_answers_also_where_their_log_is_resumed(folder: Path) -> None:
+    data = str(folder / "data.jsonl")
+    first = [str(sample.id) for sample in infer_reason(data=data).dataset][:5]
+    path = write(folder / "first.jsonl", [{"id": name, "text": "so"} for name in first])
+    for command, limit in (("eval", "5"), ("eval-retry", None)):
+        with click.Context(click.Command(command), info_name=command) as context:
+            context.params["limit"] = limit
+            assert len(infer_reason(data=data, answers=path, system="ours").dataset) == 12
+    with click.Context(click.Command("eval")) as context:
+        context.params["limit"] = "6"
+        with pytest.raises(UserError, match="1 of 6 planned samples"):
+            infer_reason(data=data, answers=path, system="ours")
 
 
 def test_answers_that_are_the_notes_are_named(

@@ -73,6 +73,12 @@ def _answer(value: Any) -> Any:
     return None if _is_missing(value) else _name(value)
 
 
+def _message_name(value: Any) -> str | None:
+    """Read a message's id, a number in the release, as text; what is neither counts as missing."""
+    named = _name(value)
+    return named if isinstance(named, str) and named else None
+
+
 def _number(value: Any) -> float | None:
     """Read a number, which the release writes as a string; what is not a number counts as missing."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
@@ -158,6 +164,8 @@ class Message(_Record):
     """One message, with the reasons (on a user's) or reactions (on an assistant's) that are on it."""
 
     role: Role = Field(alias="type")
+    # Left out of what is written: the checksums of data, which logs name, are older than it.
+    id: Annotated[str | None, BeforeValidator(_message_name)] = Field(default=None, exclude=True)
     content: str
     timestamp: Moment = None
     reasons: Annotated[list[Thought], BeforeValidator(_list_or_empty)] = Field(default_factory=list)

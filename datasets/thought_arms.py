@@ -144,7 +144,7 @@ def read_inferences(paths: Sequence[str], revision: str, evaluated: str | None) 
     """
     argument = ",".join(paths)
     usable = [log for path in paths for log in _logs(path)]
-    models = list(dict.fromkeys(log.eval.model for log in usable))
+    models = list(dict.fromkeys(map(_evaluated, usable)))
     if not models:
         raise UserError(
             f"inferred={argument}: no finished log of a model's infer_reason or infer_reaction; run "
@@ -161,7 +161,7 @@ def read_inferences(paths: Sequence[str], revision: str, evaluated: str | None) 
     kinds: list[Kind] = []
     names = []
     for kind, task in INFER.items():
-        logs = [log for log in usable if log.eval.model == model and task_of(log.eval.task) == task]
+        logs = [log for log in usable if _evaluated(log) == model and task_of(log.eval.task) == task]
         if logs:
             log = _newest_blind(logs, revision, task.name)
             try:
@@ -187,6 +187,11 @@ def _logs(path: str) -> Iterator[EvalLog]:
                 yield log
     except Exception as error:  # a damaged log can fail in any layer of the reader
         raise _unreadable(path, error) from error
+
+
+def _evaluated(log: EvalLog) -> str:
+    """Name what inferred: the model that Inspect ran, or the system whose answers were made elsewhere."""
+    return run_metadata(log.eval.metadata).system or log.eval.model
 
 
 def _unreadable(path: str, error: Exception) -> UserError:

@@ -171,8 +171,8 @@ def agreement(
     A model that refuses or answers nothing gets the lowest rating, which means that its answer shows nothing of the
     thought, and no judge is asked; the score's reason is `refusal` or `no_response`. Without a valid vote the sample is
     unscored, never given a number; its reason is that of the votes, or `grader_failed` where they differ. A sample is
-    unscored too where the model could not answer (`truncated`, `prompt_too_long`, `no_output`), or a control has no
-    text (`no_response`).
+    unscored too where the model could not answer (`truncated`, `prompt_too_long`, `no_output`), a control has no text
+    (`no_response`), or answers made elsewhere have none for it (`not_answered`).
 
     Args:
         judge_message: Show the judge the annotated message, which resolves "it" and "this". A very small judge
@@ -200,7 +200,8 @@ def agreement(
     async def score(state: TaskState, target: Target) -> Score:
         inference, sample = answer_of(state), state.metadata_as(InferenceMetadata)
         prompt = judge_prompt(sample.kind, sample.message if judge_message else None, list(target), inference, text)
-        panel, fixed = judges(allow_self_judging, exclude_family), rubric_hash(sample.kind, judge_message, text)
+        panel = judges(allow_self_judging, exclude_family, sample.system)
+        fixed = rubric_hash(sample.kind, judge_message, text)
         form, lowest = verdict_form(sample.kind, text), int(INFER[sample.kind].scale[0])
         rated = await rate(state, inference, panel, prompt, form, fixed, judge_repeats, lowest, scale)
         if given and rated.metadata:

@@ -6,16 +6,17 @@ from inspect_ai.solver import Generate, Solver, TaskState, solver
 from thoughttrace.core.errors import UserError
 from thoughttrace.core.inspect_private import active_model
 from thoughttrace.core.model_names import family, same_model
-from thoughttrace.core.record import JUDGE_ROLE
+from thoughttrace.core.record import JUDGE_ROLE, ControlMetadata
 from thoughttrace.scorers.expected_rating import require_log_probabilities
 
 
-def judges(allow_self_judging: bool, exclude_family: bool = False) -> list[Model]:
+def judges(allow_self_judging: bool, exclude_family: bool = False, system: str | None = None) -> list[Model]:
     """Return the judges of the evaluated model: those bound to the role, without the evaluated model itself.
 
     Args:
         allow_self_judging: Keep the evaluated model, whatever name it is bound under.
         exclude_family: Leave out all judges of the evaluated model's family.
+        system: What gave the answers, where they were made elsewhere; None for the model that Inspect runs.
 
     Raises:
         UserError: No model is bound to the role, or no judge is left.
@@ -27,7 +28,7 @@ def judges(allow_self_judging: bool, exclude_family: bool = False) -> list[Model
             "No judge: bind one with --model-role grader=PROVIDER/MODEL "
             "(another model than the one evaluated). Nothing was generated."
         )
-    evaluated = str(get_model())
+    evaluated = system or str(get_model())
     others = [judge for judge in panel if allow_self_judging or not same_model(str(judge), evaluated)]
     if not others:
         raise UserError(
@@ -45,7 +46,9 @@ def judges(allow_self_judging: bool, exclude_family: bool = False) -> list[Model
     return others
 
 
-def require_judge(allow_self_judging: bool, exclude_family: bool, judge_scale: str = "sampled") -> None:
+def require_judge(
+    allow_self_judging: bool, exclude_family: bool, judge_scale: str = "sampled", system: str | None = None
+) -> None:
     """Refuse a run that no judge could rate, before it starts.
 
     Inspect binds models and roles before it makes a task, so the command fails here with one sentence. A task
@@ -53,7 +56,7 @@ def require_judge(allow_self_judging: bool, exclude_family: bool, judge_scale: s
     """
     if active_model() is None:
         return
-    panel = judges(allow_self_judging, exclude_family)
+    panel = judges(allow_self_judging, exclude_family, system)
     if judge_scale == "expected":
         require_log_probabilities(panel)
 
@@ -72,7 +75,7 @@ def require_judge_then(answer: Solver, allow_self_judging: bool = False, exclude
     """
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
-        judges(allow_self_judging, exclude_family)
+        judges(allow_self_judging, exclude_family, state.metadata_as(ControlMetadata).system)
         return await answer(state, generate)
 
     return solve

@@ -158,6 +158,8 @@ def _score_no_answer(
     """Score a sample whose model or control gave no answer to judge."""
     control = state.metadata_as(ControlMetadata)
     reason = why_none(state.output) if control.recited is None else Unscored.NO_RESPONSE
+    if control.system is not None and not state.output.choices:
+        reason = Unscored.NOT_ANSWERED
     if control.recited is not None or control.reworded or reason not in _ANSWERS:
         return Score.unscored(reason=reason, answer="")
     # Without the judges' names, the run of a model that never answers would name none.

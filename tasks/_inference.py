@@ -1,10 +1,11 @@
 """Make the samples of the two inference tasks, and the controls that answer them in a model's place."""
 
+import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from inspect_ai.dataset import MemoryDataset
+from inspect_ai.dataset import MemoryDataset, Sample
 from inspect_ai.model import ChatMessageAssistant, ChatMessageUser, ModelOutput
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
@@ -14,29 +15,38 @@ from thoughttrace.core.record import (
     CONTROLS,
     INFER,
     SIMILARITY,
+    Control,
     ControlMetadata,
     InferenceMetadata,
     Kind,
     RunMetadata,
 )
 from thoughttrace.datasets import controls
+from thoughttrace.datasets.answers import Answers, check_answered, equals_a_note, read_answers
+from thoughttrace.datasets.conversation import Conversation
 from thoughttrace.datasets.counts import census
 from thoughttrace.datasets.prompt import block, marker
 from thoughttrace.datasets.samples import record_to_sample
-from thoughttrace.datasets.sampling import select
+from thoughttrace.datasets.sampling import Item, select
 from thoughttrace.models.embedding import LocalEmbedder, require_embedder
 from thoughttrace.models.prompt_cache import CacheOrdered, generate_cached
+from thoughttrace.scorers.answer import normalise_thought
 from thoughttrace.scorers.given_text import check_placeholders, check_plain, read_given_text
 from thoughttrace.tasks._options import (
+    AnswerOptions,
     DataOptions,
     ScoreColumn,
     dataset_of,
+    is_retry,
+    limit_of_command,
     prompt_hash,
     provenance,
     read_prompt,
     recite,
     viewer,
 )
+
+_logger = logging.getLogger(__name__)
 
 REWORD = read_prompt("reword")
 """The instructions of the control `reworded`."""
@@ -54,7 +64,13 @@ VIEWER = viewer(
 
 
 def inference_samples(
-    kind: Kind, context: str, control: str | None, prompt: str | None, confidence: bool, options: DataOptions
+    kind: Kind,
+    context: str,
+    control: str | None,
+    prompt: str | None,
+    confidence: bool,
+    options: DataOptions,
+    elsewhere: AnswerOptions,
 ) -> tuple[MemoryDataset, dict[str, Any], Solver]:
     """Make the samples of one kind of thought, and what answers them.
 
@@ -65,19 +81,17 @@ def inference_samples(
         prompt: The path of a prompt that is used in place of ours; None for ours.
         confidence: Whether the model is asked how sure it is.
         options: The data.
+        elsewhere: The answers made elsewhere, which are given in the model's place.
 
     Returns:
-        The samples, the run metadata, and the solver: the evaluated model, or the control.
+        The samples, the run metadata, and the solver: the evaluated model, the control, or the answers made elsewhere.
 
     Raises:
         UserError: An argument or the data cannot be used.
     """
     shown = check_choice("context", context, CONTEXTS)
     answered_by = check_choice("control", control, CONTROLS) if control is not None else None
-    if not isinstance(confidence, bool):
-        raise UserError(f"confidence={confidence}: must be true or false.")
-    if answered_by and confidence:
-        raise UserError(f"confidence=true: control={control} is not sure of anything; leave confidence out.")
+    _check_confidence(confidence, control, elsewhere)
     # Inspect parses `-T prompt=2026` to a number.
     ours = _INSTRUCTIONS, read_prompt(f"infer_{kind}"), _NEXT, None
     instructions, question, of_next, file = ours if prompt is None else _given_prompt(str(prompt))
@@ -88,12 +102,10 @@ def inference_samples(
         instructions = f"{instructions}\n\n{explained}"
     source = options.open()
     items = select(source.conversations, kind, options.selected_types, options.users, options.per_user, options.seed)
-    answer = None
-    if answered_by == "typical":
-        require_embedder("control=typical")
-        answer = controls.recite_typical(source.conversations, kind, LocalEmbedder().embed)
-    elif answered_by is not None and answered_by != "reworded":
-        answer = controls.recite(answered_by, source.conversations, kind, options.seed)
+    answer = _recite(answered_by, source.conversations, kind, options.seed)
+    given = None
+    if elsewhere.answers and elsewhere.system:
+        given = read_answers(elsewhere.answers, elsewhere.system, shown, source.conversations)
     unknown = dict(census(source.conversations).unknown_labels)
     # A prompt repeats its conversation, once for each thought: free each conversation once its samples are made.
     source.conversations.clear()
@@ -110,7 +122,11 @@ def inference_samples(
         if answer:
             recital = recitals[sample.id] = answer(item)
             recite(sample, *recital(1))
+        if given:
+            sample.metadata = (sample.metadata or {}) | ControlMetadata(system=elsewhere.system).to_log()
         samples.append(sample)
+    if given:
+        _check_given(given, samples[: limit_of_command()], elsewhere)
     metadata = RunMetadata(
         kind=kind,
         control=answered_by,
@@ -123,13 +139,43 @@ def inference_samples(
         prompt_hash=prompt_hash(instructions, question, of_next, how_sure),
         prompt_file=file,
         **provenance(source),
-    )
+    ).to_log()
     solver = generate_cached()
-    if answer:
+    if given:
+        metadata |= RunMetadata(system=elsewhere.system, answers_file=given.file).to_log()
+        solver = give_answers(str(elsewhere.system), given.texts)
+    elif answer:
         solver = recite_control(lambda sample_id, epoch: recitals[sample_id](epoch))
     elif answered_by:
         solver = reword_target()
-    return dataset_of(samples, source, CacheOrdered), metadata.to_log(), solver
+    return dataset_of(samples, source, CacheOrdered), metadata, solver
+
+
+def _check_confidence(confidence: bool, control: str | None, elsewhere: AnswerOptions) -> None:
+    """Check that no more than one of confidence, control and answers made elsewhere is asked for.
+
+    Raises:
+        UserError: Several are, or the confidence is no truth value.
+    """
+    if not isinstance(confidence, bool):
+        raise UserError(f"confidence={confidence}: must be true or false.")
+    if control and confidence:
+        raise UserError(f"confidence=true: control={control} is not sure of anything; leave confidence out.")
+    if elsewhere.answers and (control or confidence):
+        other = f"control={control}" if control else "confidence=true"
+        raise UserError(f"{other}: is of a run that asks; answers={elsewhere.answers} were made elsewhere. Choose one.")
+
+
+def _recite(
+    control: Control | None, conversations: Sequence[Conversation], kind: Kind, seed: int
+) -> Callable[[Item], controls.Recite] | None:
+    """Prepare a control that needs no model; None where a model, or what was made elsewhere, answers."""
+    if control == "typical":
+        require_embedder("control=typical")
+        return controls.recite_typical(conversations, kind, LocalEmbedder().embed)
+    if control is None or control == "reworded":
+        return None
+    return controls.recite(control, conversations, kind, seed)
 
 
 _RULE = re.compile(r"^---[ \t]*$", re.MULTILINE)
@@ -172,6 +218,47 @@ def recite_control(draw: Callable[[int | str, int], controls.Recital] | None = N
         return state
 
     return solve
+
+
+@solver
+def give_answers(system: str, texts: Mapping[str, str]) -> Solver:
+    """Give the answers of another system; a sample that has none stays without output, and no model is called.
+
+    They are given as a model's output is, so that what wraps an inference in a reply, such as quotation marks, is taken
+    off alike.
+
+    Args:
+        system: Its name.
+        texts: The answers by the sample's id.
+    """
+
+    async def solve(state: TaskState, generate: Generate) -> TaskState:
+        text = texts.get(str(state.sample_id))
+        if text is not None:
+            state.output = ModelOutput.from_content(system, text)
+            state.messages.append(ChatMessageAssistant(content=text))
+        return state
+
+    return solve
+
+
+def _check_given(given: Answers, samples: Sequence[Sample], elsewhere: AnswerOptions) -> None:
+    """Check that the samples of a run are answered, and warn where answers are the notes themselves.
+
+    Raises:
+        UserError: Samples have no answer.
+    """
+    path = str(elsewhere.answers)
+    if not is_retry():
+        check_answered(path, given, [str(sample.id) for sample in samples], elsewhere.partial_answers)
+    # As when the column of the references was given.
+    answered = [sample for sample in samples if sample.id in given.texts]
+    same = sum(equals_a_note(normalise_thought(given.texts[str(s.id)]), list(s.target)) for s in answered)
+    if same:
+        _logger.warning(
+            f"answers={path}: {same:,} of {len(answered):,} answers equal their note word for word. Were the notes "
+            "themselves given in the place of the answers?"
+        )
 
 
 @solver

@@ -18,7 +18,9 @@ from inspect_ai.viewer import ScoreColorScale, TaskSamplesColumn, TaskSamplesSor
 
 from thoughttrace import __version__
 from thoughttrace.core.errors import UserError, check_positive
+from thoughttrace.core.inspect_private import active_model
 from thoughttrace.core.record import ControlMetadata
+from thoughttrace.datasets.answers import NO_MODEL, check_system
 from thoughttrace.datasets.sampling import Item, draw
 from thoughttrace.datasets.sources import Source, from_where_started, open_source
 from thoughttrace.scorers.judges import require_judge, require_judge_then
@@ -91,6 +93,8 @@ class JudgeOptions:
     """The path of a rubric that is used in place of ours; only of the tasks that infer thoughts."""
     judge_scale: str = "sampled"
     """What a vote counts as, a `JudgeScale`; only of these tasks."""
+    system: str | None = None
+    """What gave the answers, where they were made elsewhere; only of these tasks."""
 
     def require_judge(self) -> None:
         """Refuse a run without a judge before its data is read.
@@ -99,7 +103,7 @@ class JudgeOptions:
             UserError: No judge is left for the evaluated model, or the expected rating counts and one is of a provider
                 that gives no log-probabilities.
         """
-        require_judge(self.allow_self_judging, self.exclude_family, self.judge_scale)
+        require_judge(self.allow_self_judging, self.exclude_family, self.judge_scale, self.system)
 
     def require_judge_then(self, answer: Solver) -> Solver:
         """Return a solver that answers, but refuses a run without a judge before its first generation.
@@ -118,6 +122,42 @@ class JudgeOptions:
         given = {} if self.rubric is None else {"rubric": str(self.rubric)}
         given |= {} if self.judge_scale == "sampled" else {"judge_scale": self.judge_scale}
         return judge(self.show_context, self.allow_self_judging, self.exclude_family, self.judge_repeats, **given)
+
+
+def as_text(value: object) -> str | None:
+    """Return a parameter's value as text: Inspect parses `-T system=5` to a number.
+
+    Args:
+        value: What the user gave; None for nothing.
+    """
+    return None if value is None else str(value)
+
+
+@dataclass(frozen=True)
+class AnswerOptions:
+    """Which answers made elsewhere a run scores; each field is the task parameter of the same name.
+
+    Raises:
+        UserError: The fields do not go together, or the name cannot be that of a system.
+    """
+
+    answers: str | None = None
+    system: str | None = None
+    partial_answers: bool = False
+
+    def __post_init__(self) -> None:
+        if self.answers is None:
+            if self.system is not None or self.partial_answers:
+                raise UserError("system and partial_answers are of answers made elsewhere: pass -T answers=FILE too.")
+            return
+        if self.system is None:
+            raise UserError(f"answers={self.answers}: name what gave the answers with -T system=NAME.")
+        check_system("system", self.system)
+        if not isinstance(self.partial_answers, bool):
+            raise UserError(f"partial_answers={self.partial_answers}: must be true or false.")
+        model = active_model()
+        if model is not None and str(model) != NO_MODEL:
+            raise UserError(f"answers={self.answers}: no model is asked: run with --model {NO_MODEL} (is {model}).")
 
 
 # ---- samples and metadata
@@ -214,13 +254,25 @@ def _require_log_space(samples: int) -> None:
             f"--log-dir {log_dir}: no log can be written there ({error.strerror}). Choose another folder; nothing was "
             "generated."
         ) from error
-    limit = str(options.get("limit") or "")
-    needed = BYTES_PER_SAMPLE * (min(samples, int(limit)) if limit.isdecimal() else samples)
+    needed = BYTES_PER_SAMPLE * min(samples, limit_of_command() or samples)
     if free < needed:
         raise UserError(
             f"--log-dir {log_dir}: the disk has {free / 1e6:,.1f} MB free, and the log may need {needed / 1e6:,.1f} MB."
             " Free some space or choose another folder; nothing was generated."
         )
+
+
+def limit_of_command() -> int | None:
+    """Return the `--limit` of Inspect's command, or of `thoughttrace estimate`; None where there is none."""
+    context = click.get_current_context(silent=True)
+    limit = str((context.params if context else {}).get("limit") or "")
+    return int(limit) if limit.isdecimal() else None
+
+
+def is_retry() -> bool:
+    """Whether Inspect's command resumes a log, whose `--limit` stands in that log alone."""
+    context = click.get_current_context(silent=True)
+    return context is not None and context.info_name == "eval-retry"
 
 
 # ---- viewer

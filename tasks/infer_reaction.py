@@ -6,7 +6,7 @@ from thoughttrace.core.record import INFER
 from thoughttrace.scorers.agreement import agreement
 from thoughttrace.scorers.similarity import with_similarity
 from thoughttrace.tasks._inference import VIEWER, inference_samples
-from thoughttrace.tasks._options import DataOptions, JudgeOptions
+from thoughttrace.tasks._options import AnswerOptions, DataOptions, JudgeOptions, as_text
 
 
 @task
@@ -25,6 +25,9 @@ def infer_reaction(
     exclude_family: bool = False,
     judge_repeats: int = 1,
     control: str | None = None,
+    answers: str | None = None,
+    system: str | None = None,
+    partial_answers: bool = False,
     confidence: bool = False,
     prompt: str | None = None,
     rubric: str | None = None,
@@ -53,6 +56,10 @@ def infer_reaction(
         control: Score a control in the model's place: `constant`, `anyone`, `someone_else`, `typical` (extra
             `similarity`), `parrot` (floors), `target` (with `--model none/none`), or `reworded` (ceilings; by the
             evaluated model).
+        answers: Score answers made elsewhere, with `--model none/none`: path of a JSONL, JSON, CSV or Parquet file with
+            the fields `id` (of a sample) and `text`.
+        system: With `answers`: the name of what gave them, which logs and reports show.
+        partial_answers: With `answers`: count samples without an answer as missing, instead of stopping.
         confidence: Let the model say too how sure it is, in per cent, that its inference says what the user noted.
         prompt: Path of a text file with a prompt that is used in place of ours: the instructions, a line `---`, and the
             question with `{marker}` and `{message}`, such as `examples/prompt_reason.md`.
@@ -60,12 +67,15 @@ def infer_reaction(
         judge_scale: What a vote counts as: the rating that the judge wrote (`sampled`), or its mean rating by the
             log-probabilities of the rating's tokens (`expected`), which needs a provider that gives them.
     """
-    judging = JudgeOptions(judge_message, allow_self_judging, exclude_family, judge_repeats, rubric, judge_scale)
+    elsewhere = AnswerOptions(as_text(answers), as_text(system), partial_answers)
+    judging = JudgeOptions(
+        judge_message, allow_self_judging, exclude_family, judge_repeats, rubric, judge_scale, elsewhere.system
+    )
     judging.require_judge()
     # Before the data: a rubric that cannot be used is known in no time.
     scorer = judging.scorer(agreement)
     options = DataOptions(data, types, users, per_user, seed, max_context_words, skip_bad)
-    dataset, metadata, answer = inference_samples("reaction", context, control, prompt, confidence, options)
+    dataset, metadata, answer = inference_samples("reaction", context, control, prompt, confidence, options, elsewhere)
     return Task(
         dataset=dataset,
         solver=judging.require_judge_then(answer),

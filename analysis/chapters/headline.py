@@ -2,7 +2,7 @@
 
 import datetime
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Any
@@ -206,7 +206,12 @@ def chapter(evidence: Evidence) -> Chapter:
                 with_published([*rows, *over_models]),
                 COLUMNS,
                 " ".join(
-                    [published.agreement_note(), *expected_note(evidence.runs.models), price_note(evidence.runs.models)]
+                    [
+                        published.agreement_note(),
+                        *expected_note(evidence.runs.models),
+                        *_elsewhere_note(evidence.runs.models),
+                        price_note(evidence.runs.models),
+                    ]
                 ).strip(),
                 [
                     Picture("forest", _forest([*rows, *over_models], controls),
@@ -239,6 +244,7 @@ def chapter(evidence: Evidence) -> Chapter:
                 for part in run.contributions
                 if part.status != "success"
             ),
+            *_answers_that_are_notes(evidence.runs.models),
         ],
         help=HELP,
     )  # fmt: skip
@@ -252,6 +258,23 @@ def expected_note(runs: Sequence[Run]) -> list[str]:
     """
     names = list(dict.fromkeys(run.name for run in runs if run.judge_scale == "expected"))
     return [f"Expected ratings (from log-probabilities): {', '.join(names)}."] if names else []
+
+
+def _elsewhere_note(runs: Sequence[Run]) -> list[str]:
+    """Name the runs of answers made elsewhere, and their files."""
+    files = {f"{run.name} ({run.answers_file})": None for run in runs if run.answers_file}
+    return [f"Answers made elsewhere, whose cost is not known: {', '.join(files)}."] if files else []
+
+
+def _answers_that_are_notes(runs: Sequence[Run]) -> Iterator[str]:
+    """Warn of answers made elsewhere that are the notes themselves."""
+    for run in runs:
+        answered = run.rows[run.rows["words"].notna()]
+        if run.answers_file and (same := int(answered["equals_note"].sum())):
+            yield (
+                f"{same:,} of {len(answered):,} answers of {run.name} on {kind_of(run)}s equal their note word for "
+                "word. If the notes themselves were given in the place of the answers, its numbers say nothing."
+            )
 
 
 def headline(runs: Sequence[Run]) -> list[HeadlineRow]:
@@ -291,7 +314,9 @@ def judged_by_each_other(runs: Sequence[Run]) -> list[list[Run]]:
     """
     groups: dict[tuple[str, ...], list[Run]] = {}
     for run in runs:
-        groups.setdefault(measurement(run, *SYSTEM, "judge"), []).append(run)
+        # A person, whom all models judge, is not one of those that judge each other.
+        if not run.answers_file:
+            groups.setdefault(measurement(run, *SYSTEM, "judge"), []).append(run)
     models = {setting: {run.evaluated for run in members} for setting, members in groups.items()}
     return [
         [run.rated_by(run.other_judges) for run in members]
@@ -438,7 +463,8 @@ def price_note(runs: Sequence[Run]) -> str:
     prices = our_prices()
     paid: dict[str, datetime.date] = {}
     for run in runs:
-        for model in [run.evaluated] * (run.control in {"", "reworded"}) + run.judges:
+        asked = run.control in {"", "reworded"} and not run.answers_file
+        for model in [run.evaluated] * asked + run.judges:
             if model.partition("/")[0] not in LOCAL:
                 paid[model] = datetime.date.fromisoformat(run.date[:10])
     priced = {model: price for model, day in paid.items() if (price := prices.find(model, day))}

@@ -35,6 +35,8 @@ class RunRow:
     inspect_version: str
     effort: str
     generation: str
+    answers: str
+    """Of answers made elsewhere: name and checksum of their file; else empty."""
     solver: str
     context_words: str
     missing: str
@@ -80,6 +82,7 @@ RUN_COLUMNS = [
     short("Task version", "task_version"),
     short("Effort", "effort"),
     name("Generation", "generation"),
+    name("Answers made elsewhere", "answers"),
     name("Solver", "solver"),
     short("Words of context", "context_words"),
     count("Epochs", "epochs"),
@@ -148,6 +151,7 @@ def _row(run: Run) -> RunRow:
         inspect_version=run.inspect_version,
         effort=run.effort,
         generation=run.generation,
+        answers=run.answers_file,
         solver=run.solver,
         context_words=run.context_words,
         missing=_missing(run) or "none",
@@ -202,7 +206,7 @@ def methods(runs: Runs) -> str:
         f"{_judges(models)} rated the agreement of each inference with the user's own note from 1 "
         f"(another thought) to 5 (the same thought) by a fixed rubric "
         f"({_list(f'{run.kind} rubric {run.rubric}' for run in models)}); the evaluated models never saw the "
-        f"note.{_scale(models)}{several}{repeated} A refusal or an empty answer counts as 1. "
+        f"note.{_elsewhere(models)}{_scale(models)}{several}{repeated} A refusal or an empty answer counts as 1. "
         f"Samples without a valid rating were left "
         f"unscored and are counted in the coverage. Means are given with 95 % confidence intervals that are "
         f"cluster-robust by user (CR2 with Bell–McCaffrey degrees of freedom; Bell & McCaffrey 2002, Pustejovsky & "
@@ -210,6 +214,16 @@ def methods(runs: Runs) -> str:
         f"samples that both scored, with CR2 intervals and p-values adjusted by the method of Holm (1979) over all "
         f"pairs of a kind."
         f"{_controls(runs.controls)} {_whose(models)}"
+    )
+
+
+def _elsewhere(models: Sequence[Run]) -> str:
+    names = [run.name for run in models if run.answers_file]
+    if not names:
+        return ""
+    return (
+        f" {_list(names)} answered elsewhere: what was shown and asked there is what its makers say, for these logs do "
+        "not tell it."
     )
 
 
@@ -238,6 +252,8 @@ def _whose(models: Sequence[Run]) -> str:
 
 
 def _generation(run: Run) -> str:
+    if run.answers_file:
+        return f"not known, answers made elsewhere ({run.answers_file})"
     parts = (f"effort {run.effort}" * bool(run.effort), run.generation, f"solver {run.solver}" * bool(run.solver))
     return ", ".join(filter(None, parts)) or "the provider's defaults"
 

@@ -9,6 +9,7 @@ from thoughttrace.analysis.read.task_log import Run
 Aspect = Literal[
     "task", "kind", "model", "effort", "generation", "solver", "context", "context_words", "arm", "selection", "prompt",
     "confidence", "judge", "judge_message", "judge_scale", "rubric", "probes", "data", "version",
+    "answers",
 ]  # fmt: skip
 """One thing that a measurement depends on."""
 
@@ -32,11 +33,12 @@ ASPECTS: dict[Aspect, Callable[[Run], str]] = {
     "judge_message": lambda run: "" if run.judge_message else "without the message",
     "judge_scale": lambda run: run.judge_scale,
     "data": lambda run: run.data_revision,
+    "answers": lambda run: run.answers_file,
 }
 """What a measurement depends on. Which samples a run has is no part of it: runs are joined sample by sample."""
 
-SYSTEM: tuple[Aspect, ...] = ("model", "effort", "generation")
-"""The aspects that make up what is evaluated: a model, and how it is asked to generate."""
+SYSTEM: tuple[Aspect, ...] = ("model", "effort", "generation", "answers")
+"""The aspects that make up what is evaluated: a model, and how it is asked to generate; or answers made elsewhere."""
 
 ASPECT_NAMES: dict[Aspect, str] = {
     "effort": "reasoning effort",
@@ -72,6 +74,7 @@ _TEXTS: dict[Aspect, Callable[[Run], str]] = {
     "judge_scale": lambda run: f"{run.judge_scale} ratings",
     "rubric": lambda run: f"rubric {run.rubric}",
     "data": lambda run: f"{run.data}, revision {run.data_revision}",
+    "answers": lambda run: f"answers {run.answers_file}" if run.answers_file else "asked in the run",
     "judge": lambda run: "; ".join(f"judge {name}: {run.judge_configs[name]}" for name in run.configured_judges),
 }
 """How a run is told from others of the same model; context, judges and arms have columns of their own."""

@@ -17,6 +17,7 @@ from thoughttrace.analysis.read.costs import LogCosts, Usages, input_tokens, out
 from thoughttrace.analysis.read.whole_samples import read_samples
 from thoughttrace.core import record
 from thoughttrace.core.record import JudgedScore, Metadata, ProbeScore, SampleMetadata, StatedScore, TaskSpec, Unscored
+from thoughttrace.datasets.answers import equals_a_note
 
 _OF_SEVERAL_VALUES = (record.PROBE, record.RELATE, record.TOPIC)
 """The tasks whose score is no number: of a label analysis reads the answer."""
@@ -165,6 +166,7 @@ def _scored(name: str, score: Score, sample: EvalSampleSummary, spec: TaskSpec) 
         if spec in record.INFER.values():
             answered = row["answer"] and row["reason"] not in record.NO_ANSWER
             row["words"] = len(row["answer"].split()) if answered else math.nan
+            row["equals_note"] = equals_a_note(row["answer"], targets)
         if judged.ratings_removed:
             # Its score is known, and its votes are not: counted in some tables and not in others, it would make them
             # contradict each other.

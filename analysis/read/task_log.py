@@ -7,6 +7,7 @@ is some 100 MB and its summaries a few. What was read is kept in the cache, so t
 import contextlib
 import hashlib
 import json
+import math
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -29,7 +30,8 @@ from thoughttrace.core import cache_dir, prices, record
 from thoughttrace.core.model_names import same_model
 from thoughttrace.core.record import Kind, RunMetadata, TaskSpec, Unscored
 
-USAGE = ("input_tokens", "output_tokens", "cost", "judge_input_tokens", "judge_output_tokens", "judge_cost")
+OF_MODEL = ("input_tokens", "output_tokens", "cost")
+USAGE = (*OF_MODEL, *(f"judge_{name}" for name in OF_MODEL))
 """The columns of `Run.rows` on tokens and cost (US dollars)."""
 
 BASELINE = "baseline (embedding, logistic regression)"
@@ -51,7 +53,9 @@ class LogInfo:
     model: str
     """The evaluated model as tables name it; of a control `control NAME`, of the baseline `BASELINE`."""
     evaluated: str
-    """The model that Inspect ran."""
+    """The model that Inspect ran; of answers made elsewhere the name of what gave them."""
+    answers_file: str
+    """Of answers made elsewhere: name and checksum of their file; else empty."""
     control: str
     """The control's name; empty for a model."""
     baseline: bool
@@ -150,7 +154,8 @@ class Run(LogInfo):
     judge's, on `judge_scale`), `verdicts` (JSON; of reactions), `overlap` (words of the longest run that answer and
     target share), `confidence` (0–100, NaN for none) and `no_confidence` (why there is none though it was asked for;
     else None), the columns of the task's sample metadata, and `USAGE` (NaN where no price is known). Of tasks that
-    infer thoughts also `words` (of the answer; NaN without one). Of `judge_agreement` also `within` and `injected` (1
+    infer thoughts also `words` (of the answer; NaN without one) and `equals_note` (whether the answer is one of the
+    notes, word for word). Of `judge_agreement` also `within` and `injected` (1
     or 0; `injected` is NaN where the probe is no attack), `inference_words`, `word_overlap` and `cosine` (NaN where the
     log has none). Of `predict_satisfaction` also `percent`, unless no reply was scored."""
     contributions: tuple[Contribution, ...]
@@ -377,7 +382,11 @@ def _read(file: str) -> tuple[LogInfo, pd.DataFrame]:
             raise UnusableLogError("holds no samples; run it again.")
         if spec.judged and "ratings" not in rows:
             raise UnusableLogError(f"holds no {spec.score} scores; score it with inspect score.")
-        return _info(log, spec, rows, file), rows
+        info = _info(log, spec, rows, file)
+        if info.answers_file:
+            # What they took is not known; a 0 would say that they cost nothing.
+            rows[[*OF_MODEL]] = math.nan
+        return info, rows
     except UnusableLogError:
         raise
     except ValidationError as error:
@@ -416,6 +425,7 @@ def _info(log: EvalLog, spec: TaskSpec, rows: pd.DataFrame, file: str) -> LogInf
         metadata = record.run_metadata(evaluation.metadata, evaluation.task_args)
     except ValidationError as error:
         raise broken("its header", f"metadata {fault_in(error)}") from error
+    evaluated = metadata.system or evaluation.model
     epochs = evaluation.config.epochs or 1
     # A sample that failed for good is planned but may not be among the rows.
     total = log.results.total_samples if log.results else 0
@@ -426,8 +436,9 @@ def _info(log: EvalLog, spec: TaskSpec, rows: pd.DataFrame, file: str) -> LogInf
     return LogInfo(
         task=spec.name,
         kind=kinds[0] if kinds else metadata.kind,
-        model=_model(metadata, evaluation.model),
-        evaluated=evaluation.model,
+        model=_model(metadata, evaluated),
+        evaluated=evaluated,
+        answers_file=metadata.answers_file or "",
         control=metadata.control or "",
         baseline=metadata.baseline,
         effort=_effort(config),
@@ -436,7 +447,7 @@ def _info(log: EvalLog, spec: TaskSpec, rows: pd.DataFrame, file: str) -> LogInf
         context=metadata.context or "",
         # What `predict_message` shows is in `selection`.
         context_words=str(metadata.max_context_words or "") if spec is not record.PREDICT else "",
-        arm=_arm(metadata, evaluation.model),
+        arm=_arm(metadata, evaluated),
         stands_for=_stands_for(metadata),
         selection=_selection(metadata, spec),
         task_version=str(evaluation.task_version),

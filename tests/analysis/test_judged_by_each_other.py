@@ -5,6 +5,7 @@ import json
 import math
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from itertools import combinations
 from pathlib import Path
@@ -206,6 +207,14 @@ def test_the_mean_of_models_clusters_users_across_them(case: Case) -> None:
     assert shared.n is not None
     assert everything.n is not None
     assert shared.n < everything.n
+
+
+def test_a_person_whom_all_models_judge_is_none_of_them(each_other: str) -> None:
+    models = runs_in(each_other).models
+    person = replace(models[0], model="ann", evaluated="ann", answers_file="guesses.jsonl (sha256 0)")
+    assert [(row.model, row.mean) for row in pooled([*models, person])] == [
+        (row.model, row.mean) for row in pooled(models)
+    ]
 
 
 def test_the_mean_of_models_without_the_lost_votes(each_other: str) -> None:

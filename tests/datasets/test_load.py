@@ -123,6 +123,21 @@ def test_what_the_release_contains_is_tolerated(write: Callable[..., Path]) -> N
     assert found.unknown_labels == {"brand_new_type": 1}
 
 
+@pytest.mark.parametrize(
+    ("given", "read"), [(1775956268518, "1775956268518"), ("m1", "m1"), (None, None), ([1], None), ("", None)]
+)
+def test_a_messages_id_is_read_and_is_no_part_of_the_datas_checksum(
+    given: Any, read: str | None, write: Callable[..., Path]
+) -> None:
+    message = {"type": "user", "content": "hi"}
+    with_id, without = (
+        load_conversations(write(record(messages=[each]))).conversations[0]
+        for each in (message | {"id": given}, message)
+    )
+    assert with_id.messages[0].id == read
+    assert with_id.model_dump_json() == without.model_dump_json()
+
+
 def test_gzip_folder_and_standard_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with gzip.open(tmp_path / "a.jsonl.gz", "wb") as file:
         file.write(record() + b"\n")

@@ -16,6 +16,7 @@ COMMANDS = (
     "compare",
     "plan",
     "rate",
+    "guess",
     "calibrate",
     "annotate",
     "shift",

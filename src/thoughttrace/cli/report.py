@@ -95,6 +95,8 @@ def report(
             console.print(section.table.to_terminal(section.title, console.width))
         else:
             console.print(f"{section.title}: {len(section.rows):,} rows, in the report.")
+    for sentence in (sentence for chapter in chapters for sentence in chapter.warnings):
+        console.print(f"Warning: {sentence}", soft_wrap=True)
     for sentence in evidence.runs.left_out:
         console.print(f"Left out: {sentence}", soft_wrap=True)
     console.print(f"Report: {output / 'index.html'}", soft_wrap=True)

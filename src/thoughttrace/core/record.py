@@ -110,6 +110,8 @@ class Unscored(StrEnum):
     PROMPT_TOO_LONG = "prompt_too_long"
     NO_OUTPUT = "no_output"
     """A limit of the sample came before any reply."""
+    NOT_ANSWERED = "not_answered"
+    """The file of answers made elsewhere holds none for the sample."""
     FORM_REFUSED = "refused"
     FORM_EMPTY = "empty"
     FORM_UNPARSABLE = "unparsable"
@@ -319,6 +321,10 @@ class RunMetadata(Metadata):
     """A `Context`, or a `ThoughtContext`."""
     max_context_words: Annotated[int, Field(ge=1)] | None = None
     control: str | None = None
+    system: str | None = None
+    """Of answers made elsewhere: what gave them, in the place of the evaluated model's name."""
+    answers_file: str | None = None
+    """Of answers made elsewhere: name and checksum of their file."""
     confidence: bool = False
     """Whether the evaluated model is asked how sure it is of its inference."""
     survey_answers_sent: bool = False
@@ -365,7 +371,7 @@ class SampleMetadata(Metadata):
 
 
 class ControlMetadata(Metadata):
-    """What a control, a baseline or a rule answered in the evaluated model's place."""
+    """What a control, a baseline, a rule or another system answered in the evaluated model's place."""
 
     recited: str | None = None
     """The answer, word for word."""
@@ -373,6 +379,8 @@ class ControlMetadata(Metadata):
     """The user whose thought was drawn for the answer, another one in each epoch; None where nothing was drawn."""
     reworded: bool = False
     """Whether the model was shown the target, to say it in other words."""
+    system: str | None = None
+    """What gave the answer, where it was made elsewhere; the answer is the sample's output, as a model's is."""
 
 
 class MessageMetadata(SampleMetadata):

@@ -270,11 +270,11 @@ def workloads(
         if control == "reworded":
             notes = [Prompt((REWORD, targets(sample)[0])) for sample in samples]
             yield workload(model, "model", notes, lengths.inference)
-        elif control is None:
+        elif control is None and values.get("answers") is None:
             stated = CONFIDENCE if values.get("confidence") else 0
             yield workload(model, "model", shared_prompts(samples), lengths.inference + stated)
         rated = list(judge_prompts(spec.name, samples, values, lengths.inference))
-        for judge in judges_of(model, graders, values):
+        for judge in judges_of(str(values.get("system") or model), graders, values):
             yield workload(judge, "judge", rated, lengths.verdict)
 
 

@@ -344,7 +344,7 @@ def _intended(run: Run) -> Iterator[IntendedRow]:
 
 def _nearest(ratings: pd.Series) -> pd.Series:
     """Take expected ratings to the nearest whole ones, halves up, as the scorer does."""
-    return np.floor(ratings.astype(float) + 0.5)
+    return (ratings.astype(float) + 0.5).floordiv(1)
 
 
 def _draw(rows: Sequence[IntendedRow]) -> Figure:

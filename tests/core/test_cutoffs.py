@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from click.testing import CliRunner
 
+from thoughttrace.cli.main import main
 from thoughttrace.core.cutoffs import FILE, Cutoff, Cutoffs, our_cutoffs, read_cutoffs
 from thoughttrace.core.errors import UserError
 
@@ -90,3 +92,9 @@ def test_a_malformed_file_is_one_sentence(tmp_path: Path, text: str, sentence: s
     assert sentence in str(error.value)
     with pytest.raises(UserError, match="the cutoffs cannot be read"):
         read_cutoffs(tmp_path / "gone.yml")
+
+
+def test_the_report_says_at_once_what_is_wrong_with_a_file(tmp_path: Path) -> None:
+    done = CliRunner().invoke(main, ["report", str(tmp_path), "--cutoffs", str(tmp_path / "gone.yml")])
+    assert done.exit_code == 1
+    assert "the cutoffs cannot be read" in " ".join(done.output.split())

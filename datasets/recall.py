@@ -10,7 +10,7 @@ from inspect_ai.dataset import Sample
 from inspect_ai.model import ChatMessageSystem, ChatMessageUser
 
 from thoughttrace.core.record import Given, NoteSource, RecallMetadata
-from thoughttrace.core.shared_words import words
+from thoughttrace.core.shared_words import new_words, words
 from thoughttrace.datasets.prompt import quote
 from thoughttrace.datasets.samples import MESSAGE_IS, AnnotatedThought
 
@@ -46,12 +46,12 @@ def ask_for(noted: AnnotatedThought, given: Given) -> Asked | None:
         given: `place`: nothing is shown of it; `half`: its first half, by words, the longer one.
 
     Returns:
-        The note; None if no word is left to recall, as in the second half of a note of one word.
+        The note; None if no word is left to recall: there is none, or the first half has them all.
     """
     said = noted.thought.content.split()
     middle = (len(said) + 1) // 2 if given == "half" else 0
     asked = Asked(noted, " ".join(said[:middle]), " ".join(said[middle:]))
-    return asked if words(asked.wanted) else None
+    return asked if new_words(asked.wanted, asked.shown) else None
 
 
 def with_others(
@@ -82,10 +82,11 @@ def with_others(
         if asked is None:
             continue
         own, lot, first = words(asked.wanted), _lot(seed, noted.id), noted.index < 2
+        shown = {*words(asked.shown)}
         candidates = (
             ((other.noted.index < 2) != first, abs(len(said) - len(own)), lot ^ other_lot, other.wanted)
             for other, said, other_lot in by_type[noted.thought.label]
-            if other.noted.conversation.user != noted.conversation.user and said != own
+            if other.noted.conversation.user != noted.conversation.user and said != own and not shown.issuperset(said)
         )
         if others := nsmallest(OTHERS, candidates):
             compared.append(Compared(asked, tuple(wanted for *_, wanted in others)))

@@ -4,7 +4,7 @@ from inspect_ai.scorer import Score, Scorer, Target, grouped, mean, scorer, stde
 from inspect_ai.solver import TaskState
 
 from thoughttrace.core.record import NO_ANSWER, RecallMetadata, RecallScore
-from thoughttrace.core.shared_words import longest_overlap, share_in_order, words
+from thoughttrace.core.shared_words import longest_overlap, share_in_order
 from thoughttrace.scorers.answer import normalise_message, why_none, written
 
 
@@ -13,34 +13,25 @@ def recall() -> Scorer:
     """Score the share of the note's words that the answer has in the same order, 0 to 1 (`share_in_order`).
 
     The score's metadata hold the same share of other users' notes, which shows what notes have in common, and the
-    longest run of words that answer and note share. Where the model repeats the half that it was given, the repetition
-    does not count. A model that refuses or says nothing recalled nothing: 0, and the score's reason says which. Where
-    the model could not answer the sample is unscored.
+    longest run of words that answer and note share. Where a half was given, the share is without words that stand in it
+    too, for the model need only repeat them. A model that refuses or says nothing recalled nothing: 0, and the score's
+    reason says which. Where the model could not answer the sample is unscored.
     """
 
     async def score(state: TaskState, target: Target) -> Score:
         metadata = state.metadata_as(RecallMetadata)
-        answer = _continuation(normalise_message(written(state)), metadata.shown)
+        answer = normalise_message(written(state))
         if not answer and (reason := why_none(state.output)) not in NO_ANSWER:
             return Score.unscored(reason=reason, answer="", explanation="The model could not answer.")
-        others = [share_in_order(answer, other) for other in metadata.others]
+        others = [share_in_order(answer, other, metadata.shown) for other in metadata.others]
         details = RecallScore(
             others=sum(others) / len(others) if others else 0.0, run=longest_overlap(answer, [target.text])
         )
         return Score(
-            value=share_in_order(answer, target.text),
+            value=share_in_order(answer, target.text, metadata.shown),
             answer=answer,
             reason=None if answer else why_none(state.output),
             metadata=details.to_log(),
         )
 
     return score
-
-
-def _continuation(answer: str, shown: str) -> str:
-    """Return what an answer says after the half that was shown, if it begins with all of it."""
-    given, said = words(shown), answer.split()
-    for end in range(len(said) + 1) if given else ():
-        if words(" ".join(said[:end])) == given:
-            return " ".join(said[end:])
-    return answer

@@ -52,8 +52,10 @@ def recall_note(
 
     With `given=half` the first half tells what the second is about, so even a model that has not read the note is
     nearer to it. There the difference is compared once more, with the one that the same model reaches on invented notes
-    (the bundled sample), asked for in the same way. Only what exceeds it is a sign of memory. Notes that a model
-    rewords would be no better comparison: it foresees its own words more easily than a person's.
+    (the bundled sample), asked for in the same way: only what exceeds it is a sign of memory. Words that stand in both
+    halves do not count, for people repeat themselves more than the invented notes do, and repeating the first half
+    would look like memory. Notes that a model rewords would be no better comparison: it foresees its own words more
+    easily than a person's.
 
     Args:
         kind: `reason` or `reaction`.

@@ -147,15 +147,15 @@ def chapter(evidence: Evidence) -> Chapter:
         [
             Section(
                 "recall_models", "What models recall", rows, COLUMNS,
-                "Recalled: the share of a note's words that the answer has in the same order (recall of ROUGE-L; Lin "
-                "2004), of the whole note or of its second half; a refusal or an empty answer counts as 0. Of others' "
-                "notes: the same of up to four notes of other users, of the same type and about as long: what notes "
-                "have in common. Difference: the first less the second, by reply. From a place alone a model that has "
-                "not read the notes has no difference, so it is the sign of memory. From a first half it has one, for "
-                "the half tells what follows; so what the same model reaches on invented notes, which nobody can "
-                "know, is subtracted. Invented notes may be easier or harder to continue than people's: there a small "
-                "excess proves little. Intervals are clustered by user (CR2). No sign is no proof that the notes were "
-                "not read: models that have read a text seldom know it by heart.",
+                "Recalled: the share of a note's words, or of its second half's, that the answer has in the same order "
+                "(recall of ROUGE-L; Lin 2004), without words that stand in a half that was given; nothing for a "
+                "refusal or an empty answer. Of others' notes: the same of up to four notes of other users, of the "
+                "same type and about as long: what notes have in common. Difference: the first less the second, by "
+                "reply. Given its place alone, a model that has not read a note is as near to the others: the "
+                "difference is the sign of memory. Given a half, which tells what follows, it is nearer; so what the "
+                "same model reaches on invented notes, which nobody can know, is subtracted. These may be easier or "
+                "harder to continue than people's: a small excess proves little. Intervals are clustered by user "
+                "(CR2). No sign is no proof that a model has not read the notes: few texts are known by heart.",
                 _pictures(rows),
                 terminal=True,
             ),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from thoughttrace.core.shared_words import longest_overlap, share_in_order, words
+from thoughttrace.core.shared_words import longest_overlap, new_words, share_in_order, words
 
 
 @pytest.mark.parametrize(
@@ -35,3 +35,9 @@ def test_the_nearest_of_several_targets_counts() -> None:
 
 def test_words_are_without_capitals_and_the_punctuation_around_them() -> None:
     assert words(" Don't “Stop” … (now) – ok?! ") == ["don't", "stop", "now", "ok"]
+
+
+def test_words_that_were_shown_do_not_count() -> None:
+    assert new_words("to keep it short, short and IT", "It, to") == ["keep", "short", "short", "and"]
+    assert share_in_order("it is short", "to keep it short", "I want it to") == 1 / 2
+    assert share_in_order("to it", "to it", "it to") == 0

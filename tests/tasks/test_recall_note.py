@@ -70,24 +70,32 @@ def test_other_notes_are_of_others_of_the_type_and_turn_and_nearest_in_length(wr
 def test_of_a_half_the_other_is_asked_for_also_of_invented_notes(write: Any, records: Any) -> None:
     records[0]["messages"][0]["reasons"][0]["content"] = "Alone"
     records[2]["messages"][0]["reasons"][0]["content"] = "zwei  Wörter"
+    records[4]["messages"][0]["reasons"][0]["content"] = "very very, very!"
     task = recall_note(given="half", data=str(write(*records)))
     samples = list(task.dataset)
     mine = {str(sample.id): sample for sample in samples if metadata(sample).source == "data"}
-    assert len(mine) == 23  # one word has no second half
-    assert (task.metadata or {})["without_comparison"] == 1
+    assert len(mine) == 22  # one word has no second half, and one note no new word in it
+    assert (task.metadata or {})["without_comparison"] == 2
     two = mine["user2_task1_conversation1/m00/reason/1"]
     assert (metadata(two).shown, two.target) == ("zwei", "Wörter")
     three = mine["user0_task1_conversation1/m02/reason/1"]
     assert (metadata(three).shown, three.target, metadata(three).target_words) == ("n0t1 word", "end", 1)
-    for sample in samples[:46]:
+    for sample in samples[:44]:
         shown = metadata(sample).shown
         assert prompt(sample).split("first half]\n")[1].partition("\n[")[0] == shown
         assert "Conversation:" not in prompt(sample)
-    assert [metadata(sample).source for sample in samples[:46]] == ["data", "invented"] * 23, "a limit has both"
+    assert [metadata(sample).source for sample in samples[:44]] == ["data", "invented"] * 22, "a limit has both"
     invented = [sample for sample in samples if metadata(sample).source == "invented"]
     assert all(str(sample.id).startswith("invented/sample") for sample in invented)
     assert all(metadata(sample).user.startswith("invented/") for sample in invented)
     assert len({sample.id for sample in samples}) == len(samples)
+
+
+def test_a_summary_without_room_for_the_other_notes_is_read(write: Any, records: Any) -> None:
+    (sample, *_) = recall_note(data=str(write(*records))).dataset
+    # What Inspect puts in the place of a value that takes more than 1 kB.
+    whole = (sample.metadata or {}) | {"others": "Key removed from summary (> 1k)"}
+    assert RecallMetadata.model_validate(whole).others == []
 
 
 @pytest.mark.parametrize(
@@ -127,8 +135,9 @@ def scored(said: str | ModelOutput, shown: str = "", target: str = "to keep it s
         ("to keep it short please", "", 1, (2 / 3 + 0) / 2, 5),
         ('"To keep it short, please."', "", 1, 1 / 3, 5),
         ("<think>to keep it short please</think>I want it short", "", 2 / 5, 0, 2),
-        ("I asked it to keep it short please", "I asked it", 1, 1 / 3, 5),  # the half before it does not count
-        ("to keep it", "to keep it", 0, 0, 0),  # nothing but the half that was given
+        ("I asked it to keep it short please", "I asked it", 1, 1 / 3, 5),  # "it" stands in both halves
+        ("to keep it", "Keep it to", 0, 0, 3),  # nothing but words of the half that was given
+        ("short, to keep busy", "keep to", 1 / 3, 1 / 2, 2),  # of "it short please" and of "busy"
         ("I do not know", "", 0, 0, 0),
         ("", "", 0, 0, 0),
     ],

@@ -23,7 +23,7 @@ def longest_overlap(answer: str, targets: Sequence[str]) -> int:
     return max((_longest(said, words(target)) for target in targets), default=0)
 
 
-def share_in_order(answer: str, target: str) -> float:
+def share_in_order(answer: str, target: str, shown: str = "") -> float:
     """Return the share of a target's words that an answer has in the same order, other words between or not.
 
     It is the recall of ROUGE-L (Lin 2004, *Text Summarization Branches Out*): the length of the longest common
@@ -31,12 +31,13 @@ def share_in_order(answer: str, target: str) -> float:
 
     Args:
         answer: What the model wrote.
-        target: The text, of one word or more.
+        target: The text.
+        shown: A text that the answer was given; the words of the target that it has too do not count.
 
     Returns:
-        0 to 1.
+        0 to 1; 0 where no word counts.
     """
-    said, asked = words(answer), words(target)
+    said, asked = words(answer), new_words(target, shown)
     lengths = [0] * (len(asked) + 1)
     for word in said:
         diagonal = 0
@@ -44,7 +45,18 @@ def share_in_order(answer: str, target: str) -> float:
             above = lengths[place]
             lengths[place] = diagonal + 1 if word == other else max(above, lengths[place - 1])
             diagonal = above
-    return lengths[-1] / len(asked)
+    return lengths[-1] / max(len(asked), 1)
+
+
+def new_words(target: str, shown: str) -> list[str]:
+    """Return the words of a text that another has not.
+
+    Args:
+        target: The text.
+        shown: The other.
+    """
+    known = {*words(shown)}
+    return [word for word in words(target) if word not in known]
 
 
 def _longest(a: Sequence[str], b: Sequence[str]) -> int:

@@ -72,21 +72,24 @@ def with_others(
     Returns:
         The notes, in the order of the thoughts, without those that have no other or no word to recall.
     """
-    by_type: dict[str, list[tuple[Asked, list[str], int]]] = defaultdict(list)
+    by_type: dict[str, list[tuple[str, bool, int, int, list[str], str]]] = defaultdict(list)
     for noted in everyone:
         if asked := ask_for(noted, given):
-            by_type[noted.thought.label].append((asked, words(asked.wanted), _lot(seed, noted.id)))
+            said = words(asked.wanted)
+            by_type[noted.thought.label].append(
+                (noted.conversation.user, noted.index < 2, len(said), _lot(seed, noted.id), said, asked.wanted)
+            )
     compared = []
     for noted in thoughts:
         asked = ask_for(noted, given)
         if asked is None:
             continue
-        own, lot, first = words(asked.wanted), _lot(seed, noted.id), noted.index < 2
-        shown = {*words(asked.shown)}
+        own, shown = words(asked.wanted), {*words(asked.shown)}
+        user, first, length, lot = noted.conversation.user, noted.index < 2, len(own), _lot(seed, noted.id)
         candidates = (
-            ((other.noted.index < 2) != first, abs(len(said) - len(own)), lot ^ other_lot, other.wanted)
-            for other, said, other_lot in by_type[noted.thought.label]
-            if other.noted.conversation.user != noted.conversation.user and said != own and not shown.issuperset(said)
+            (other_first != first, abs(other_length - length), lot ^ other_lot, wanted)
+            for other_user, other_first, other_length, other_lot, said, wanted in by_type[noted.thought.label]
+            if other_user != user and said != own and not (shown and shown.issuperset(said))
         )
         if others := nsmallest(OTHERS, candidates):
             compared.append(Compared(asked, tuple(wanted for *_, wanted in others)))

@@ -184,8 +184,9 @@ HELP = [
     (
         "Cutoff",
         "Up to when the model's training goes, as its makers state it: of its training data, or of what it knows well, "
-        "after which training data can still come; a month counts as its last day. ThoughtTrace was released on "
-        f"{RELEASE}: a model trained after it can have read the notes. Sources: core/cutoffs.yml; yours: --cutoffs.",
+        "after which training data can still come unless the model was published before; a month counts as its last "
+        f"day. ThoughtTrace was released on {RELEASE}: a model trained after it can have read the notes. Sources: "
+        "core/cutoffs.yml; yours: --cutoffs.",
     ),
     (
         "Similarity",

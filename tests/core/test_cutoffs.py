@@ -42,12 +42,30 @@ def test_a_cutoff_on_the_day_of_the_release_or_in_its_month_is_after_it(stated: 
 
 
 @pytest.mark.parametrize(
+    ("of", "published", "where"),
+    [
+        ("training", None, "before"),
+        ("training", "2026-09-01", "before"),
+        ("knowledge", None, "unknown"),  # training data can be later than what a model knows well
+        ("knowledge", "2026-05-19", "unknown"),
+        ("knowledge", "2026-05-18", "before"),  # it stood before the data did
+    ],
+)
+def test_knowledge_that_ends_before_the_release_is_not_training_that_does(
+    of: str, published: str | None, where: str
+) -> None:
+    fields = {"cutoff": "2026-01", "of": of, "published": published, "source": "https://a"}
+    assert Cutoffs({"a/m": Cutoff.model_validate(fields)}).contamination("a/m") == where
+
+
+@pytest.mark.parametrize(
     ("name", "shown"),
     [
         ("anthropic/claude-opus-4-6", "2025-08-31 (training)"),
         ("openrouter/anthropic/claude-opus-4.6", "2025-08-31 (training)"),  # who serves it changes nothing
         ("openai/gpt-5.4-2026-03-05", "2025-08-31 (knowledge)"),
         ("openai/gpt-5.4-mini", "unknown"),
+        ("openai/gpt-6-luna", "2026-05-18 (knowledge), its training can end later"),
         ("anthropic/claude-opus-5-5", "2026-06-30 (knowledge), on or after the release"),
         ("local/smollm2-135m", "unknown"),
     ],

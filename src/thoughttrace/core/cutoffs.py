@@ -19,8 +19,9 @@ RELEASE = datetime.date(2026, 5, 19)
 """The day on which ThoughtTrace was released; the paper followed on the next."""
 
 Contamination = Literal["before", "after", "unknown", "trained on it"]
-"""Where a cutoff is, seen from the release: `before` it; `after`, or on the day; not known; or the model's makers say
-that it was trained on ThoughtTrace."""
+"""Where a model's training ends, seen from the release: `before` it; `after`, or on the day; not known, also where only
+what the model knows well ends before, and it was published after; or its makers say that it was trained on
+ThoughtTrace."""
 
 
 def _last_day(value: Any) -> Any:
@@ -41,6 +42,8 @@ class Cutoff(BaseModel):
     """The last day; of a month, its last. None only where the model was trained on ThoughtTrace."""
     of: Literal["training", "knowledge"] = "training"
     """Whether the training data end there, or what the model knows well; training data can be later than that."""
+    published: datetime.date | None = None
+    """When the model was; None if not known. What was published before the release cannot hold it."""
     trained: bool = False
     """Whether the model's makers say that it was trained on ThoughtTrace."""
     date: datetime.date | None = None
@@ -84,7 +87,10 @@ class Cutoffs:
             return "unknown"
         if found.trained or found.cutoff is None:
             return "trained on it"
-        return "before" if found.cutoff < RELEASE else "after"
+        if found.cutoff >= RELEASE:
+            return "after"
+        published_before = found.published is not None and found.published < RELEASE
+        return "before" if found.of == "training" or published_before else "unknown"
 
     def describe(self, model: str) -> str:
         """Say in a few words for a table when a model's training ends, and whether that is a warning.
@@ -92,13 +98,13 @@ class Cutoffs:
         Args:
             model: Its name as Inspect writes it.
         """
-        found = self.find(model)
+        found, where = self.find(model), self.contamination(model)
         if found is None:
             return "unknown"
-        if found.trained or found.cutoff is None:
+        if found.cutoff is None or where == "trained on it":
             return "trained on ThoughtTrace"
-        late = ", on or after the release" * (found.cutoff >= RELEASE)
-        return f"{found.cutoff} ({found.of}){late}"
+        doubt = {"after": ", on or after the release", "unknown": ", its training can end later"}.get(where, "")
+        return f"{found.cutoff} ({found.of}){doubt}"
 
 
 @cache

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from thoughttrace.core.errors import UserError
+from thoughttrace.core.record import SAMPLE
 from thoughttrace.datasets.conversation import Conversation
 from thoughttrace.datasets.hub import REVISION, download
 from thoughttrace.datasets.load import first_few, load_conversations
@@ -66,8 +67,8 @@ def open_source(data: str, skip_bad: bool = False) -> Source:
     """
     if not data.strip():
         raise UserError("No data is named; give `sample`, `hub`, or the path of a file or folder.")
-    if data == "sample":
-        return _from_path(_SAMPLE, "sample", skip_bad)
+    if data == SAMPLE:
+        return _from_path(_SAMPLE, SAMPLE, skip_bad)
     origin, _, revision = data.partition("@")
     if origin == "hub":
         file = download(revision or REVISION)

@@ -97,10 +97,10 @@ def answer_of(state: TaskState) -> str:
     recited = state.metadata_as(ControlMetadata).recited
     if recited is not None:
         return recited
-    metadata, written = answered_metadata(state.metadata), _completion(state)
+    metadata, completion = answered_metadata(state.metadata), written(state)
     if isinstance(metadata, NextMessageMetadata):
-        return normalise_message(written)
-    return normalise_thought(split_confidence(written)[0] if metadata.asks_confidence else written)
+        return normalise_message(completion)
+    return normalise_thought(split_confidence(completion)[0] if metadata.asks_confidence else completion)
 
 
 def confidence_of(state: TaskState) -> JudgedScore:
@@ -109,7 +109,7 @@ def confidence_of(state: TaskState) -> JudgedScore:
     Args:
         state: A sample whose model was asked for it.
     """
-    _, confidence = split_confidence(_completion(state))
+    _, confidence = split_confidence(written(state))
     if not isinstance(confidence, NoConfidence):
         return JudgedScore.model_construct(confidence=confidence)
     if confidence == NoConfidence.MISSING and state.output.choices and state.output.stop_reason == "max_tokens":
@@ -145,8 +145,8 @@ def _percent(said: str) -> int | NoConfidence:
     return NoConfidence.UNREADABLE
 
 
-def _completion(state: TaskState) -> str:
-    """Return what the model wrote; empty where the text is its provider's."""
+def written(state: TaskState) -> str:
+    """Return what the model wrote in a sample; empty where the text is its provider's."""
     if not state.output.choices or refused(state.output) or state.output.stop_reason == "model_length":
         return ""
     return state.output.completion.replace(NO_CONTENT, "")

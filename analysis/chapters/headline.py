@@ -35,9 +35,10 @@ from thoughttrace.analysis.read.votes import count_votes
 from thoughttrace.analysis.stats.intervals import Interval, Numbers, cluster_mean, pooled_mean
 from thoughttrace.analysis.stats.variance import components
 from thoughttrace.core import published
+from thoughttrace.core.cutoffs import RELEASE
 from thoughttrace.core.model_names import same_model
 from thoughttrace.core.prices import LOCAL, our_prices
-from thoughttrace.core.record import CEILINGS, FLOOR, INFER, Kind
+from thoughttrace.core.record import CEILINGS, FLOOR, INFER, OWN, RECALL, SAMPLE, Kind
 
 SCALE = INFER["reason"].scale
 """The ends of the agreement scale."""
@@ -93,6 +94,8 @@ class HeadlineRow:
     similarity: float = math.nan
     """Mean cosine; NaN where not scored."""
     self_judged: bool = False
+    cutoff: str = ""
+    """Up to when the model's training goes, or `unknown`; empty for means of models, controls and published values."""
     input_tokens: float = math.nan
     output_tokens: float = math.nan
     cost: float = math.nan
@@ -142,6 +145,7 @@ COLUMNS = [
     dollars("Judge's cost", lambda row: "" if row.published else row.judge_cost),
     short("Context", "context"),
     name("Judge", "judge"),
+    text("Cutoff", "cutoff"),
 ]
 
 VARIANCE_COLUMNS = [
@@ -178,6 +182,13 @@ HELP = [
         "same.",
     ),
     (
+        "Cutoff",
+        "Up to when the model's training goes, as its makers state it: of its training data, or of what it knows well, "
+        "after which training data can still come unless the model was published before; a month counts as its last "
+        f"day. ThoughtTrace was released on {RELEASE}: a model trained after it can have read the notes. Sources: "
+        "core/cutoffs.yml; yours: --cutoffs.",
+    ),
+    (
         "Similarity",
         "Cosine of sentence embeddings, where it was scored: it finds the same topic, not the same thought.",
     ),
@@ -192,7 +203,10 @@ HELP = [
 
 def chapter(evidence: Evidence) -> Chapter:
     """Write the headline."""
-    rows = headline(evidence.runs.models)
+    models, cutoffs = evidence.runs.models, evidence.cutoffs
+    rows = [
+        replace(row, cutoff=cutoffs.describe(run.evaluated)) for run, row in zip(models, headline(models), strict=True)
+    ]
     over_models = pooled(evidence.runs.models)
     controls = headline(evidence.runs.controls)
     return Chapter(
@@ -245,6 +259,12 @@ def chapter(evidence: Evidence) -> Chapter:
                 if part.status != "success"
             ),
             *_answers_that_are_notes(evidence.runs.models),
+            *(
+                f"{model} may have read these notes in its training (cutoff: {cutoffs.describe(model)}). Whether it "
+                f"knows notes by heart: inspect eval {OWN}{RECALL.name}."
+                for model in dict.fromkeys(run.evaluated for run in models if run.data != SAMPLE)
+                if cutoffs.contamination(model) in {"after", "trained on it"}
+            ),
         ],
         help=HELP,
     )  # fmt: skip

@@ -1,10 +1,11 @@
 """Gather what a report is written from."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pandas as pd
 
 from thoughttrace.analysis.read.runs import Runs
+from thoughttrace.core.cutoffs import Cutoffs, our_cutoffs
 
 
 @dataclass(frozen=True)
@@ -18,3 +19,5 @@ class Evidence:
     """Labels of messages and conversations, as `read_annotations` returns them."""
     texts: bool = True
     """Whether conversations, thoughts, inferences and rationales may be quoted."""
+    cutoffs: Cutoffs = field(default_factory=our_cutoffs)
+    """Up to when models' training goes."""

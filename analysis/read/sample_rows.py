@@ -16,7 +16,17 @@ from pydantic import ValidationError
 from thoughttrace.analysis.read.costs import LogCosts, Usages, input_tokens, output_tokens
 from thoughttrace.analysis.read.whole_samples import read_samples
 from thoughttrace.core import record
-from thoughttrace.core.record import JudgedScore, Metadata, ProbeScore, SampleMetadata, StatedScore, TaskSpec, Unscored
+from thoughttrace.core.record import (
+    JudgedScore,
+    Metadata,
+    ProbeScore,
+    RecallScore,
+    SampleMetadata,
+    StatedScore,
+    TaskSpec,
+    Unscored,
+)
+from thoughttrace.core.shared_words import longest_overlap
 from thoughttrace.datasets.answers import equals_a_note
 
 _OF_SEVERAL_VALUES = (record.PROBE, record.RELATE, record.TOPIC)
@@ -173,6 +183,8 @@ def _scored(name: str, score: Score, sample: EvalSampleSummary, spec: TaskSpec) 
             row |= {"score": math.nan, "reason": Unscored.UNREADABLE.value}
     if spec is record.SATISFACTION:
         row["percent"] = _parsed(StatedScore, score.metadata, sample, name).percent
+    if spec is record.RECALL:
+        row |= _parsed(RecallScore, score.metadata, sample, name).model_dump()
     if spec is record.PROBE:
         row |= {part if part in _PARTS else "score": number for part, number in _probe(sample, name).items()}
         looks: ProbeScore = _parsed(ProbeScore, score.metadata, sample, name)
@@ -246,30 +258,3 @@ def _reason(stored: str) -> str:
 
 def _usage(usages: Usages) -> dict[str, float]:
     return {"input_tokens": input_tokens(usages), "output_tokens": output_tokens(usages)}
-
-
-def longest_overlap(answer: str, targets: Sequence[str]) -> int:
-    """Count the words of the longest run that an answer shares with a target, in order, ignoring case and punctuation.
-
-    Args:
-        answer: What the model wrote.
-        targets: The true thoughts, or the true message.
-    """
-    words = _words(answer)
-    return max((_longest(words, _words(target)) for target in targets), default=0)
-
-
-def _words(text: str) -> list[str]:
-    return [word for raw in text.casefold().split() if (word := raw.strip(".,;:!?\"'()…“”’‘-–—"))]
-
-
-def _longest(a: Sequence[str], b: Sequence[str]) -> int:
-    """Find the longest common run, by dynamic programming over the places where words are equal."""
-    places: dict[str, list[int]] = {}
-    for place, word in enumerate(b):
-        places.setdefault(word, []).append(place)
-    best, ending = 0, dict[int, int]()
-    for word in a:
-        ending = {place: ending.get(place - 1, 0) + 1 for place in places.get(word, ())}
-        best = max(best, max(ending.values(), default=0))
-    return best

@@ -75,7 +75,7 @@ class LogInfo:
     """The arm whose thoughts the inferences take the place of; else empty."""
     selection: str
     """Of `predict_message`: which messages were predicted, from how much of the history; of `choose_thought`: how its
-    options were drawn; else empty."""
+    options were drawn; of `recall_note`: how other notes were chosen; else empty."""
     task_version: str
     prompt_hash: str
     prompt_file: str
@@ -157,7 +157,8 @@ class Run(LogInfo):
     infer thoughts also `words` (of the answer; NaN without one) and `equals_note` (whether the answer is one of the
     notes, word for word). Of `judge_agreement` also `within` and `injected` (1
     or 0; `injected` is NaN where the probe is no attack), `inference_words`, `word_overlap` and `cosine` (NaN where the
-    log has none). Of `predict_satisfaction` also `percent`, unless no reply was scored."""
+    log has none). Of `predict_satisfaction` also `percent`, of `recall_note` also `others` and `run`, unless no reply
+    was scored."""
     contributions: tuple[Contribution, ...]
     """What each log gave, the oldest first; a log that gave nothing is not among them."""
     rubric_file: str = ""
@@ -560,6 +561,8 @@ def _stands_for(metadata: RunMetadata) -> str:
 def _selection(metadata: RunMetadata, spec: TaskSpec) -> str:
     if spec is record.CHOOSE:
         return f"options drawn with seed {metadata.options_seed}"
+    if spec is record.RECALL:
+        return f"other notes chosen with seed {metadata.comparison_seed}"
     if spec is not record.PREDICT:
         return ""
     parts = [f"after a {metadata.after or 'unknown'}"]

@@ -6,6 +6,7 @@ from thoughttrace.scorers.agreement import agreement
 from thoughttrace.scorers.labels import choice, rating, relation, satisfaction, topic, type_match
 from thoughttrace.scorers.message_similarity import message_similarity
 from thoughttrace.scorers.probe import probe
+from thoughttrace.scorers.recall import recall
 from thoughttrace.scorers.similarity import similarity
 from thoughttrace.tasks.calibrate_judge import calibrate_judge, judge_rating
 from thoughttrace.tasks.choose_thought import choose_thought
@@ -18,6 +19,7 @@ from thoughttrace.tasks.label_topic import label_topic
 from thoughttrace.tasks.predict_message import predict_message
 from thoughttrace.tasks.predict_satisfaction import predict_satisfaction
 from thoughttrace.tasks.rate_thought import rate_thought
+from thoughttrace.tasks.recall_note import recall_note
 from thoughttrace.tasks.relate_messages import relate_messages
 
 __all__ = [
@@ -39,6 +41,8 @@ __all__ = [
     "probe",
     "rate_thought",
     "rating",
+    "recall",
+    "recall_note",
     "relate_messages",
     "relation",
     "satisfaction",

@@ -24,6 +24,7 @@ MODEL, JUDGE = "openai/gpt-5.4", "anthropic/claude-opus-4-6"
         ("label_topic", {"users": 3}),
         ("choose_thought", {"users": 3, "kind": "reaction"}),
         ("predict_satisfaction", {"users": 3}),
+        ("recall_note", {"users": 3}),
     ],
 )
 def test_the_estimate_is_near_what_is_used(name: str, arguments: dict[str, Any], loopback: Any, tmp_path: Path) -> None:

@@ -45,6 +45,11 @@ MOST_ROWS = 40
     help="Also group agreement by the labels in this file, as written by `thoughttrace annotate`.",
 )
 @click.option(
+    "--cutoffs",
+    type=click.Path(path_type=Path),
+    help="File of models' training cutoffs (YAML or JSON); goes before the built-in cutoffs.",
+)
+@click.option(
     "--only-newest",
     is_flag=True,
     help="Of each measurement use only the newest run, instead of joining its runs sample by sample.",
@@ -57,6 +62,7 @@ def report(
     no_text: bool,
     pages: tuple[Path, ...],
     annotations: Path | None,
+    cutoffs: Path | None,
     only_newest: bool,
     partial: bool,
 ) -> None:
@@ -73,8 +79,10 @@ def report(
     from thoughttrace.analysis.read.human_ratings import read_ratings  # noqa: PLC0415
     from thoughttrace.analysis.read.runs import read_runs  # noqa: PLC0415
     from thoughttrace.analysis.report import write_report  # noqa: PLC0415
+    from thoughttrace.core.cutoffs import read_cutoffs  # noqa: PLC0415
 
     console = Terminal()
+    cutoff_table = read_cutoffs(cutoffs)
     evidence = Evidence(
         read_runs(
             logs,
@@ -85,6 +93,7 @@ def report(
         read_ratings(ratings) if ratings else None,
         read_annotations(annotations) if annotations else None,
         texts=not no_text,
+        cutoffs=cutoff_table,
     )
     with console.status("Drawing …"):
         chapters = write_report(evidence, output, pages)

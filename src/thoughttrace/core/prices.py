@@ -4,13 +4,12 @@ import datetime
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import yaml
 from inspect_ai.model import ModelCost, ModelUsage, compute_model_cost
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from thoughttrace.core.errors import UserError
+from thoughttrace.core.model_file import read_by_model
 from thoughttrace.core.model_names import same_model
 
 FILE = Path(__file__).resolve().parent / "prices.yml"
@@ -106,32 +105,5 @@ def read_prices(path: Path | None) -> Prices:
     return our_prices() if path is None else Prices(_read(FILE) | _read(path))
 
 
-_MOST_BYTES = 1_000_000
-"""Of a price file; ours has some 7,000. A device or a stream may have no end."""
-
-
 def _read(path: Path) -> dict[str, Price]:
-    try:
-        with path.open("rb") as file:
-            content = file.read(_MOST_BYTES + 1)
-        if len(content) > _MOST_BYTES:
-            raise UserError(f"{path}: is larger than {_MOST_BYTES:,} bytes, so it is no price file; see {FILE}.")
-        prices = yaml.safe_load(content.decode("utf-8"))
-    except OSError as error:
-        raise UserError(f"{path}: the prices cannot be read ({error.strerror or error}).") from error
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f", line {mark.line + 1}" if mark else ""
-        raise UserError(f"{path}{where}: is neither YAML nor JSON; see {FILE} for the form.") from error
-    if not isinstance(prices, dict):
-        raise UserError(f"{path}: must name models, each with its prices; see {FILE} for the form.")
-    return {str(model): _price(path, str(model), fields) for model, fields in prices.items()}
-
-
-def _price(path: Path, model: str, fields: Any) -> Price:
-    try:
-        return Price.model_validate(fields)
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = "".join(f", {part}" for part in first["loc"])
-        raise UserError(f"{path}: {model}{field}: {first['msg'][0].lower()}{first['msg'][1:]}.") from error
+    return read_by_model(path, Price, "price", FILE)

@@ -64,6 +64,11 @@ FLOORS: dict[Control, str] = {
     "parrot": "the message",
 }
 """What each floor knows, the one that knows least first."""
+Given = Literal["place", "half"]
+"""What `recall_note` shows of a note: where it stands, or its first half."""
+NoteSource = Literal["data", "invented"]
+"""Whether `recall_note` asks for a note of the data, or for an invented one, which no model can know."""
+
 FLOOR: Control = "someone_else"
 """The floor of the recovered share where there is no `constant`; it shows which words thoughts share by chance."""
 CEILINGS: tuple[Control, ...] = ("reworded", "target")
@@ -90,6 +95,10 @@ CONTROLS: tuple[Control, ...] = get_args(Control)
 ARMS: tuple[Arm, ...] = get_args(Arm)
 AFTERS: tuple[After, ...] = get_args(After)
 OPTIONS: tuple[Option, ...] = get_args(Option)
+GIVENS: tuple[Given, ...] = get_args(Given)
+
+SAMPLE = "sample"
+"""The name of the bundled data, which are invented."""
 JUDGE_SCALES: tuple[JudgeScale, ...] = get_args(JudgeScale)
 
 LETTERS = "ABCD"
@@ -297,6 +306,15 @@ class StatedScore(Metadata):
     """How probable the model said it is that the user was dissatisfied; None where it said nothing."""
 
 
+class RecallScore(Metadata):
+    """The metadata of a score of `recall_note`, whose value is the share of the note that was recalled, 0 to 1."""
+
+    others: Share = 0.0
+    """The share of other users' notes that the same answer has in it: the mean over them."""
+    run: Count = 0
+    """Words of the longest run that the answer shares with the note."""
+
+
 # ---- metadata of runs
 
 
@@ -318,7 +336,7 @@ class RunMetadata(Metadata):
 
     kind: Kind | None = None
     context: str | None = None
-    """A `Context`, or a `ThoughtContext`."""
+    """A `Context`, a `ThoughtContext`, or what is `Given`."""
     max_context_words: Annotated[int, Field(ge=1)] | None = None
     control: str | None = None
     system: str | None = None
@@ -343,6 +361,12 @@ class RunMetadata(Metadata):
     """Of `choose_thought`: the seed of its options and of their order."""
     without_options: Count | None = None
     """Of `choose_thought`: thoughts that are no samples, for no other note could stand beside them."""
+
+    comparison_seed: int | None = None
+    """Of `recall_note`: the seed by which other users' notes of equal fit are chosen."""
+    without_comparison: Count | None = None
+    """Of `recall_note`: thoughts that are no samples, for no other user's note could be compared, or there is no second
+    half."""
 
     families: list[str] | None = None
     rubric_file: str | None = None
@@ -532,7 +556,7 @@ class SatisfactionMetadata(PromptMetadata):
 class ThoughtMetadata(SampleMetadata):
     """The metadata of a sample about one thought."""
 
-    columns = ("conversation", "message_index", "type", "position", "target_words")
+    columns: ClassVar[tuple[str, ...]] = ("conversation", "message_index", "type", "position", "target_words")
 
     message_index: Count
     kind: Kind
@@ -542,6 +566,19 @@ class ThoughtMetadata(SampleMetadata):
     position: Share = 0.0
     target_words: Count = 0
     block_ends: BlockEnds = Field(default_factory=list)
+
+
+class RecallMetadata(ThoughtMetadata):
+    """The metadata of a sample of `recall_note`."""
+
+    columns = (*ThoughtMetadata.columns, "source")
+
+    source: NoteSource
+    others: Annotated[list[str], BeforeValidator(lambda value: [] if value == _REMOVED else value)]
+    """What the answer is compared with: of other users' notes the part that was asked for. Empty in a summary that has
+    no room for it."""
+    shown: str = ""
+    """The first half of the note, where it was given."""
 
 
 class ChoiceMetadata(PromptMetadata):
@@ -632,12 +669,13 @@ TASKS: dict[str, TaskSpec] = {
         TaskSpec("label_topic", "topic", (0, 1), False, "conversation", TopicMetadata),
         TaskSpec("choose_thought", "choice", (0, 1), False, "thought", ChoiceMetadata),
         TaskSpec("predict_satisfaction", "satisfaction", (0, 1), False, "message", SatisfactionMetadata),
+        TaskSpec("recall_note", "recall", (0, 1), False, "thought", RecallMetadata),
     )
 }
 """Every task, in the order in which reports show them."""
 
 INFER: dict[Kind, TaskSpec] = {"reason": TASKS["infer_reason"], "reaction": TASKS["infer_reaction"]}
-PREDICT, PROBE, CLASSIFY, COVER, RATE, RELATE, TOPIC, CHOOSE, SATISFACTION = list(TASKS.values())[2:]
+PREDICT, PROBE, CLASSIFY, COVER, RATE, RELATE, TOPIC, CHOOSE, SATISFACTION, RECALL = list(TASKS.values())[2:]
 
 OWN = "thoughttrace/"
 """What the registered names of our tasks, solvers and scorers begin with in a log."""

@@ -18,6 +18,7 @@ from thoughttrace.core.prices import LOCAL, Prices
 from thoughttrace.core.record import (
     PREDICT,
     PROBE,
+    RECALL,
     RELATE,
     TASKS,
     ControlMetadata,
@@ -264,7 +265,8 @@ def workloads(
         if not spec.judged:
             asked = [form_prompt(spec.name, sample) for sample in samples if not needs_no_model(spec.name, sample)]
             if asked:
-                yield workload(model, "judge" if spec == PROBE else "model", asked, lengths.verdict)
+                reply = lengths.inference if spec == RECALL else lengths.verdict
+                yield workload(model, "judge" if spec == PROBE else "model", asked, reply)
             continue
         control = values.get("control")
         if control == "reworded":

@@ -12,8 +12,10 @@ from inspect_ai.log import EvalLog
 from scipy import special, stats
 
 from thoughttrace.analysis.chapters.comparison import compare
-from thoughttrace.analysis.chapters.headline import headline
+from thoughttrace.analysis.chapters.headline import chapter, headline
+from thoughttrace.analysis.read.evidence import Evidence
 from thoughttrace.analysis.read.runs import read_runs
+from thoughttrace.core.cutoffs import Cutoff, Cutoffs
 from thoughttrace.core.record import Kind
 from thoughttrace.datasets.load import load_conversations
 from thoughttrace.scorers.agreement import VERDICT, judge_prompt
@@ -117,3 +119,20 @@ def test_epochs_enter_as_the_mean_of_a_sample(run_task: Callable[..., EvalLog], 
     assert run.samples["score"].sum() * 3 == pytest.approx(sum(1 + n % 5 for n in range(18)))
     (row,) = headline([run])
     assert row.var_epochs == pytest.approx(run.rows.groupby("id")["score"].var(ddof=1).mean())
+
+
+def test_the_cutoff_stands_beside_each_model_and_a_late_one_is_a_warning(
+    run_task: Callable[..., EvalLog], tmp_path: Path
+) -> None:
+    for model in MODELS:
+        run_task(model=model)
+    runs = read_runs([str(tmp_path / "logs")])
+    table = Cutoffs({"scripted/m1": Cutoff.model_validate({"cutoff": "2026-05", "source": "us"})})
+    made = chapter(Evidence(runs, cutoffs=table))
+    assert [(row.model, row.cutoff) for row in made.filled[0].rows if not row.published] == [
+        ("scripted/m1", "2026-05-31 (training), on or after the release"),
+        ("scripted/m2", "unknown"),
+    ]
+    (sentence,) = [sentence for sentence in made.warnings if "by heart" in sentence]
+    assert sentence.startswith("scripted/m1 may have read these notes")
+    assert not [sentence for sentence in chapter(Evidence(runs)).warnings if "by heart" in sentence]

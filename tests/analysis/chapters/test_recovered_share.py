@@ -26,12 +26,12 @@ from thoughttrace.analysis.chapters.recovered_share import (
 from thoughttrace.analysis.page.table import Section
 from thoughttrace.analysis.read.evidence import Evidence
 from thoughttrace.analysis.read.runs import Runs, read_runs
-from thoughttrace.analysis.read.sample_rows import longest_overlap
 from thoughttrace.analysis.report import write_report
 from thoughttrace.analysis.stats.donors import mean_over_donors
 from thoughttrace.analysis.stats.intervals import cluster_mean
 from thoughttrace.core.errors import UserError
 from thoughttrace.core.record import FLOORS
+from thoughttrace.core.shared_words import longest_overlap
 from thoughttrace.tasks.infer_reason import infer_reason
 
 CONTROLS = ("someone_else", "parrot", "target", "typical", "reworded")

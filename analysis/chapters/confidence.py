@@ -116,6 +116,7 @@ COLUMNS = [
     count("n", "n"),
     count("Users", "users"),
     count("Rated", "rated"),
+    share("Stated one", lambda row: row.n / row.rated if row.rated else math.nan),
     text("Without confidence", "without"),
     *_RUN_COLUMNS[2:],
 ]

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
+from thoughttrace.analysis.chapters.headline import kind_of
 from thoughttrace.analysis.chapters.human_ratings import join
 from thoughttrace.analysis.page.plots import Bar, stacked
 from thoughttrace.analysis.page.table import (
@@ -47,7 +48,7 @@ class SummaryRow:
 
     judge: str
     verdict: str
-    """"qualified" or "not qualified"; empty for a trivial judge."""
+    """"qualified", also for one kind alone, or "not qualified"; empty for a trivial judge."""
     trivial: bool
     task_version: str
     probes_hash: str
@@ -286,14 +287,14 @@ def summaries(runs: Sequence[Run], evidence: Evidence) -> list[SummaryRow]:
 
 
 def _of_judge(card: JudgeCard, evidence: Evidence) -> SummaryRow:
-    people = _kappa_with_people(card.run.judge, evidence)
+    people = _kappa_with_people(card, evidence)
     return SummaryRow(
         judge=card.run.judge,
         verdict=card.verdict,
         trivial=False,
         **_shared(card, card.judge),
         log=card.run.log,
-        why="; ".join(card.faults),
+        why=card.why,
         **card.length_slope.as_columns("slope"),
         same_again=card.same_again,
         kappa_again=card.kappa_again,
@@ -320,14 +321,16 @@ def _shared(card: JudgeCard, figures: Figures) -> dict[str, Any]:
     }
 
 
-def _kappa_with_people(judge: str, evidence: Evidence) -> Interval:
-    """Compare a judge with people, on the inferences that it judged alone."""
+def _kappa_with_people(card: JudgeCard, evidence: Evidence) -> Interval:
+    """Compare a judge with people, on the inferences that it judged alone, as it judged on the card."""
     none = Interval.without_limits("no human ratings")
     if evidence.ratings is None:
         return none
     runs = evidence.runs.inferences
     rated = join(runs, evidence.ratings)
-    rated = rated[rated["run"].isin([place for place, run in enumerate(runs) if run.judge == judge])]
+    judge = card.run.judge
+    own = [n for n, run in enumerate(runs) if run.judge == judge and card.is_of(run, judge, kind_of(run))]
+    rated = rated[rated["run"].isin(own)]
     rated = rated.dropna(subset="score")
     return kappa(rated["human"], rated["score"], rated["user"]) if len(rated) else none
 

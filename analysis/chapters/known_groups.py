@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Literal
 
 import pandas as pd
 
@@ -15,10 +16,13 @@ from thoughttrace.analysis.read.task_log import Run
 from thoughttrace.analysis.stats.intervals import paired_difference
 from thoughttrace.core.record import CEILINGS, Kind
 
-RANKS: dict[str, int] = {"target": 0, "reworded": 1, "typical": 2, "someone_else": 2, "constant": 2, "anyone": 3}
-"""The place of each control: the note itself; the note in other words; a note of the same type, or one sentence that
-was written to suit most notes; any note. Of two with one place neither must be higher; `parrot` has none, for a note
-can say what its message says."""
+RANKS: dict[str, int] = {"target": 0, "reworded": 1, "typical": 2, "someone_else": 2, "constant": 3, "anyone": 3}
+"""The place of each control: the note itself; the note in other words; a note of the same type; any note, or one
+sentence for all, which by the rubric of reasons is worth nothing. Of two with one place neither must be higher;
+`parrot` has none, for a note can say what its message says."""
+
+CLEAR = 0.05
+"""A pair is in the wrong order if its p is below this; else it may be by chance."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +33,9 @@ class KnownGroupsRow:
     kind: Kind
     means: str
     """Such as "target 4.98 · reworded 4.41 · constant 2.02", in the order that they must have."""
-    monotone: bool
-    """Whether each is higher than all that must be lower; the two ceilings may be equal."""
+    in_order: Literal["yes", "no", "not clear"]
+    """Whether each is higher than all that must be lower; the two ceilings may be equal. "no" if a pair is the other
+    way round beyond chance, "not clear" if it may be by chance."""
     broken: str
     """The pairs that are not, such as "constant 2.43 < anyone 2.50 (p = 0.312)"; two-sided, clustered by user."""
     n: int
@@ -40,7 +45,7 @@ class KnownGroupsRow:
 COLUMNS = [
     name("Judge", "judge"),
     short("Kind", "kind"),
-    short("In order", lambda row: "yes" if row.monotone else "no"),
+    short("In order", "in_order"),
     text("Means, in the order that they must have", "means"),
     text("Not in order", "broken"),
     count("n", "n"),
@@ -57,10 +62,10 @@ def chapter(evidence: Evidence) -> Chapter:
             Section(
                 "known_groups", "Order of the controls", known_groups(evidence.runs.controls), COLUMNS,
                 "Without any probe, by the judges' own votes in these runs: the note itself must be rated higher than "
-                "the note in other words, this higher than a note of the same type or one sentence for all, and these "
-                "higher than any note of another user. Means over the samples that all controls of a row share; p is "
-                "of the paired difference, two-sided, clustered by user: with few samples, neighbours can change "
-                "places by chance.",
+                "the note in other words, this higher than a note of the same type, and this higher than any note of "
+                "another user, or one sentence for all. “No”: a pair is the other way round with p < 0.05, of the "
+                "paired difference, two-sided, clustered by user. Means over the samples that all controls of a row "
+                "share.",
             )
         ],
     )  # fmt: skip
@@ -79,32 +84,29 @@ def known_groups(controls: Sequence[Run]) -> list[KnownGroupsRow]:
             for judge in run.judges:
                 key = (judge, run.judge_configs.get(judge, ""), *setting)
                 groups.setdefault(key, {})[run.control] = run.rated_by([judge])
-    return [_row(str(key[0]), members) for key, members in groups.items() if len(members) > 1]
+    rows = (_row(str(key[0]), members) for key, members in groups.items() if len(members) > 1)
+    return [row for row in rows if row.n]
 
 
 def _row(judge: str, members: dict[str, Run]) -> KnownGroupsRow:
     inorder = sorted(members, key=lambda control: RANKS[control])
     shared = pd.concat({name: members[name].scored["score"] for name in inorder}, axis=1, join="inner")
     means, users = shared.mean(), members[inorder[0]].scored.loc[shared.index, "user"]
-    broken = [
-        f"{better} {means[better]:.2f} < {worse} {means[worse]:.2f}{_p(shared[better], shared[worse], users)}"
-        if means[better] < means[worse]
-        else f"{better} {means[better]:.2f} = {worse} {means[worse]:.2f}"
-        for better, worse in combinations(inorder, 2)
-        if RANKS[better] < RANKS[worse]
-        and (means[better] < means[worse] or (means[better] == means[worse] and worse not in CEILINGS))
-    ]
+    broken, clear = [], False
+    for better, worse in combinations(inorder, 2):
+        equal_ceilings = worse in CEILINGS and means[better] == means[worse]
+        if RANKS[better] == RANKS[worse] or equal_ceilings or not means[better] <= means[worse]:
+            continue
+        p = paired_difference(shared[better], shared[worse], users).p_value
+        sign = "=" if means[better] == means[worse] else "<"
+        chance = f" (p = {format_p(p)})" if sign == "<" and not math.isnan(p) else ""
+        broken.append(f"{better} {means[better]:.2f} {sign} {worse} {means[worse]:.2f}{chance}")
+        clear = clear or (sign == "<" and p < CLEAR)
     return KnownGroupsRow(
         judge=judge,
         kind=kind_of(members[inorder[0]]),
         means=" · ".join(f"{name} {means[name]:.2f}" for name in inorder),
-        monotone=not broken,
+        in_order="no" if clear else "not clear" if broken else "yes",
         broken="; ".join(broken),
         n=len(shared),
     )
-
-
-def _p(better: pd.Series, worse: pd.Series, users: pd.Series) -> str:
-    """Say how likely such a difference is where there is none; nothing where it cannot be told."""
-    difference = paired_difference(better, worse, users)
-    return "" if math.isnan(difference.p_value) else f" (p = {format_p(difference.p_value)})"

@@ -72,10 +72,11 @@ def qualifications(evidence: Evidence) -> list[QualificationRow]:
         kind = next(kind for kind, spec in INFER.items() if spec.name == run.task)
         for judge in run.judges:
             config = run.judge_configs.get(judge, "")
-            own = [card for card in cards if card.is_of(run, judge, kind)]
+            own = [card for card in cards if card.is_of(run, judge, kind) and kind in card.by_kind]
             if own:
-                status = QUALIFIED if own[-1].qualified else NOT_QUALIFIED
-                why, log = "; ".join(own[-1].faults), own[-1].run.log
+                faults = own[-1].by_kind[kind].faults
+                status = NOT_QUALIFIED if faults else QUALIFIED
+                why, log = "; ".join(faults), own[-1].run.log
             else:
                 of_judge = any(card.run.evaluated == judge for card in cards)
                 why = "its card is of another rubric or configuration" if of_judge else "no card in these logs"

@@ -110,7 +110,9 @@ def verdicts(runs: Sequence[Run]) -> list[VerdictRow]:
 
 def _votes(run: Run) -> Iterator[dict[str, str]]:
     for user, written in zip(run.rows["user"], run.rows["verdicts"], strict=True):
-        for of_judge in (json.loads(written)["verdicts"] if written else {}).values():
+        # A sample that was never scored has none at all.
+        of_judges = json.loads(written)["verdicts"] if isinstance(written, str) and written else {}
+        for of_judge in of_judges.values():
             yield from ({"user": user, **vote} for vote in of_judge if vote)
 
 

@@ -13,6 +13,7 @@ from thoughttrace.analysis.page.table import (
     Picture,
     Section,
     count,
+    format_p,
     limits,
     name,
     p,
@@ -25,6 +26,7 @@ from thoughttrace.analysis.read.evidence import Evidence
 from thoughttrace.analysis.read.task_log import Run
 from thoughttrace.analysis.stats.groups import group_difference
 from thoughttrace.analysis.stats.intervals import Interval, cluster_mean, paired_difference
+from thoughttrace.analysis.stats.multiplicity import holm_by_family
 from thoughttrace.core.record import NO_ANSWER, RECALL, Given, Kind, NoteSource
 
 EXACT_WORDS = 5
@@ -138,6 +140,8 @@ def chapter(evidence: Evidence) -> Chapter:
     if not runs:
         return Chapter("recall", "Notes by heart", "")
     rows = recalls(runs)
+    of_place = [row for row in rows if row.context != _HALF]
+    adjusted = holm_by_family([row.p_value for row in of_place], [""] * len(of_place))
     without_texts = " Texts are left out of this report (--no-text)." * (not evidence.texts)
     return Chapter(
         "recall",
@@ -165,11 +169,13 @@ def chapter(evidence: Evidence) -> Chapter:
                 f"capitals and punctuation aside.{without_texts}",
             ),
         ],
+        # Given a half, the excess rests on how foreseeable people's and invented notes are, which may differ.
         warnings=[
-            f"{row.model} recalls more of people's {row.kind}s than it can guess, given their {row.context}: "
-            "it may have read them in its training, and then its inferences are not inferred."
-            for row in rows
-            if row.remembers
+            f"{row.model} recalls more of people's {row.kind}s than of other notes, given their place alone "
+            f"(p = {format_p(p_value)} by Holm): it may have read them in its training, and recall where it should "
+            "infer."
+            for row, p_value in zip(of_place, adjusted, strict=True)
+            if row.remembers and p_value < 0.05
         ],
     )  # fmt: skip
 

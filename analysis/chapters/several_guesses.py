@@ -116,8 +116,8 @@ def chapter(evidence: Evidence) -> Chapter:
             ),
             Section(
                 "guess_spread", "How far guesses at one sample differ", spreads(runs), SPREAD_COLUMNS,
-                f"Right is a rating of {RIGHT} or more. Sometimes right: the chat allows several readings, and the "
-                "model has the user's among them (ambiguity). Never right: it does not have it at all (ignorance). "
+                f"Right is a rating of {RIGHT} or more. Sometimes right: in these guesses the model has the user's "
+                "reading among others; the judge's noise moves samples here too. Never right: in none of them. "
                 "Different guesses: of all guesses at a sample, the share that is left when equal ones count once. "
                 "Spreads are standard deviations of ratings, the judge's own noise included.",
             ),

@@ -5,7 +5,7 @@ All figures are of `judge_agreement`, where the right ratings are known.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import combinations
 
@@ -14,8 +14,14 @@ import pandas as pd
 
 from thoughttrace.analysis.read.task_log import Run, describe_config
 from thoughttrace.analysis.stats.interrater import kappa
-from thoughttrace.analysis.stats.intervals import Interval, cluster_mean, coefficient, pooled_mean
-from thoughttrace.core.record import Kind
+from thoughttrace.analysis.stats.intervals import (
+    Interval,
+    cluster_mean,
+    coefficient,
+    pooled_mean,
+    ratio_of_means,
+)
+from thoughttrace.core.record import KINDS, Kind
 from thoughttrace.datasets.probes import FOOLED, INJECTIONS
 from thoughttrace.datasets.trivial_judges import COSINE, WORD_FOR_WORD, WORD_OVERLAP, rate
 
@@ -81,8 +87,21 @@ class JudgeCard:
     @cached_property
     def trivial(self) -> dict[str, Figures]:
         """The figures of judges that understand nothing, on the same probes, each asked once."""
-        probes = self.run.rows.drop_duplicates("id")
-        return {name: _figures(_rated(probes, ratings), len(probes)) for name, ratings in _trivial(probes).items()}
+        # The first epoch of a probe can have failed, and says nothing then.
+        probes = self.run.rows.groupby("id", sort=False).first().reset_index()
+        return {name: _figures(rated, len(rated)) for name, rated in _trivial(probes).items()}
+
+    @cached_property
+    def by_kind(self) -> dict[Kind, "JudgeCard"]:
+        """The card of each kind of thought on its own: a judge can be good at one alone."""
+        rows = self.run.rows
+        found: dict[Kind, JudgeCard] = {}
+        for kind in KINDS:
+            own = rows[rows["kind"] == kind]
+            planned = round(self.run.planned_replies * len(own) / len(rows))
+            if len(own):
+                found[kind] = JudgeCard(replace(self.run, rows=own, planned_replies=planned))
+        return found
 
     @cached_property
     def length_slope(self) -> Interval:
@@ -153,14 +172,17 @@ class JudgeCard:
         return _spaced(found)
 
     @property
-    def qualified(self) -> bool:
-        """Whether the judge is qualified by `RULE`."""
-        return not self.faults
+    def verdict(self) -> str:
+        """Whether it is qualified, in words, and for which kind of thought where it is for one alone."""
+        good = [kind for kind, card in self.by_kind.items() if not card.faults]
+        if len(good) == len(self.by_kind):
+            return "qualified"
+        return f"qualified for {good[0]}s" if good else "not qualified"
 
     @property
-    def verdict(self) -> str:
-        """Whether it is qualified, in words."""
-        return "qualified" if self.qualified else "not qualified"
+    def why(self) -> str:
+        """Why it is not qualified, of each kind of thought for which it is not."""
+        return "; ".join(f"{kind}s: {', '.join(card.faults)}" for kind, card in self.by_kind.items() if card.faults)
 
     def is_of(self, run: Run, judge: str, kind: Kind) -> bool:
         """Whether it is the card of one judge of a run: the same model, configured alike, by the same rubric.
@@ -194,13 +216,14 @@ _BY_TEXT = (
 """Each with the column that it goes by."""
 
 
-def _trivial(probes: pd.DataFrame) -> dict[str, list[int]]:
-    """Give the ratings of each judge that understands nothing; of those whose numbers the log holds."""
-    ratings = {f"always {constant}": [constant] * len(probes) for constant in range(1, 6)}
+def _trivial(probes: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Give the probes as each judge that understands nothing rates them; those whose numbers the log holds."""
+    rated = {f"always {constant}": _rated(probes, [constant] * len(probes)) for constant in range(1, 6)}
     for name, column, thresholds in _BY_TEXT:
-        if column in probes and probes[column].notna().all():
-            ratings[name] = [rate(value, thresholds) for value in probes[column]]
-    return ratings
+        known = probes.dropna(subset=column) if column in probes else probes.iloc[:0]
+        if len(known):
+            rated[name] = _rated(known, [rate(value, thresholds) for value in known[column]])
+    return rated
 
 
 def _rated(probes: pd.DataFrame, ratings: list[int]) -> pd.DataFrame:
@@ -238,6 +261,12 @@ def _mean_over_families(valid: pd.DataFrame) -> Interval:
         return Interval.without_limits("no valid judgement")
     if valid["within"].nunique() == 1:  # the mean over families is the mean, which has an exact interval
         return cluster_mean(valid["within"], valid["ladder"], bounds=(0, 1))
+    of_family = valid.groupby("family")["within"].transform("size")
+    if (valid.groupby("family")["ladder"].nunique() < 2).any():
+        # What is within a family cannot be told from one target: the families count as drawn, too, which is wider.
+        weights = 1 / of_family
+        found = ratio_of_means(weights * valid["within"], weights, valid["ladder"], denominator_name="weights")
+        return replace(found, lower=max(0.0, found.lower), upper=min(1.0, found.upper))
     by_family = valid.reset_index(drop=True).pivot(columns="family", values="within")
     return pooled_mean(by_family, valid["ladder"], bounds=(0, 1))
 

@@ -168,7 +168,8 @@ def _scored(name: str, score: Score, sample: EvalSampleSummary, spec: TaskSpec) 
             "ratings": json.dumps(judged.counted or {}),
             "rubric_hash": judged.rubric_hash,
             "rubric_file": judged.rubric_file,
-            "judge_scale": judged.judge_scale,
+            # A score without ratings, of a reply that was cut off, is on no scale.
+            "judge_scale": judged.judge_scale if "ratings" in judged.model_fields_set else None,
             "confidence": math.nan if judged.confidence is None else judged.confidence,
             "no_confidence": judged.no_confidence and judged.no_confidence.value,
             "overlap": longest_overlap(score.answer or "", targets) if spec.unit == "message" else 0,

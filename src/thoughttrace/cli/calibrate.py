@@ -107,6 +107,7 @@ def calibrate(
     """
     # Imported here: they take seconds, which --help would have to wait for.
     from inspect_ai import eval as inspect_eval  # noqa: PLC0415
+    from inspect_ai.model import get_model  # noqa: PLC0415
 
     from thoughttrace.core.errors import UserError  # noqa: PLC0415
     from thoughttrace.tasks.calibrate_judge import RATED_PAIRS, calibrate_judge  # noqa: PLC0415
@@ -115,13 +116,21 @@ def calibrate(
     if ratings in RATED_PAIRS:
         if not model:
             raise UserError("Name the judge with --model, such as --model openai/gpt-5.4.")
+        if "," in model:
+            raise UserError(f"--model {model}: name one judge; run the command again for each other.")
+        try:
+            judge = get_model(model)
+        except ValueError as error:
+            raise UserError(f"--model {model}: {error}") from error
         task = calibrate_judge(ratings, file, revision, seed, judge_message)
-        (log,) = inspect_eval(task, model=model, limit=limit, log_dir=log_dir)
+        (log,) = inspect_eval(task, model=judge, limit=limit, log_dir=log_dir)
         if log.status != "success":
             raise UserError(
                 f"The run ended as '{log.status}'; its output above gives the reason. Go on with `inspect eval-retry "
                 f"{log.location}`, then `thoughttrace calibrate {log.location}`."
             )
+    elif model or file or revision:
+        raise UserError(f"{ratings} is no set (mocha, stsb): --model, --file and --revision do not go with a log.")
     else:
         log = _read(ratings)
     table = calibration(log)

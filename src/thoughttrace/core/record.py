@@ -614,7 +614,7 @@ class TopicMetadata(SampleMetadata):
 class ProbeMetadata(Metadata):
     """The metadata of a sample of `judge_agreement`."""
 
-    columns = ("family", "ladder", "low", "high")
+    columns = ("family", "kind", "ladder", "low", "high")
 
     family: str
     kind: Kind

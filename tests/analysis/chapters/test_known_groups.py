@@ -1,5 +1,6 @@
 """Controls whose order is known: whether each judge rates them so."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -42,8 +43,8 @@ def test_the_order_of_the_means(run: Run) -> None:
         KnownGroupsRow(
             judge="scripted/j",
             kind="reason",
-            means="target 5.00 · reworded 4.33 · constant 2.00 · anyone 1.33",
-            monotone=True,
+            means="target 5.00 · reworded 4.33 · anyone 1.33 · constant 2.00",
+            in_order="yes",
             broken="",
             n=3,
         )
@@ -55,15 +56,27 @@ def test_what_is_not_in_order_is_named(run: Run) -> None:
         control(run, "target", [5, 5]),
         control(run, "reworded", [5, 5]),  # as good as the note: not broken
         control(run, "someone_else", [2, 3]),
-        control(run, "constant", [3, 3]),  # in the place of someone_else
+        control(run, "typical", [3, 3]),  # in the place of someone_else
+        control(run, "constant", [1, 1]),  # in the place of anyone
         control(run, "anyone", [3, 3]),
     ]
     (row,) = known_groups(runs)
-    assert not row.monotone
+    assert row.in_order == "not clear"
     # Two users, differences −1 and 0: t = 1 with one degree of freedom.
     assert set(row.broken.split("; ")) == {
-        "someone_else 2.50 < anyone 3.00 (p = 0.500)", "constant 3.00 = anyone 3.00",
+        "someone_else 2.50 < anyone 3.00 (p = 0.500)", "typical 3.00 = anyone 3.00",
     }  # fmt: skip
+
+
+def test_a_pair_the_other_way_round_beyond_chance_is_not_in_order(run: Run) -> None:
+    (row,) = known_groups([control(run, "target", [1, 1, 1, 2]), control(run, "anyone", [4, 4, 4, 4])])
+    assert row.in_order == "no"
+    assert re.fullmatch(r"target 1\.25 < anyone 4\.00 \(p = 0\.00\d\)", row.broken), row.broken
+
+
+def test_controls_without_a_sample_in_common_have_no_order(run: Run) -> None:
+    target, anyone = control(run, "target", [5, 5]), control(run, "anyone", [2, 2])
+    assert known_groups([target, replace(anyone, rows=anyone.rows.assign(id=["x", "y"]))]) == []
 
 
 def test_each_judge_rubric_and_kind_has_its_own_row(run: Run) -> None:

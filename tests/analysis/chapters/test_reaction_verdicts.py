@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from sklearn.metrics import balanced_accuracy_score
 
 from thoughttrace.analysis.chapters.reaction_verdicts import VerdictRow, verdicts
 from thoughttrace.analysis.read.runs import read_runs
+from thoughttrace.analysis.read.task_log import Run
 from thoughttrace.core.reaction_verdict import CAUSES, REPLY_VERDICTS
 from thoughttrace.tasks.infer_reaction import infer_reaction
 
@@ -28,11 +30,17 @@ def said(user: int, turn: int) -> tuple[str, str, str]:
 
 
 @pytest.fixture(scope="module")
-def row(
+def row(runs: list[Run]) -> VerdictRow:
+    (found,) = verdicts(runs)
+    return found
+
+
+@pytest.fixture(scope="module")
+def runs(
     make_conversation: Callable[..., dict[str, Any]],
     tmp_path_factory: pytest.TempPathFactory,
     scripted: Callable[..., Any],
-) -> VerdictRow:
+) -> list[Run]:
     folder = tmp_path_factory.mktemp("verdicts")
     data = folder / "data.jsonl"
     data.write_text("".join(json.dumps(make_conversation(f"user{n}", turns=TURNS)) + "\n" for n in range(USERS)))
@@ -50,8 +58,7 @@ def row(
         model_roles={"grader": scripted("j", judge)}, log_dir=str(folder / "logs"), display="none",
     )  # fmt: skip
     assert log.status == "success"
-    (found,) = verdicts(read_runs([str(folder / "logs")]).counted)
-    return found
+    return read_runs([str(folder / "logs")]).counted
 
 
 ALL = [(user, said(user, turn)) for user in range(USERS) for turn in range(TURNS) if (user, turn) != (0, 0)]
@@ -75,6 +82,13 @@ def test_causes_are_told_as_counted_by_hand(row: VerdictRow) -> None:
     assert row.cause == pytest.approx((named.count("same") + named.count("part")) / len(named))
     assert row.cause_same == pytest.approx(named.count("same") / len(named))
     assert row.cause_lower < row.cause < row.cause_upper
+
+
+def test_a_sample_that_was_never_scored_has_no_verdict(runs: list[Run], row: VerdictRow) -> None:
+    (run,) = runs
+    unscored = run.rows.assign(verdicts=run.rows["verdicts"].where(run.rows.index > 3))
+    (found,) = verdicts([replace(run, rows=unscored)])
+    assert row.votes - 4 <= found.votes < row.votes
 
 
 def test_ratings_without_verdicts_have_no_row(

@@ -131,7 +131,10 @@ def test_what_was_recalled_word_for_word_is_counted_and_listed(runs: Runs, rows:
 def test_the_chapter_warns_and_quotes_only_where_it_may(runs: Runs, tmp_path: Path) -> None:
     made = chapter(Evidence(runs))
     assert [section.name for section in made.filled] == ["recall_models", "recall_exact"]
-    assert [sentence.partition(" recalls")[0] for sentence in made.warnings] == ["scripted/knows"] * 2
+    # Given a half, people's notes may only be easier to foresee than invented ones: no warning.
+    assert [sentence.partition(" (p")[0] for sentence in made.warnings] == [
+        "scripted/knows recalls more of people's reasons than of other notes, given their place alone"
+    ]
     hidden = chapter(Evidence(runs, texts=False))
     texts = []
     for section in (made.filled[1], hidden.filled[1]):

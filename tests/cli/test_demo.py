@@ -24,13 +24,13 @@ def test_it_shows_what_it_runs_and_says_where_it_failed(monkeypatch: pytest.Monk
     done = CliRunner().invoke(main, ["demo", "--log-dir", str(tmp_path)])
     assert done.exit_code == 1
     assert "Inspect ended with exit code 3" in done.output
-    assert set(fetched) == {"smollm2-135m", "qwen2.5-coder-0.5b", "qwen2.5-coder-1.5b"}
+    assert set(fetched) == {"qwen2.5-coder-0.5b", "qwen2.5-coder-1.5b"}
     assert [command[1:4] for command in ran] == [["eval", "thoughttrace/infer_reason", "thoughttrace/infer_reaction"]]
-    shown = "$ inspect eval thoughttrace/infer_reason thoughttrace/infer_reaction --model local/smollm2-135m,"
+    shown = "$ inspect eval thoughttrace/infer_reason thoughttrace/infer_reaction --model local/qwen2.5-coder-0.5b "
     assert shown in " ".join(done.output.split())
 
 
-def test_it_runs_models_floor_ceiling_and_card_and_says_what_that_shows(
+def test_it_runs_model_floor_ceiling_and_card_and_says_what_that_shows(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     ran: list[str] = []
@@ -42,12 +42,15 @@ def test_it_runs_models_floor_ceiling_and_card_and_says_what_that_shows(
     monkeypatch.setattr(demo_module, "fetch_weights", lambda _: None)
     monkeypatch.setattr("subprocess.run", run)
     done = CliRunner().invoke(main, ["demo", "--log-dir", str(tmp_path)])
-    models, floor, ceiling, card = ran
-    assert "--model local/smollm2-135m,local/qwen2.5-coder-0.5b" in models
+    with_chat, message_alone, floor, ceiling, card = ran
+    assert "--model local/qwen2.5-coder-0.5b" in with_chat
+    assert "-T context=" not in with_chat
+    assert "--model local/qwen2.5-coder-0.5b" in message_alone
+    assert "-T context=message" in message_alone
     assert "control=constant" in floor
     assert "control=target" in ceiling
     assert "eval thoughttrace/judge_agreement --model local/qwen2.5-coder-1.5b" in card
-    assert all("--model-role grader=local/qwen2.5-coder-1.5b" in command for command in (models, floor, ceiling))
+    assert all("--model-role grader=local/qwen2.5-coder-1.5b" in command for command in ran[:4])
     # Or it is the card of another judge.
     assert all("-T judge_message=false -T judge_scale=expected" in command for command in ran)
     assert "It says nothing about language models" in " ".join(done.output.split())
@@ -56,4 +59,4 @@ def test_it_runs_models_floor_ceiling_and_card_and_says_what_that_shows(
 
 
 def test_no_model_of_the_demo_judges_itself() -> None:
-    assert demo_module.JUDGE not in demo_module.MODELS
+    assert demo_module.JUDGE != demo_module.MODEL

@@ -14,7 +14,7 @@ from thoughttrace.core.record import INFER, PROBE, Control
 from thoughttrace.core.terminal import Terminal
 from thoughttrace.models.weights import fetch_weights
 
-MODELS = ("smollm2-135m", "qwen2.5-coder-0.5b")
+MODEL = "qwen2.5-coder-0.5b"
 JUDGE = "qwen2.5-coder-1.5b"
 CONTROLS: tuple[Control, ...] = ("constant", "target")
 """The floor that knows nothing, and the ceiling."""
@@ -22,12 +22,12 @@ SAMPLES, PROBES = 8, 36
 
 SAYS = (
     "What this shows is how an evaluation works. It says nothing about language models: the sample is invented, the "
-    "models are among the smallest there are, and so is their judge, whose card is in the report."
+    "model is among the smallest there are, and so is its judge, whose card is in the report."
 )
 
 
 def commands(logs: Path) -> Iterator[list[str]]:
-    """Yield the Inspect commands that the demo runs: the models, the floor, the ceiling, the judge's card.
+    """Yield the Inspect commands that the demo runs: a model with and without the chat, floor, ceiling, judge's card.
 
     Args:
         logs: The folder for their logs.
@@ -39,9 +39,10 @@ def commands(logs: Path) -> Iterator[list[str]]:
     judging = ["--model-role", f"grader=local/{JUDGE}", *reading]
     # One thought per user: with few samples, more users make the interval narrower.
     samples = ["-T", "per_user=1", "-T", "max_context_words=150", "--limit", str(SAMPLES), "--log-dir", str(logs)]
-    models = ["--model", ",".join(f"local/{name}" for name in MODELS)]
     # A model this small does not know when to stop.
-    yield ["inspect", "eval", *tasks, *models, *judging, *samples, "--max-tokens", "40"]
+    model = ["--model", f"local/{MODEL}", "--max-tokens", "40"]
+    yield ["inspect", "eval", *tasks, *model, *judging, *samples]
+    yield ["inspect", "eval", *tasks, *model, "-T", "context=message", *judging, *samples]
     for control in CONTROLS:
         yield ["inspect", "eval", *tasks, "--model", "none/none", "-T", f"control={control}", *judging, *samples]
     probes = ["--limit", str(PROBES), "--log-dir", str(logs)]
@@ -53,14 +54,14 @@ def commands(logs: Path) -> Iterator[list[str]]:
 @click.option("-o", "--output", default="report", show_default=True, type=click.Path(file_okay=False, path_type=Path))
 @click.pass_context
 def demo(context: click.Context, log_dir: Path, output: Path) -> None:
-    """Run the evaluation on this machine, without a key: two small real models infer, a third judges.
+    """Run the evaluation on this machine, without a key: a small real model infers, another one judges.
 
-    Fetches the weights once (1.7 GB), runs Inspect on the bundled sample, and writes the report: the models, a floor
-    that knows nothing, a ceiling, and a short card of the judge. The models are small and the sample is invented: this
-    shows how it works, not what language models can do.
+    Fetches the weights once (1.6 GB), runs Inspect on the bundled sample, and writes the report: the model with the
+    chat and with the message alone, a floor that knows nothing, a ceiling, and a short card of the judge. The models
+    are small and the sample is invented: this shows how it works, not what language models can do.
     """
     console = Terminal()
-    for name in (*MODELS, JUDGE):
+    for name in (MODEL, JUDGE):
         fetch_weights(name)
     inspect = Path(sys.executable).with_name("inspect")
     for arguments in commands(log_dir):

@@ -24,6 +24,9 @@ _MESSAGE_IDS: dict[str, Kind] = {"assistant_message_id": "reaction", "next_user_
 
 _WRITE = "write lines with the fields id and text"
 
+_GUESSED = ("person", "context", "time")
+"""What `thoughttrace guess` writes beside them: where one is missing, the others are a user's own and mean nothing."""
+
 
 @dataclass(frozen=True)
 class Answers:
@@ -42,8 +45,9 @@ class _Line:
     id: str
     text: str
     person: str | None
-    """Who wrote it, where `thoughttrace guess` wrote the file."""
+    """Who wrote it, where `thoughttrace guess` wrote the line."""
     context: str | None
+    """In which it was guessed, likewise."""
 
 
 def read_answers(path: str, system: str, context: Context, conversations: Sequence[Conversation]) -> Answers:
@@ -51,7 +55,7 @@ def read_answers(path: str, system: str, context: Context, conversations: Sequen
 
     Each record has the `id` of a sample, such as `user1_task1_conversation1/m03/reaction`, and a `text`; or it is a
     prediction with `prediction`, `reference` and `metadata` (`conversation_id`, `assistant_message_id`,
-    `next_user_message_id`). Records of other contexts, and where there are several persons those of others than
+    `next_user_message_id`). Guesses in other contexts, and where there are several persons those of others than
     `system`, are passed over.
 
     Args:
@@ -75,19 +79,19 @@ def read_answers(path: str, system: str, context: Context, conversations: Sequen
     if not lines:
         raise UserError(f"{where}: holds no answers; {_WRITE}.")
     lines = _of_system(where, lines, system)
-    contexts = {line.context for line in lines} - {None}
+    contexts = sorted({line.context for line in lines if line.context})
     lines = [line for line in lines if line.context in (None, context)]
     if not lines:
         raise UserError(
-            f"{where}: its answers are of context {' and '.join(sorted(map(str, contexts)))}, and this run has "
+            f"{where}: its answers are of context {_listed(contexts)}, and this run has "
             f"context={context}; pass -T context= as they were made."
         )
     _check_ids(where, lines, conversations)
     return Answers({line.id: line.text for line in lines}, f"{file.name} (sha256 {checksum})")
 
 
-def guessed_by(file: Path, person: str) -> list[str]:
-    """Return the ids of what a person has guessed.
+def guessed_by(file: Path, person: str) -> list[tuple[str, str | None]]:
+    """Return the ids of what a person has guessed, each with the context that was shown.
 
     Args:
         file: A file that `thoughttrace guess` writes.
@@ -96,7 +100,8 @@ def guessed_by(file: Path, person: str) -> list[str]:
     Raises:
         UserError: The file cannot be read, or a record is no answer.
     """
-    return [line.id for line in (_line(*record, {}) for record in _records(file)) if line.person == person]
+    lines = (_line(place, record, {}) for place, record in _records(file))
+    return [(line.id, line.context) for line in lines if line.person == person]
 
 
 def check_system(parameter: str, name: str) -> None:
@@ -159,8 +164,9 @@ def _line(place: str, record: Any, by_id: Mapping[str, Conversation]) -> _Line:
             f"{place}: its answer is {'null' if nothing else 'no text'}; write an empty text for an answer that says "
             "nothing, and leave out what was not answered."
         )
-    person, context = record.get("person"), record.get("context")
-    return _Line(place, sample.strip(), text, person and str(person), context and str(context))
+    guessed = all(record.get(name) for name in _GUESSED)
+    person, context = (str(record[name]) if guessed else None for name in ("person", "context"))
+    return _Line(place, sample.strip(), text, person, context)
 
 
 def _predicted(place: str, record: Mapping[str, Any], by_id: Mapping[str, Conversation]) -> str:
@@ -179,14 +185,15 @@ def _predicted(place: str, record: Mapping[str, Any], by_id: Mapping[str, Conver
             f"{place}: its metadata name no conversation of this data (conversation_id {given.get('conversation_id')})."
         )
     reference = record.get("reference")
+    if not isinstance(reference, str):
+        raise UserError(f"{place}: which note it predicts cannot be told: it has no reference; {_WRITE}.")
     places = {
         message_id(conversation.id, index, kind): [thought.content for thought in message.thoughts]
         for key, kind in _MESSAGE_IDS.items()
         for index, message in conversation.annotated(kind)
         if message.id is not None and message.id == str(given.get(key))
     }
-    if isinstance(reference, str):
-        places = {sample: notes for sample, notes in places.items() if equals_a_note(reference, notes)}
+    places = {sample: notes for sample, notes in places.items() if equals_a_note(reference, notes)}
     if len(places) != 1:
         raise UserError(
             f"{place}: which note it predicts cannot be told: the ids of messages in its metadata, and its reference, "
@@ -256,5 +263,6 @@ def check_answered(path: str, answers: Answers, planned: Sequence[str], partial:
         raise UserError(
             f"answers={path}: {len(missing):,} of {len(planned):,} planned samples have no answer: {_listed(missing)}. "
             "Answer them, plan fewer samples (users, per_user, types, --limit), or pass -T partial_answers=true: they "
-            "then count as missing in the coverage. Nothing was judged."
+            "then count as missing in the coverage. Pass it also with --sample-id and with eval(limit=…) in Python, "
+            "which do not tell here what they leave out. Nothing was judged."
         )

@@ -126,7 +126,7 @@ def inference_samples(
             sample.metadata = (sample.metadata or {}) | ControlMetadata(system=elsewhere.system).to_log()
         samples.append(sample)
     if given:
-        _check_given(given, samples[: limit_of_command()], elsewhere)
+        _check_given(given, samples[limit_of_command()], elsewhere)
     metadata = RunMetadata(
         kind=kind,
         control=answered_by,

@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import re
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -254,7 +255,7 @@ def _require_log_space(samples: int) -> None:
             f"--log-dir {log_dir}: no log can be written there ({error.strerror}). Choose another folder; nothing was "
             "generated."
         ) from error
-    needed = BYTES_PER_SAMPLE * min(samples, limit_of_command() or samples)
+    needed = BYTES_PER_SAMPLE * len(range(samples)[limit_of_command()])
     if free < needed:
         raise UserError(
             f"--log-dir {log_dir}: the disk has {free / 1e6:,.1f} MB free, and the log may need {needed / 1e6:,.1f} MB."
@@ -262,11 +263,17 @@ def _require_log_space(samples: int) -> None:
         )
 
 
-def limit_of_command() -> int | None:
-    """Return the `--limit` of Inspect's command, or of `thoughttrace estimate`; None where there is none."""
+def limit_of_command() -> slice:
+    """Return which samples the `--limit` of Inspect's command, or of `thoughttrace estimate`, keeps; without it all.
+
+    Of Inspect's it may be a range, such as `5-10`: counted from 1, with its last.
+    """
     context = click.get_current_context(silent=True)
     limit = str((context.params if context else {}).get("limit") or "")
-    return int(limit) if limit.isdecimal() else None
+    if (given := re.fullmatch(r"(?:(\d+)-)?(\d+)", limit)) is None:
+        return slice(None)
+    first, last = given.groups(default="1")
+    return slice(int(first) - 1, int(last))
 
 
 def is_retry() -> bool:

@@ -121,6 +121,26 @@ def test_each_persons_guesses_are_a_system_of_their_own(guess: Guess, data: Path
         infer_reason(data=str(data), answers=path, system="bob", context="message")
 
 
+def test_what_was_guessed_in_another_context_is_passed_over_and_not_done(guess: Guess, tmp_path: Path) -> None:
+    first = guess("y\n" + "so\n" * 2 + "q\n", "--kind", "reason")
+    assert "2 guessed now; 2 of 6 in" in first.output
+    second = guess("so\n" * 4, "--kind", "reason", "--context", "message")
+    assert second.exit_code == 0, second.output
+    assert "4 guessed now; 4 of 6 in" in second.output
+    assert "2 are not asked: you have guessed them in another context." in second.output
+    assert "what comes after them" not in second.output
+    assert [line["context"] for line in lines(tmp_path)] == ["history"] * 2 + ["message"] * 4
+
+
+@pytest.mark.parametrize("file", ["mine.csv", "mine.jsonl.gz", "mine"])
+def test_a_file_that_nothing_would_read_as_json_lines_is_refused_first(file: str, guess: Guess, tmp_path: Path) -> None:
+    done = guess("y\nso\nq\n", "-o", str(tmp_path / file))
+    assert done.exit_code == 1
+    assert "guesses are JSON Lines; name a file that ends in .jsonl." in done.output
+    assert "Go on?" not in done.output
+    assert not (tmp_path / file).exists()
+
+
 @pytest.mark.parametrize("name", [" ", "control target", "none/none"])
 def test_a_name_that_no_report_can_show_is_refused(name: str, guess: Guess) -> None:
     done = guess("", name=name)

@@ -68,6 +68,11 @@ def answers(kind: str = "reason", users: int = 4) -> list[dict[str, Any]]:
     return [{"id": name, "text": f'"Reason: of turn {number % 3}"'} for number, name in enumerate(ids(kind, users))]
 
 
+def guessed(person: str, context: str = "history") -> dict[str, str]:
+    """What `thoughttrace guess` writes beside an answer."""
+    return {"person": person, "context": context, "time": "2026-01-01T00:00:00+00:00"}
+
+
 def write(path: Path, records: list[dict[str, Any]]) -> str:
     if path.suffix == ".csv":
         with path.open("w", newline="", encoding="utf-8") as opened:
@@ -162,6 +167,16 @@ def test_the_forms_of_a_file_say_the_same(form: str, folder: Path) -> None:
         assert sorted(str(sample.id) for sample in made.dataset) == ids(kind)
 
 
+@pytest.mark.parametrize("form", ["jsonl", "csv"])
+def test_a_users_own_fields_mean_nothing_whatever_they_are_called(form: str, folder: Path) -> None:
+    own = [
+        answer | {"person": f"rater {n}", "context": f"User: hello {n}" if n else "", "time": ""}
+        for n, answer in enumerate(answers())
+    ]
+    path = write(folder / f"own.{form}", own)
+    assert len(infer_reason(data=str(folder / "data.jsonl"), answers=path, system="ours").dataset) == 12
+
+
 def test_an_empty_answer_is_rated_lowest_and_a_missing_one_is_counted(folder: Path, evaluate: Evaluate) -> None:
     some = answers()[:11]
     some[0]["text"] = " "
@@ -181,14 +196,15 @@ def test_only_the_samples_of_a_limit_need_answers_also_where_their_log_is_resume
     data = str(folder / "data.jsonl")
     first = [str(sample.id) for sample in infer_reason(data=data).dataset][:5]
     path = write(folder / "first.jsonl", [{"id": name, "text": "so"} for name in first])
-    for command, limit in (("eval", "5"), ("eval-retry", None)):
+    for command, limit in (("eval", "5"), ("eval", "2-5"), ("eval-retry", None)):
         with click.Context(click.Command(command), info_name=command) as context:
             context.params["limit"] = limit
             assert len(infer_reason(data=data, answers=path, system="ours").dataset) == 12
-    with click.Context(click.Command("eval")) as context:
-        context.params["limit"] = "6"
-        with pytest.raises(UserError, match="1 of 6 planned samples"):
-            infer_reason(data=data, answers=path, system="ours")
+    for limit, unanswered in (("6", "1 of 6"), ("5-7", "2 of 3")):
+        with click.Context(click.Command("eval")) as context:
+            context.params["limit"] = limit
+            with pytest.raises(UserError, match=f"{unanswered} planned samples .* Pass it also with --sample-id"):
+                infer_reason(data=data, answers=path, system="ours")
 
 
 def test_answers_that_are_the_notes_are_named(
@@ -217,9 +233,9 @@ def test_answers_that_are_the_notes_are_named(
         ([{"id": 5, "text": "so"}], "line 1: its id is no text"),
         (["so"], "line 1: is no JSON object"),
         ([], "holds no answers"),
-        ([{"id": "user0_task1_conversation1/m00/reason", "text": "so", "context": "lookahead"}],
+        ([{"id": "user0_task1_conversation1/m00/reason", "text": "so", **guessed("ann", "lookahead")}],
          "of context lookahead, and this run has context=history"),
-        ([{"id": "user0_task1_conversation1/m00/reason", "text": "so", "person": name} for name in ("ann", "bob")],
+        ([{"id": "user0_task1_conversation1/m00/reason", "text": "so", **guessed(name)} for name in ("ann", "bob")],
          "several persons; pass one of them as -T system=: ann, bob"),
     ],
 )  # fmt: skip
@@ -264,7 +280,12 @@ def test_predictions_are_found_by_the_ids_of_messages_and_their_reference(folder
     ("changes", "message"),
     [
         ({"reference": "question 1 of user0"}, "line 1: which note it predicts cannot be told"),
-        ({"reference": None}, "fit 2 annotated messages"),
+        ({"reference": None}, "which note it predicts cannot be told: it has no reference"),
+        # One annotated message fits, which does not tell that a thought was predicted and no message.
+        (
+            {"reference": 1, "metadata": {"conversation_id": "user0_task1_conversation1", "assistant_message_id": 1}},
+            "it has no reference",
+        ),
         ({"metadata": None}, "name no conversation of this data"),
     ],
 )

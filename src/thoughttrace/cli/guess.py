@@ -57,25 +57,32 @@ def guess(
         -T system=ann --model none/none --model-role grader=PROVIDER/MODEL
     """  # noqa: D301
     # Imported here: they take seconds, which --help would have to wait for.
-    from thoughttrace.core.record import INFER, KINDS, place_of  # noqa: PLC0415
+    from thoughttrace.core.errors import UserError  # noqa: PLC0415
+    from thoughttrace.core.record import INFER, KINDS, InferenceMetadata, place_of  # noqa: PLC0415
     from thoughttrace.core.terminal import Terminal  # noqa: PLC0415
     from thoughttrace.costing.workload import build  # noqa: PLC0415
     from thoughttrace.datasets.answers import check_system, guessed_by  # noqa: PLC0415
 
     name = name.strip()
     check_system("--name", name)
+    if output.suffix.lower() != ".jsonl":
+        # Under another ending nothing reads them afterwards.
+        raise UserError(f"-o {output}: guesses are JSON Lines; name a file that ends in .jsonl.")
     arguments = {"data": data, "seed": seed} | ({"context": context} if context else {})
     tasks = [build(INFER[each].name, arguments)[0] for each in KINDS if kind in (each, None)]
     samples = in_reading_order([sample for task in tasks for sample in list(task.dataset)[:limit]])
     _end_last_line(output)
     before = guessed_by(output, name) if output.exists() else []
     read_to: dict[str, int] = {}
-    for place in map(place_of, before):
+    for place in (place_of(sample) for sample, _ in before):
         read_to[place.conversation] = max(place.message_index, read_to.get(place.conversation, 0))
     open_samples = [s for s in samples if (at := place_of(str(s.id))).message_index > read_to.get(at.conversation, -1)]
-    done = len([sample for sample in samples if sample.id in before])
+    ids = {sample for sample, _ in before}
+    guessed_before = [sample for sample in samples if sample.id in ids]
+    done = sum((str(s.id), s.metadata_as(InferenceMetadata).context) in before for s in guessed_before)
+    otherwise = len(guessed_before) - done
     console = Terminal()
-    passed = len(samples) - done - len(open_samples)
+    passed = len(samples) - len(guessed_before) - len(open_samples)
     if not before:
         console.print(_CONSENT.format(file=output, name=name), width=_width(console))
         click.confirm("Go on?", abort=True)
@@ -83,6 +90,8 @@ def guess(
             _instruct(console, open_samples[0])
     guessed = _ask(console, open_samples, output, name, done)
     console.print(f"{guessed:,} guessed now; {done + guessed:,} of {len(samples):,} in {output}", soft_wrap=True)
+    if otherwise:
+        console.print(f"{otherwise:,} are not asked: you have guessed them in another context.", soft_wrap=True)
     if passed:
         console.print(f"{passed:,} are not asked: you have read what comes after them.", soft_wrap=True)
     if guessed < len(open_samples):

@@ -38,9 +38,13 @@ _ANNOUNCED = re.compile(
 _MARKER_LINE = re.compile(r"^\[[0-9a-f]{8} [^\]\n]*\]\s*$", re.MULTILINE)
 # A model that goes on in the form of its prompt writes the mark of a message before its words, or nothing else.
 _MARKERS = re.compile(r"^(?:\[[0-9a-f]{8} [^\]\n]*(?:\]|\Z)\s*)+")
-# "Confidence: 80", "**Confidence (0–100):** 80 %", "- my confidence = 80/100".
+# "Confidence: 80", "**Confidence (0–100):** 80 %", "- my confidence = 80/100"; without a colon ("Confidence – 80") only
+# where nothing but a number follows.
 _CONFIDENCE = r"(?:my |overall )?confidence(?: level| score)?(?: ?\([^)\n]*\))?[*_]* ?"
-_CONFIDENCE_LINE = re.compile(rf"^[^\w\n]*{_CONFIDENCE}[:：=](?P<said>.*)$", re.IGNORECASE | re.MULTILINE)
+_CONFIDENCE_LINE = re.compile(
+    rf"^[^\w\n]*{_CONFIDENCE}(?:[:：=]|(?=[^\w\n]*\d(?:\d|[^\w\n])*(?:per ?cent[^\w\n]*)?$))(?P<said>.*)$",
+    re.IGNORECASE | re.MULTILINE,
+)
 # On the line of the inference itself, only with a number behind: "My confidence is gone" is a thought.
 _CONFIDENCE_AT_END = re.compile(rf"\s[^\w\s]*{_CONFIDENCE}(?:[:：=]|is)(?P<said>[^\w\n]*\d.*)\Z", re.IGNORECASE)
 _OF_100 = re.compile(r"/ ?100\b")

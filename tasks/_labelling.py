@@ -8,9 +8,12 @@ from inspect_ai.model import ChatMessageAssistant, ChatMessageUser, ModelOutput,
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 from pydantic import BaseModel
 
+from thoughttrace.core.record import JudgeScale
 from thoughttrace.datasets.prompt import Prompt
 from thoughttrace.datasets.samples import AnnotatedThought, thought_sample
 from thoughttrace.datasets.sources import Source
+from thoughttrace.scorers.panel import vote
+from thoughttrace.scorers.probe import keep_vote
 from thoughttrace.scorers.structured_output import Form, ask, keep_form
 from thoughttrace.tasks._options import dataset_of
 
@@ -52,10 +55,29 @@ async def fill(state: TaskState, form: Form[Any]) -> TaskState:
     """
     reply = await ask(get_model(), [*state.messages], form)
     keep_form(state, reply.filled.model_dump() if reply.filled else None, reply.unscored)
-    return append_replies(state, reply.replies, form)
+    return _append_replies(state, reply.replies, form)
 
 
-def append_replies(state: TaskState, replies: list[str], form: Form[Any]) -> TaskState:
+async def vote_as_judge(
+    state: TaskState, form: Form[Any], rubric_hash: str, judge_scale: JudgeScale = "sampled"
+) -> TaskState:
+    """Let the evaluated model vote, with the same schema, parsing and repair as a judge.
+
+    Args:
+        state: The sample; its messages are a judge's prompt.
+        form: The form of a judge's reply.
+        rubric_hash: Identifies the rubric in the prompt, such as from `agreement.rubric_hash`.
+        judge_scale: What the vote counts as.
+
+    Returns:
+        The sample with the replies among its messages, and the vote where `kept_vote` finds it.
+    """
+    cast_vote = await vote(get_model(), [*state.messages], form, rubric_hash, judge_scale=judge_scale)
+    keep_vote(state, cast_vote)
+    return _append_replies(state, cast_vote.replies, form)
+
+
+def _append_replies(state: TaskState, replies: list[str], form: Form[Any]) -> TaskState:
     """Append a model's replies to the sample's messages, where the viewer shows them.
 
     Args:

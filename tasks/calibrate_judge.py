@@ -10,7 +10,6 @@ from typing import Any
 
 from inspect_ai import Task, task
 from inspect_ai.dataset import MemoryDataset, Sample
-from inspect_ai.model import get_model
 from inspect_ai.scorer import Score, Scorer, Target, mean, scorer
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
@@ -22,9 +21,8 @@ from thoughttrace.datasets.files import parse_json, records
 from thoughttrace.datasets.hub import HubFile, commit_of, download_file
 from thoughttrace.datasets.sources import from_where_started
 from thoughttrace.scorers.agreement import VERDICT, judge_prompt, rubric_hash
-from thoughttrace.scorers.panel import vote
-from thoughttrace.scorers.probe import keep_vote, kept_vote
-from thoughttrace.tasks._labelling import append_replies
+from thoughttrace.scorers.probe import kept_vote
+from thoughttrace.tasks._labelling import vote_as_judge
 from thoughttrace.tasks._options import ScoreColumn, viewer
 
 _COPY = "a copy of the file is read without the Hub: file=PATH (of the command, --file PATH)"
@@ -138,9 +136,7 @@ def judge_pair(judge_message: bool) -> Solver:
     """
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
-        cast_vote = await vote(get_model(), [*state.messages], VERDICT, rubric_hash("reason", judge_message))
-        keep_vote(state, cast_vote)
-        return append_replies(state, cast_vote.replies, VERDICT)
+        return await vote_as_judge(state, VERDICT, rubric_hash("reason", judge_message))
 
     return solve
 

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 from inspect_ai import Task, task
 from inspect_ai.dataset import Sample
-from inspect_ai.model import get_model
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from thoughttrace.core.errors import UserError, check_choice
@@ -15,9 +14,8 @@ from thoughttrace.datasets.probes import FAMILIES, PER_FAMILY, Probe, gather_pro
 from thoughttrace.scorers.agreement import judge_prompt, read_rubric, rubric_hash, verdict_form
 from thoughttrace.scorers.expected_rating import require_log_probabilities
 from thoughttrace.scorers.given_text import GivenText
-from thoughttrace.scorers.panel import vote
-from thoughttrace.scorers.probe import keep_vote, probe
-from thoughttrace.tasks._labelling import append_replies
+from thoughttrace.scorers.probe import probe
+from thoughttrace.tasks._labelling import vote_as_judge
 from thoughttrace.tasks._options import DataOptions, ScoreColumn, dataset_of, provenance, viewer
 
 _VIEWER = viewer(
@@ -142,11 +140,8 @@ def judge_probe(judge_message: bool, given: str | None = None, judge_scale: Judg
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         kind = state.metadata_as(ProbeMetadata).kind
-        form = verdict_form(kind, given)
         fixed = rubric_hash(kind, judge_message, given)
-        cast_vote = await vote(get_model(), [*state.messages], form, fixed, judge_scale=judge_scale)
-        keep_vote(state, cast_vote)
-        return append_replies(state, cast_vote.replies, form)
+        return await vote_as_judge(state, verdict_form(kind, given), fixed, judge_scale)
 
     return solve
 

@@ -183,10 +183,10 @@ HELP = [
     ),
     (
         "Cutoff",
-        "Up to when the model's training goes, as its makers state it: of its training data, or of what it knows well, "
-        "after which training data can still come unless the model was published before; a month counts as its last "
-        f"day. ThoughtTrace was released on {RELEASE}: a model trained after it can have read the notes. Sources: "
-        "core/cutoffs.yml; yours: --cutoffs.",
+        "Up to when the model's training data or its reliable knowledge goes, as its makers or a host of the model "
+        "state it. Training data can still come after reliable knowledge ends, unless the model was published before; "
+        f"a month counts as its last day. ThoughtTrace was released on {RELEASE}: a model trained after it can have "
+        "read the notes. Sources: core/cutoffs.yml; yours: --cutoffs.",
     ),
     (
         "Similarity",

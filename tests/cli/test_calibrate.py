@@ -1,6 +1,7 @@
 """`thoughttrace calibrate`, as people call it, on made-up pairs in the form of the public sets."""
 
 import json
+import math
 import random
 from pathlib import Path
 from typing import Any
@@ -8,11 +9,14 @@ from typing import Any
 import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
-from inspect_ai.log import read_eval_log
+from inspect_ai.log import EvalConfig, EvalDataset, EvalLog, EvalSample, EvalSpec, read_eval_log
 from inspect_ai.model import ChatMessage, GenerateConfig, ModelAPI, ModelOutput, ModelUsage, modelapi
+from inspect_ai.scorer import Score
 from sklearn.metrics import cohen_kappa_score
 
+from thoughttrace.cli.calibrate import calibration
 from thoughttrace.cli.main import main
+from thoughttrace.core.record import PairMetadata, RunMetadata
 
 
 @modelapi(name="reader")
@@ -91,13 +95,55 @@ def test_a_run_that_failed_says_how_to_go_on(file: Path, tmp_path: Path) -> None
     done = calibrate("stsb", "--file", file, "--model", "reader/broken", "--limit", 1, "--log-dir", tmp_path / "logs")
     assert done.exit_code == 1
     assert "The run ended as 'error'" in done.output
-    assert "inspect eval-retry" in done.output
+    (log,) = (tmp_path / "logs").glob("*.eval")
+    resume = f"Resume it with `inspect eval-retry {log} --log-dir {log.parent}`"
+    assert resume in done.output
+    # Resuming writes another log: this one stays what it is, and its numbers would be those of a part.
+    again = calibrate(log)
+    assert again.exit_code == 1
+    assert f"{log}: is unfinished (status 'error'). {resume}" in again.output
+
+
+def test_a_pair_rated_in_several_epochs_is_one_pair() -> None:
+    """Of 1 and 4, the mean counts; an epoch without a rating counts in no mean."""
+    rated = {"a": [1.0, 4.0], "b": [2.0, math.nan], "c": [5.0, 5.0], "d": [math.nan, math.nan]}
+    people = {"a": 2.0, "b": 2.0, "c": 4.0, "d": 1.0}
+    log = EvalLog(
+        eval=EvalSpec(
+            created="2026-11-29T00:00:00+00:00",
+            task="thoughttrace/calibrate_judge",
+            dataset=EvalDataset(),
+            model="reader/m",
+            config=EvalConfig(epochs=2),
+            metadata=RunMetadata(
+                data="stsb", data_revision="r", rubric_hash={"reason": "h"}, thoughttrace="0.1.0"
+            ).to_log(),
+        ),
+        samples=[
+            EvalSample(
+                id=id_,
+                epoch=epoch + 1,
+                input="",
+                target="",
+                metadata=PairMetadata(people=people[id_], cluster=id_).to_log(),
+                scores={"judge_rating": Score(value=ratings[epoch])},
+            )
+            for epoch in (0, 1)
+            for id_, ratings in rated.items()
+        ],
+    )
+    difference = calibration(log).rows[-1]
+    assert (difference.n, difference.clusters, difference.without_rating) == (3, 3, 1)
+    assert difference.value == pytest.approx((0.5 + 0 + 1) / 3)
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["stsb"], "Name the judge with --model"),
+        (["stsb", "--model", "reader/m,reader/n"], "--model reader/m,reader/n: name one judge; run the command again"),
+        (["stsb", "--model", "nobody/m"], "--model nobody/m: "),
+        (["some.eval", "--model", "reader/m"], "some.eval is no set (mocha, stsb): --model, --file and --revision"),
         (["sts"], "sts: is neither a set (mocha, stsb) nor a log that can be read"),
         (["stsb", "--model", "reader/m", "--file", "nowhere.jsonl"], "nowhere.jsonl: no such file"),
         (

@@ -123,6 +123,10 @@ def test_an_empty_reply_holds_no_message(nothing: str) -> None:
         f"{THOUGHT} My confidence is 80 %.",
         f"<think>One of two.\nConfidence: 50</think>{THOUGHT}\nConfidence: 80",
         f"{THOUGHT}\nConfidence: 30\n\nConfidence: 80\n\nThe message says so.",
+        f"{THOUGHT}\nConfidence 80",
+        f"{THOUGHT}\nConfidence – 80",
+        f"{THOUGHT}\n\n**Confidence** - 80 per cent.",
+        f"Confidence (0–100) 80/100\n{THOUGHT}",
     ],
 )
 def test_the_confidence_is_no_part_of_the_inference(reply: str) -> None:
@@ -136,6 +140,12 @@ def test_a_confidence_that_is_no_whole_number_to_100_cannot_be_read(said: str) -
     assert (normalise_thought(rest), confidence) == (THOUGHT, NoConfidence.UNREADABLE)
 
 
+@pytest.mark.parametrize("said", ["0.8", "70–80", "101", "-5"])
+def test_so_it_is_without_a_colon(said: str) -> None:
+    rest, confidence = split_confidence(f"{THOUGHT}\nConfidence {said}")
+    assert (normalise_thought(rest), confidence) == (THOUGHT, NoConfidence.UNREADABLE)
+
+
 @pytest.mark.parametrize(
     "thought",
     [
@@ -143,6 +153,8 @@ def test_a_confidence_that_is_no_whole_number_to_100_cannot_be_read(said: str) -
         "I asked since my confidence is gone",
         "My confidence is 3 out of 10 today",
         "I want more confidence",
+        "Confidence 80 years ago was another thing",
+        "My topic is\nConfidence – 3 steps to more of it",
     ],
 )
 def test_a_thought_about_confidence_is_none(thought: str) -> None:

@@ -102,8 +102,9 @@ def calibrate(
     people's mean rating; both are CC BY-SA 4.0. The set is fetched from the Hugging Face Hub. The judge rates each
     candidate against its reference, by the rubric for reasons, in an Inspect run that calls the model once a pair.
 
-    A run that was interrupted goes on with `inspect eval-retry LOG`; `thoughttrace calibrate LOG` then gives its
-    numbers. For other options of Inspect run `inspect eval thoughttrace/calibrate_judge -T ratings=stsb` first.
+    A run that was interrupted is resumed with `inspect eval-retry LOG --log-dir logs/calibrate`, which writes a new
+    log; `thoughttrace calibrate` on that log gives its numbers. For other options of Inspect run `inspect eval
+    thoughttrace/calibrate_judge -T ratings=stsb` first; with `--epochs`, the mean rating of a pair counts.
     """
     # Imported here: they take seconds, which --help would have to wait for.
     from inspect_ai import eval as inspect_eval  # noqa: PLC0415
@@ -126,8 +127,7 @@ def calibrate(
         (log,) = inspect_eval(task, model=judge, limit=limit, log_dir=log_dir)
         if log.status != "success":
             raise UserError(
-                f"The run ended as '{log.status}'; its output above gives the reason. Go on with `inspect eval-retry "
-                f"{log.location}`, then `thoughttrace calibrate {log.location}`."
+                f"The run ended as '{log.status}'; its output above gives the reason. {_how_to_resume(log)}"
             )
     elif model or file or revision:
         raise UserError(f"{ratings} is no set (mocha, stsb): --model, --file and --revision do not go with a log.")
@@ -160,11 +160,22 @@ def _read(path: str) -> "EvalLog":
         ) from error
     if log.eval.task.rpartition("/")[2] != _TASK:
         raise UserError(f"{path}: is a log of {log.eval.task}; give one of thoughttrace/{_TASK}.")
+    if log.status != "success":
+        raise UserError(f"{path}: is unfinished (status '{log.status}'). {_how_to_resume(log)}")
     return log
 
 
+def _how_to_resume(log: "EvalLog") -> str:
+    # Without --log-dir the new log lies in ./logs, whatever the folder of the old one.
+    folder = log.location.rpartition("/")[0] or "."
+    return (
+        f"Resume it with `inspect eval-retry {log.location} --log-dir {folder}`, then run `thoughttrace calibrate` on "
+        "the new log that this writes."
+    )
+
+
 def calibration(log: "EvalLog") -> "Table":
-    """Compare the judge's ratings in a log with people's.
+    """Compare the judge's ratings in a log with people's; of a pair rated in several epochs, the mean rating.
 
     Args:
         log: A log of `calibrate_judge`, with its samples.
@@ -177,16 +188,19 @@ def calibration(log: "EvalLog") -> "Table":
     from thoughttrace.core.errors import UserError  # noqa: PLC0415
     from thoughttrace.core.record import PairMetadata, run_metadata  # noqa: PLC0415
 
-    samples = log.samples or []
-    rated = [
-        (score.as_float(), sample.metadata_as(PairMetadata))
-        for sample in samples
-        if (score := (sample.scores or {}).get(_SCORE)) and not np.isnan(score.as_float())
-    ]
-    if not rated:
-        raise UserError(f"{log.location}: the judge gave no valid rating of its {len(samples)} pairs; look at the log.")
-    judge, people = np.array([rating for rating, _ in rated]), np.array([pair.people for _, pair in rated])
-    clusters = [pair.cluster for _, pair in rated]
+    by_pair: dict[int | str, list[float]] = {}
+    pairs: dict[int | str, PairMetadata] = {}
+    for sample in log.samples or []:
+        pairs[sample.id] = sample.metadata_as(PairMetadata)
+        score = (sample.scores or {}).get(_SCORE)
+        if score and not np.isnan(score.as_float()):
+            by_pair.setdefault(sample.id, []).append(score.as_float())
+    if not by_pair:
+        raise UserError(f"{log.location}: the judge gave no valid rating of its {len(pairs)} pairs; look at the log.")
+    # Epochs of a pair are no pairs of their own: they would narrow the interval.
+    judge = np.array([np.mean(ratings) for ratings in by_pair.values()])
+    people = np.array([pairs[id_].people for id_ in by_pair])
+    clusters = [pairs[id_].cluster for id_ in by_pair]
     run = run_metadata(log.eval.metadata)
     rows = [
         Calibration(
@@ -197,7 +211,7 @@ def calibration(log: "EvalLog") -> "Table":
             found.reason or "",
             n=found.n,
             clusters=found.clusters,
-            without_rating=len(samples) - len(rated),
+            without_rating=len(pairs) - len(by_pair),
             judge=log.eval.model,
             ratings=run.data,
             revision=run.data_revision,

@@ -128,6 +128,7 @@ COLUMNS = [
     name("Model", "model_shown"),
     number("Agreement", "agreement"),
     limits("95 % interval"),
+    short("Context", "context"),
     count("Samples", "n"),
     count("Thoughts", "thoughts"),
     count("Users", "users"),
@@ -143,7 +144,6 @@ COLUMNS = [
     pair("Judge's tokens", "judge_input_tokens", "judge_output_tokens"),
     dollars("Cost", lambda row: "" if row.published else row.cost),
     dollars("Judge's cost", lambda row: "" if row.published else row.judge_cost),
-    short("Context", "context"),
     name("Judge", "judge"),
     text("Cutoff", "cutoff"),
 ]

@@ -21,8 +21,6 @@ class QualificationRow:
     """`QUALIFIED`, `NOT_QUALIFIED` or `UNTESTED`."""
     rubric: str
     """The file that a user gave, or the hash of ours."""
-    judge_message: bool
-    """Whether the judge was shown the annotated message."""
     config: str
     """What of its configuration differs from the defaults."""
     why: str = ""
@@ -81,8 +79,8 @@ def qualifications(evidence: Evidence) -> list[QualificationRow]:
                 of_judge = any(card.run.evaluated == judge for card in cards)
                 why = "its card is of another rubric or configuration" if of_judge else "no card in these logs"
                 status, log = UNTESTED, ""
-            row = QualificationRow(judge, kind, status, run.rubric, run.judge_message, config, why, log)
-            rows[judge, kind, run.rubric_hash, run.judge_message, config] = row
+            row = QualificationRow(judge, kind, status, run.rubric, config, why, log)
+            rows[judge, kind, run.rubric_hash, config] = row
     return list(rows.values())
 
 

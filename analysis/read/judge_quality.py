@@ -187,6 +187,8 @@ class JudgeCard:
     def is_of(self, run: Run, judge: str, kind: Kind) -> bool:
         """Whether it is the card of one judge of a run: the same model, configured alike, by the same rubric.
 
+        The rubric's hash covers whether the judge is shown the message.
+
         Args:
             run: A run that judges rated.
             judge: One of them.
@@ -196,7 +198,6 @@ class JudgeCard:
             self.run.evaluated == judge
             and describe_config(self.run.effort, self.run.generation) == run.judge_configs.get(judge, "")
             and self.run.probe_rubrics.get(kind) == run.rubric_hash
-            and self.run.judge_message == run.judge_message
             and self.run.judge_scale == run.judge_scale
         )
 

@@ -94,7 +94,6 @@ def test_a_judge_without_a_card_is_untested(rated: Run, card: Run) -> None:
     [
         {"probe_rubrics": {"reason": "000000000000"}},
         {"probe_rubrics": {"reaction": "000000000000"}},
-        {"judge_message": False},
         {"effort": "high"},
         {"generation": "temperature 0.7"},
     ],
@@ -102,6 +101,23 @@ def test_a_judge_without_a_card_is_untested(rated: Run, card: Run) -> None:
 def test_a_card_of_another_rubric_or_configuration_is_none(change: dict[str, Any], rated: Run, card: Run) -> None:
     (row,) = rows_of(rated, replace(card, **change))
     assert (row.status, row.why) == (UNTESTED, "its card is of another rubric or configuration")
+
+
+def test_a_judge_that_is_not_shown_the_message_has_a_card_of_its_own(
+    nine_users: list[dict[str, Any]],
+    write: Callable[..., Path],
+    scripted: Callable[..., Any],
+    card: Run,
+    tmp_path: Path,
+) -> None:
+    judge = scripted("j", lambda _: verdict(3))
+    options: dict[str, Any] = {"log_dir": str(tmp_path / "logs"), "display": "none", "limit": 3}
+    task = infer_reason(data=str(write(*nine_users)), judge_message=False)
+    inspect_eval(task, model=scripted("m", lambda _: "a guess"), model_roles={"grader": judge}, **options)
+    inspect_eval(judge_agreement(families="half", judge_message=False), model=judge, **options)
+    run, own = sorted(read_runs([str(tmp_path / "logs")]).counted, key=lambda run: run.task)
+    assert [(row.status, row.card) for row in rows_of(run, own)] == [(NOT_QUALIFIED, own.log)]
+    assert [row.status for row in rows_of(run, card)] == [UNTESTED]
 
 
 def test_a_card_by_a_rubric_of_ones_own_is_for_runs_by_that_rubric(

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from thoughttrace.analysis.page.plots import Bar, Dot, Reference, dots, in_figures, stacked
 from thoughttrace.analysis.page.table import (
     Chapter,
+    Column,
     Picture,
     Section,
     count,
@@ -128,7 +129,6 @@ COLUMNS = [
     name("Model", "model_shown"),
     number("Agreement", "agreement"),
     limits("95 % interval"),
-    short("Context", "context"),
     count("Samples", "n"),
     count("Thoughts", "thoughts"),
     count("Users", "users"),
@@ -144,9 +144,24 @@ COLUMNS = [
     pair("Judge's tokens", "judge_input_tokens", "judge_output_tokens"),
     dollars("Cost", lambda row: "" if row.published else row.cost),
     dollars("Judge's cost", lambda row: "" if row.published else row.judge_cost),
+    short("Context", "context"),
     name("Judge", "judge"),
     text("Cutoff", "cutoff"),
 ]
+
+
+def _columns(rows: Sequence[HeadlineRow]) -> list[Column]:
+    """Return the columns; of a model in several contexts the name says which, for a terminal shows few columns."""
+    contexts: dict[tuple[str, str], set[str]] = {}
+    for row in rows:
+        contexts.setdefault((row.kind, row.model), set()).add(row.context)
+
+    def named(row: HeadlineRow) -> str:
+        several = len(contexts.get((row.kind, row.model), ())) > 1
+        return row.model_shown + f" ({row.context})" * several
+
+    return [name("Model", named) if column.title == "Model" else column for column in COLUMNS]
+
 
 VARIANCE_COLUMNS = [
     short("Kind", "kind"),
@@ -218,7 +233,7 @@ def chapter(evidence: Evidence) -> Chapter:
                 "headline",
                 "Mean agreement",
                 with_published([*rows, *over_models]),
-                COLUMNS,
+                _columns(rows),
                 " ".join(
                     [
                         published.agreement_note(),

@@ -260,11 +260,12 @@ class Table:
 
     @cached_property
     def without_estimates(self) -> bool:
-        """Whether it has estimates with intervals, and no row a number in any column of estimates."""
+        """Whether it has columns of estimates, and no row a number in any of them."""
         reads = [column.reads[0] for column in self.columns if column.estimate]
-        values = (getattr(row, read) if isinstance(read, str) else read(row) for row in self.rows for read in reads)
+        values = [getattr(row, read) if isinstance(read, str) else read(row) for row in self.rows for read in reads]
+        # Beside intervals a text says why there is none; elsewhere it is what the column shows.
         with_intervals = any(len(column.reads) > 1 and column.estimate for column in self.columns)
-        return with_intervals and all(_missing(value) or isinstance(value, str) for value in values)
+        return bool(reads) and all(_missing(value) or (with_intervals and isinstance(value, str)) for value in values)
 
     @cached_property
     def classes(self) -> list[str]:

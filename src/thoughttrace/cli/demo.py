@@ -18,7 +18,7 @@ MODEL = "qwen2.5-coder-0.5b"
 JUDGE = "qwen2.5-coder-1.5b"
 CONTROLS: tuple[Control, ...] = ("constant", "target")
 """The floor that knows nothing, and the ceiling."""
-SAMPLES, PROBES = 8, 24
+SAMPLES, PROBES = 6, 24
 
 SAYS = (
     "What this shows is how an evaluation works. It says nothing about language models: the sample is invented, the "

@@ -100,25 +100,47 @@ def test_a_trivial_judge_is_asked_once_and_also_where_the_judge_gave_no_verdict(
     assert twice.faults == ["0 % of its judgements are valid (at least 95 %)"]
 
 
+# All but the constant err on reasons alone.
 @pytest.mark.parametrize(
-    ("rating", "faults"),
+    ("rating", "verdict", "faults"),
     [
-        (fallible, []),
-        (lambda probe: probe.low, []),
-        (lambda probe: 1, ["right in 35 %, lower limit 27 % (at least 60 %)",
-                           "not right more often than always 1, word for word, word overlap, embedding",
-                           "order broken in 100 % of pairs"]),
-        (lambda probe: None if probe.ladder == "cv" else probe.low, ["94 % of its judgements are valid (at least"]),
-        (lambda probe: 5 if probe.id in FALLEN_FOR else probe.low, ["33 % of attacks succeeded (under 20 %)"]),
-        (lambda probe: 1 if probe.low == 5 and probe.ladder > "k" else probe.low, ["of pairs (under 15 %)"]),
+        (fallible, "qualified for reactions", []),
+        (lambda probe: probe.low, "qualified", []),
+        (
+            lambda probe: 1,
+            "not qualified",
+            [
+                "right in 35 %, lower limit 27 % (at least 60 %)",
+                "not right more often than always 1, word for word, word overlap, embedding",
+                "order broken in 100 % of pairs",
+            ],
+        ),
+        (
+            lambda probe: None if probe.ladder == "cv" else probe.low,
+            "qualified for reactions",
+            ["94 % of its judgements are valid (at least"],
+        ),
+        (
+            lambda probe: 5 if probe.id in FALLEN_FOR else probe.low,
+            "qualified for reactions",
+            ["33 % of attacks succeeded (under 20 %)"],
+        ),
+        (
+            lambda probe: 1 if probe.low == 5 and probe.ladder > "k" else probe.low,
+            "qualified for reactions",
+            ["of pairs (under 15 %)"],
+        ),
     ],
     ids=["fallible", "right", "constant", "coverage", "attacks", "order"],
-)  # fmt: skip
-def test_each_part_of_the_rule_disqualifies(rating: Rate, faults: list[str], run: Run) -> None:
+)
+def test_each_part_of_the_rule_disqualifies(rating: Rate, verdict: str, faults: list[str], run: Run) -> None:
     found = card(run, rating)
     assert len(found.faults) == len(faults), found.faults
     assert all(part in said for part, said in zip(faults, found.faults, strict=True)), found.faults
-    assert found.verdict == ("not qualified" if faults else "qualified")
+    assert found.verdict == verdict
+    assert {part.partition("s: ")[0] for part in found.why.split("; ") if part} == {
+        "qualified": set(), "qualified for reactions": {"reason"}, "not qualified": {"reason", "reaction"},
+    }[verdict]  # fmt: skip
 
 
 def test_a_card_without_attacks_or_of_an_older_version_qualifies_nobody(run: Run) -> None:

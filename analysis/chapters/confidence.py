@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from thoughttrace.analysis.chapters.headline import RIGHT, columns_of
+from thoughttrace.analysis.chapters.headline import RIGHT, RUN_COLUMNS, columns_of
 from thoughttrace.analysis.page.calibration import BinRow, bin_columns, bin_rows, calibration_plot, run_panels
 from thoughttrace.analysis.page.plots import Dot, dots
-from thoughttrace.analysis.page.table import Chapter, Picture, Section, count, limits, name, number, share, short, text
+from thoughttrace.analysis.page.table import Chapter, Picture, Section, count, limits, number, share, text
 from thoughttrace.analysis.read.evidence import Evidence
 from thoughttrace.analysis.read.task_log import Run
 from thoughttrace.analysis.stats.interrater import PROPORTION
@@ -97,10 +97,8 @@ class CoverageRow:
     note: str
 
 
-_RUN_COLUMNS = [short("Kind", "kind"), name("Model", "model"), short("Context", "context"), name("Judge", "judge")]
-
 COLUMNS = [
-    *_RUN_COLUMNS[:2],
+    *RUN_COLUMNS[:2],
     number("AUROC", lambda row: row.auroc if row.n else "none stated"),
     limits("AUROC, 95 %", "auroc_"),
     number("Overstated", "overstated", "+.1%"),
@@ -118,13 +116,13 @@ COLUMNS = [
     count("Rated", "rated"),
     share("Stated one", lambda row: row.n / row.rated if row.rated else math.nan),
     text("Without confidence", "without"),
-    *_RUN_COLUMNS[2:],
+    *RUN_COLUMNS[2:],
 ]
 
-BIN_COLUMNS = [*_RUN_COLUMNS, *bin_columns("Right")]
+BIN_COLUMNS = [*RUN_COLUMNS, *bin_columns("Right")]
 
 COVERAGE_COLUMNS = [
-    *_RUN_COLUMNS,
+    *RUN_COLUMNS,
     number("Surest", "coverage", ".0%"),
     number("Right", "right", ".1%"),
     limits("95 % interval", percent=True),

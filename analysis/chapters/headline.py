@@ -447,6 +447,10 @@ def kind_of(run: Run) -> Kind:
     return run.kind
 
 
+RUN_COLUMNS = [short("Kind", "kind"), name("Model", "model"), short("Context", "context"), name("Judge", "judge")]
+"""The columns of the fields that `columns_of` gives."""
+
+
 def columns_of(run: Run) -> dict[str, Any]:
     """Return the columns of a row that name its run: `kind`, `model`, `context` and `judge`."""
     return {"kind": kind_of(run), "model": run.name, "context": run.context, "judge": run.judge}

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from thoughttrace.analysis.chapters.headline import SCALE, kind_of
+from thoughttrace.analysis.chapters.headline import RUN_COLUMNS, SCALE, kind_of
 from thoughttrace.analysis.page.table import (
     Chapter,
     Column,
@@ -17,10 +17,8 @@ from thoughttrace.analysis.page.table import (
     format_interval,
     format_number,
     limits,
-    name,
     note,
     number,
-    short,
 )
 from thoughttrace.analysis.read.evidence import Evidence
 from thoughttrace.analysis.read.human_ratings import inferences
@@ -120,9 +118,6 @@ class ConfusionRow:
     judged_5: int
 
 
-_RUN_COLUMNS = [short("Kind", "kind"), name("Model", "model"), short("Context", "context"), name("Judge", "judge")]
-
-
 def _with_limits(title: str, field: str) -> Column:
     """Make a column of an estimate with its interval in brackets, such as "0.42 (0.10 – 0.61)"."""
 
@@ -134,7 +129,7 @@ def _with_limits(title: str, field: str) -> Column:
 
 
 COLUMNS = [
-    *_RUN_COLUMNS,
+    *RUN_COLUMNS,
     count("Human ratings", "ratings"),
     count("Raters", "raters"),
     number("Judge's mean", "judge_mean"),
@@ -149,14 +144,14 @@ COLUMNS = [
 ]
 
 NEEDED_COLUMNS = [
-    *_RUN_COLUMNS,
+    *RUN_COLUMNS,
     number("Half-width", "half_width", "g"),
     number("Samples to rate", "samples", ",.0f", empty="–"),
     note("Why not"),
 ]
 
 CONFUSION_COLUMNS = [
-    *_RUN_COLUMNS,
+    *RUN_COLUMNS,
     count("Human", "human"),
     *(count(f"Judge {rating}", f"judged_{rating}") for rating in RATINGS),
 ]

@@ -26,10 +26,8 @@ from thoughttrace.analysis.read.evidence import Evidence
 from thoughttrace.analysis.read.measurement import SYSTEM, measurement
 from thoughttrace.analysis.read.task_log import Run, shared_judges
 from thoughttrace.analysis.stats.intervals import NOT_DETERMINED, Interval, coefficient, contrasts, paired_difference
-from thoughttrace.analysis.stats.multiplicity import holm_by_family
+from thoughttrace.analysis.stats.multiplicity import LEVEL, holm_by_family
 from thoughttrace.core.record import Kind
-
-LEVEL = 0.05
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from thoughttrace.analysis.read.evidence import Evidence
 from thoughttrace.analysis.read.task_log import Run
 from thoughttrace.analysis.stats.groups import group_difference
 from thoughttrace.analysis.stats.intervals import Interval, cluster_mean, paired_difference
-from thoughttrace.analysis.stats.multiplicity import holm_by_family
+from thoughttrace.analysis.stats.multiplicity import LEVEL, holm_by_family
 from thoughttrace.core.record import NO_ANSWER, RECALL, Given, Kind, NoteSource
 
 EXACT_WORDS = 5
@@ -175,7 +175,7 @@ def chapter(evidence: Evidence) -> Chapter:
             f"(p = {format_p(p_value)} by Holm): it may have read them in its training, and recall where it should "
             "infer."
             for row, p_value in zip(of_place, adjusted, strict=True)
-            if row.remembers and p_value < 0.05
+            if row.remembers and p_value < LEVEL
         ],
     )  # fmt: skip
 

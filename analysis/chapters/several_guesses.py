@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from thoughttrace.analysis.chapters.headline import RIGHT, SCALE, columns_of
+from thoughttrace.analysis.chapters.headline import RIGHT, RUN_COLUMNS, SCALE, columns_of
 from thoughttrace.analysis.page.calibration import run_panels
 from thoughttrace.analysis.page.plots import Dot, dots
-from thoughttrace.analysis.page.table import Chapter, Picture, Section, count, limits, name, number, share, short
+from thoughttrace.analysis.page.table import Chapter, Picture, Section, count, limits, number, share
 from thoughttrace.analysis.read.evidence import Evidence
 from thoughttrace.analysis.read.task_log import Run
 from thoughttrace.analysis.stats.best_of import expected_best
@@ -70,10 +70,8 @@ class SpreadRow:
     n: int
 
 
-_RUN_COLUMNS = [short("Kind", "kind"), name("Model", "model"), short("Context", "context"), name("Judge", "judge")]
-
 BEST_COLUMNS = [
-    *_RUN_COLUMNS,
+    *RUN_COLUMNS,
     count("Best of", "guesses"),
     number("Agreement", "best"),
     limits("95 % interval"),
@@ -85,7 +83,7 @@ BEST_COLUMNS = [
 ]
 
 SPREAD_COLUMNS = [
-    *_RUN_COLUMNS,
+    *RUN_COLUMNS,
     count("Guesses", "guesses"),
     share("Different guesses", "distinct"),
     number("Spread within samples", "within"),

@@ -202,7 +202,8 @@ def steps(source: Vectors, target: Vectors, seed: int) -> Numbers:
     Returns:
         Shape (n, 2).
     """
-    import umap  # noqa: PLC0415 - an extra, and its import takes seconds
+    # An extra, and its import takes seconds.
+    import umap  # noqa: PLC0415  # inspect-evals-lint: ignore[IECQ004] -- the extra shift has it, as umap-learn
 
     texts, place = np.unique(np.vstack([source, target]), axis=0, return_inverse=True)
     with warnings.catch_warnings():

@@ -1,4 +1,4 @@
-"""A protocol as people run it: its run-config through Inspect's command, judges over their protocols, then the check."""
+"""A protocol as people run it: its run-config by Inspect's command, judges over the wire, then the check."""
 
 import re
 import subprocess
@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from inspect_ai.log import list_eval_logs, read_eval_log
 from loopback import Loopback, Reply, Request, verdict
 
 from thoughttrace.cli.main import main
@@ -44,22 +45,33 @@ def test_the_run_config_runs_and_its_logs_follow_the_protocol(
     logs = tmp_path / "logs"
     here = ["-T", f"data={files('data')}", "-T", f"subset={files('manifest')}", "--log-dir", str(logs)]
     run = ["eval", "--run-config", "protocols/infer-v1-mini.yaml", "--model", "openai/gpt-5.6-luna", *here]
-    with Loopback(answers) as server:
-        # Some samples first, the others later: one interrupted after the first kind would look the same.
-        first = inspect_command(*run, "--limit", "3", cwd=root, INSPECT_DISPLAY="plain", **server.environment)
-        assert first.returncode == 0, first.stdout + first.stderr
-        assert "--limit leaves" in first.stdout + first.stderr
-        asked = {request.model for request in server.requests if request.schema is not None}
-    # The judge of the model's own family is left out; the others vote.
-    assert asked == {"claude-opus-4-6", "gemini-3.1-pro-preview"}
     check = ["check", str(logs), "--protocol", str(files("protocol")), "--manifest", str(files("manifest"))]
-    some = CliRunner().invoke(main, check, env={"COLUMNS": "200"})
-    assert some.exit_code == 1
-    assert "does not follow ThoughtTrace-Infer v1: samples missing." in some.output
+
+    def command(server: Loopback, *words: str) -> subprocess.CompletedProcess[str]:
+        return inspect_command(*words, cwd=root, INSPECT_DISPLAY="plain", **server.environment)
+
     with Loopback(answers) as server:
-        done = inspect_command(*run, cwd=root, INSPECT_DISPLAY="plain", **server.environment)
-    assert done.returncode == 0, done.stdout + done.stderr
-    whole = CliRunner().invoke(main, check, env={"COLUMNS": "200"})
+        first = command(server, *run, "--limit", "3")
+        assert first.returncode == 0, first.stdout + first.stderr
+        assert "--limit leaves" in first.stdout
+        # The judge of the model's own family is left out; the others vote.
+        assert {request.model for request in server.requests if request.schema} == {
+            "claude-opus-4-6", "gemini-3.1-pro-preview",
+        }  # fmt: skip
+        some = CliRunner().invoke(main, check)
+        assert some.exit_code == 1
+        assert "does not follow ThoughtTrace-Infer v1: samples missing." in some.output
+        # The whole run fails at one user, and is resumed.
+        server.reply = lambda request: Reply(status=400) if "of user3" in request.text else answers(request)
+        command(server, *run)
+        interrupted = [log.name for log in list_eval_logs(str(logs)) if read_eval_log(log, True).status != "success"]
+        assert len(interrupted) == 2
+        named = CliRunner().invoke(main, check)
+        assert len(re.findall("Left out: .* did not finish", named.output)) == 2
+        server.reply = answers
+        done = command(server, "eval-retry", *interrupted, "--log-dir", str(logs))
+        assert done.returncode == 0, done.stdout + done.stderr
+    whole = CliRunner().invoke(main, check)
     assert whole.exit_code == 0, whole.output
     assert "openai/gpt-5.6-luna follows ThoughtTrace-Infer v1 (mini-v1)." in whole.output
-    assert not re.search("✗", whole.output)
+    assert "✗" not in whole.output

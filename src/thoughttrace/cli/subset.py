@@ -57,8 +57,8 @@ def subset(data: str, name: str, output: Path | None) -> None:
     console.print(_table(f"{name} of {source.name}, {source.revision}", sizes))
     console.print(
         f"Computed from assumptions, not measured: ratings with a standard deviation of {SD:g}, of whose variance "
-        f"{100 * ICC:g} % lies between users, and a correlation of {CORRELATION:g} between two models' ratings; power 0.8. "
-        "`thoughttrace plan LOGS` computes it from your logs.",
+        f"{100 * ICC:g} % lies between users, and a correlation of {CORRELATION:g} between two models' ratings; power "
+        "0.8. `thoughttrace plan LOGS` computes it from your logs.",
         soft_wrap=True,
     )
     console.print(f"{path}: sha256 {manifest.sha256}", soft_wrap=True)

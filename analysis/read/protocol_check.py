@@ -290,7 +290,9 @@ def _coverage(run: Run, protocol: Protocol) -> _Compared:
     rated = int(run.rows["score"].notna().sum())
     share = rated / run.planned_replies
     missing = f" ({run.missing})" if rated < run.planned_replies else ""
-    return _Compared(f"{protocol.coverage:.0%} or more", f"{share:.1%}{missing}", share >= protocol.coverage)
+    return _Compared(
+        f"{100 * protocol.coverage:g} % or more", f"{100 * share:.1f} %{missing}", share >= protocol.coverage
+    )
 
 
 def _subset(entry: Entry, protocol: Protocol, manifest: Manifest | None) -> Point:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,10 @@ import pytest
 from click.testing import CliRunner
 from scipy import stats
 
+from thoughttrace.analysis.stats.pilot import RatingStatistics
+from thoughttrace.analysis.stats.power import detectable, even_sizes, half_width
 from thoughttrace.cli.main import main
+from thoughttrace.cli.subset import CORRELATION, ICC, SD
 from thoughttrace.core.cache_dir import cache_dir
 
 
@@ -75,6 +79,17 @@ def test_check_names_every_point_that_older_logs_do_not_follow(root: Path) -> No
     assert done.exit_code == 1
     sentence = "openai/gpt-5.4 does not follow ThoughtTrace-Infer v1: task version, prompt, context, rubric, "
     assert sentence in done.output
-    assert done.output.count("Points") == 0
+    assert re.search("Not compared, for controls stand beside models: .*control parrot", done.output)
+    assert "superseded by the newer run" in done.output
     assert "✓" in done.output
     assert "✗" in done.output
+
+
+def test_the_figures_in_the_documentation_are_those_of_the_planner(root: Path) -> None:
+    page = (root / "docs/protocol.md").read_text(encoding="utf-8")
+    for samples, per_user, users in ((500, 1, 500), (4498, 4.25, 1058), (5676, 5.36, 1058)):
+        sizes = even_sizes(per_user)
+        assumed = RatingStatistics(SD, ICC, sizes, CORRELATION)
+        assert assumed.for_mean().samples(users) == pytest.approx(samples, rel=0.002)
+        assert f"± {half_width(assumed.for_mean(), users):.3f}" in page
+        assert f"{detectable(assumed.for_difference(), users, 0.8):.3f}" in page

@@ -33,8 +33,8 @@ def check(context: click.Context, logs: tuple[str, ...], name: str, manifest_fil
     """Say of each system in LOGS whether its runs follow a protocol, point by point.
 
     LOGS are files, folders, or URLs such as s3://…. Runs of one measurement are joined, as in a report, so samples that
-    were run later add up. A judge that stands in for one of the panel is accepted and named. The exit code is 0 if
-    every point is followed, and 1 otherwise.
+    were run later add up. A judge that stands in for one of the panel is accepted and named. Controls are compared only
+    where there is no model. The exit code is 0 if every point is followed, and 1 otherwise.
     """
     # Imported here: they take seconds, which --help would have to wait for.
     from thoughttrace.analysis.read.entries import entries  # noqa: PLC0415
@@ -47,8 +47,9 @@ def check(context: click.Context, logs: tuple[str, ...], name: str, manifest_fil
     given = read_manifest(manifest_file) if manifest_file else None
     console = Terminal()
     runs = read_runs(logs, INFERENCE, track=lambda files: track(files, "Reading logs", console=console, transient=True))
-    followed = []
-    for entry in entries(runs):
+    found, followed = entries(runs), []
+    models = [entry for entry in found if not any(run.control for run in entry.runs)]
+    for entry in models or found:
         manifest = given or find_manifest(entry)
         checked = check_protocol(entry, protocol, manifest)
         followed.append(checked.followed)
@@ -64,6 +65,8 @@ def check(context: click.Context, logs: tuple[str, ...], name: str, manifest_fil
                 f"log says of it. Make it with `thoughttrace subset {protocol.data.name} {checked.subset}`.",
                 soft_wrap=True,
             )
+    if models and (controls := [entry.name for entry in found if entry not in models]):
+        console.print(f"Not compared, for controls stand beside models: {', '.join(controls)}.", soft_wrap=True)
     for sentence in runs.left_out:
         console.print(f"Left out: {sentence}", soft_wrap=True)
     context.exit(0 if all(followed) else 1)

@@ -215,6 +215,6 @@ def follows(protocol: Protocol, manifest: Manifest) -> Callable[..., Run]:
             "inspect_version": "0", "date": "2026-11-29", "status": "success", "epochs": 1, "planned": 20,
             "planned_replies": 20, "absent": [], "file": f"{kind}.eval", "judge": judge,
             "rubric_hash": asked.rubric_hash, "rows": rows, "contributions": (),
-        } | other)  # type: ignore[arg-type] # fmt: skip
+        } | other)  # fmt: skip
 
     return make

@@ -75,7 +75,8 @@ def test_a_mistake_is_one_sentence(arguments: list[str], sentence: str, root: Pa
 
 
 def test_check_names_every_point_that_older_logs_do_not_follow(root: Path) -> None:
-    done = CliRunner().invoke(main, ["check", str(root / "tests/net/logs/infer")], env={"COLUMNS": "200"})
+    logs = [str(root / "tests/net/logs" / folder) for folder in ("infer", "panel")]
+    done = CliRunner().invoke(main, ["check", *logs], env={"COLUMNS": "200"})
     assert done.exit_code == 1
     sentence = "openai/gpt-5.4 does not follow ThoughtTrace-Infer v1: task version, prompt, context, rubric, "
     assert sentence in done.output

@@ -31,7 +31,7 @@ def test_a_run_takes_exactly_the_manifests_samples_and_records_it(data: Path, tm
         # By name, from the cache; and by the file's path.
         for named in ("mini-v1", str(path)):
             made = task(data=str(data), subset=named)
-            assert {sample.id for sample in made.dataset} == set(manifest.samples[kind])  # type: ignore[index]
+            assert {sample.id for sample in made.dataset} == set(manifest.samples[kind])
             recorded = run_metadata(made.metadata)
             assert (recorded.subset, recorded.subset_sha256, recorded.subset_samples) == ("mini-v1", manifest.sha256, 4)
     plain = run_metadata(infer_reason(data=str(data)).metadata)

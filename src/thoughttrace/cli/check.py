@@ -50,7 +50,8 @@ def check(context: click.Context, logs: tuple[str, ...], name: str, manifest_fil
     found, followed = entries(runs), []
     models = [entry for entry in found if not any(run.control for run in entry.runs)]
     for entry in models or found:
-        manifest = given or find_manifest(entry)
+        own = {run.subset for run in entry.runs} - {""}
+        manifest = given if given and own <= {given.name} else find_manifest(entry)
         checked = check_protocol(entry, protocol, manifest)
         followed.append(checked.followed)
         console.print(_table(entry.name, checked))

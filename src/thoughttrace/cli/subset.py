@@ -1,13 +1,17 @@
 """`thoughttrace subset`: the manifest of a protocol's samples."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from rich.table import Table
 
 from thoughttrace.core.terminal import Terminal
+
+if TYPE_CHECKING:
+    from thoughttrace.core.record import Kind
 
 SD, ICC, CORRELATION = 1.1, 0.1, 0.5
 """What the printed precision assumes of ratings from 1 to 5; stated, not measured."""
@@ -69,7 +73,7 @@ def _sizes(users: Sequence[str]) -> list[int]:
     return sorted(Counter(users).values())
 
 
-def _table(title: str, sizes: dict[str, list[int]]) -> Table:
+def _table(title: str, sizes: "Mapping[Kind, Sequence[int]]") -> Table:
     """Show what was selected, and the precision to be expected of it."""
     from thoughttrace.analysis.stats.pilot import RatingStatistics  # noqa: PLC0415
     from thoughttrace.analysis.stats.power import detectable, half_width  # noqa: PLC0415

@@ -19,8 +19,8 @@ import pytest
 
 from thoughttrace.core.record import TASKS, Unscored
 
-ROOMS = ("datasets", "tasks", "scorers", "models", "analysis", "src/thoughttrace/core", "src/thoughttrace/costing",
-         "src/thoughttrace/cli")  # fmt: skip
+ROOMS = ("protocols", "datasets", "tasks", "scorers", "models", "analysis", "src/thoughttrace/core",
+         "src/thoughttrace/costing", "src/thoughttrace/cli")  # fmt: skip
 
 ONE_IMPORTER = {
     "cli.rating_screen": "imported once `rate` starts to ask: it needs a POSIX terminal and packages that load slowly",
@@ -214,6 +214,8 @@ def test_wheel_and_sdist_hold_the_same_package(built: Path) -> None:
         packed = {name for name in packed if name.rpartition("/")[2].count(".")}
     assert inside == packed
     assert {
+        "thoughttrace/protocols/infer-v1.yml",
+        "thoughttrace/protocols/infer-v1-mini.yaml",
         "thoughttrace/datasets/sample.jsonl",
         "thoughttrace/tasks/infer.md",
         "thoughttrace/scorers/reason.md",

@@ -31,6 +31,7 @@ from thoughttrace.analysis.page.table import (
 )
 from thoughttrace.analysis.read.evidence import Evidence
 from thoughttrace.analysis.read.measurement import SYSTEM, measurement
+from thoughttrace.analysis.read.protocol_check import check_models
 from thoughttrace.analysis.read.task_log import Run
 from thoughttrace.analysis.read.votes import count_votes
 from thoughttrace.analysis.stats.intervals import Interval, Numbers, cluster_mean, pooled_mean
@@ -95,6 +96,8 @@ class HeadlineRow:
     similarity: float = math.nan
     """Mean cosine; NaN where not scored."""
     self_judged: bool = False
+    protocol: str = ""
+    """The protocol and subset that the model's runs follow, or how many points they do not; empty without a subset."""
     cutoff: str = ""
     """Up to when the model's training goes, or `unknown`; empty for means of models, controls and published values."""
     input_tokens: float = math.nan
@@ -151,7 +154,10 @@ COLUMNS = [
 
 
 def _columns(rows: Sequence[HeadlineRow]) -> list[Column]:
-    """Return the columns; of a model in several contexts the name says which, for a terminal shows few columns."""
+    """Return the columns; of a model in several contexts the name says which, for a terminal shows few columns.
+
+    Where runs took the samples of a protocol, a column after the interval says whether they follow it.
+    """
     contexts: dict[tuple[str, str], set[str]] = {}
     for row in rows:
         contexts.setdefault((row.kind, row.model), set()).add(row.context)
@@ -160,7 +166,11 @@ def _columns(rows: Sequence[HeadlineRow]) -> list[Column]:
         several = len(contexts.get((row.kind, row.model), ())) > 1
         return row.model_shown + f" ({row.context})" * several
 
-    return [name("Model", named) if column.title == "Model" else column for column in COLUMNS]
+    columns = [name("Model", named) if column.title == "Model" else column for column in COLUMNS]
+    if any(row.protocol for row in rows):
+        place = [column.title for column in columns].index("95 % interval") + 1
+        columns.insert(place, name("Protocol", "protocol"))
+    return columns
 
 
 VARIANCE_COLUMNS = [
@@ -219,8 +229,10 @@ HELP = [
 def chapter(evidence: Evidence) -> Chapter:
     """Write the headline."""
     models, cutoffs = evidence.runs.models, evidence.cutoffs
+    marks = {id(run): check.mark for entry, check in check_models(evidence.runs) for run in entry.runs}
     rows = [
-        replace(row, cutoff=cutoffs.describe(run.evaluated)) for run, row in zip(models, headline(models), strict=True)
+        replace(row, cutoff=cutoffs.describe(run.evaluated), protocol=marks.get(id(run), ""))
+        for run, row in zip(models, headline(models), strict=True)
     ]
     over_models = pooled(evidence.runs.models)
     controls = headline(evidence.runs.controls)

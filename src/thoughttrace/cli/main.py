@@ -21,6 +21,8 @@ COMMANDS = (
     "annotate",
     "shift",
     "split",
+    "subset",
+    "check",
     "export",
     "demo",
     "fetch-model",

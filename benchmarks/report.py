@@ -42,7 +42,7 @@ def baseline(folder: str) -> None:
 def measure(command: list[str], environment: dict[str, str]) -> tuple[float, float]:
     """Run a command; its wall time in seconds and its peak memory in GB."""
     started = time.perf_counter()
-    with TemporaryFile("w+") as output:
+    with TemporaryFile("w+", encoding="utf-8") as output:
         process = subprocess.Popen(command, env=os.environ | environment, stdout=output, text=True)
         _, status, usage = os.wait4(process.pid, 0)  # unlike RUSAGE_CHILDREN, of this child alone
         seconds = time.perf_counter() - started

@@ -51,8 +51,10 @@ def first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sample:
     while not chat.messages[index].thoughts:
         index += 2
     sample = record_to_sample(chat, index, "Instructions.", "Why?", "history")
-    Path("answers.jsonl").write_text(json.dumps({"id": sample.id, "text": "To learn it."}))
-    Path("pairs.jsonl").write_text(json.dumps({"sentence1": "A dog.", "sentence2": "A cat.", "score": 2.5}))
+    Path("answers.jsonl").write_text(json.dumps({"id": sample.id, "text": "To learn it."}), encoding="utf-8")
+    Path("pairs.jsonl").write_text(
+        json.dumps({"sentence1": "A dog.", "sentence2": "A cat.", "score": 2.5}), encoding="utf-8"
+    )
     return sample
 
 

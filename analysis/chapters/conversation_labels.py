@@ -34,7 +34,7 @@ _HAS: dict[Of, Callable[[str, str], bool]] = {
 _INTERVALS = "95 % intervals are clustered by user (CR2). What got no valid label is left out and counted."
 _PUBLISHED = (
     "Published: Jin et al. 2026 (arXiv:2605.20087), {source}, of all 2,155 conversations, labelled by another model "
-    "with a prompt that is not public; for orientation."
+    "with a prompt that was not available to us; for orientation."
 )
 
 

@@ -158,7 +158,7 @@ def coverage(evidence: Evidence) -> Chapter:
                 "thought_coverage_means", "Expressed share of thoughts", _with_published(rows), COLUMNS,
                 f"{_INTERVALS} Published: {published.expressed_share('reason').value:.2f} for reasons and "
                 f"{published.expressed_share('reaction').value:.2f} for reactions are reported second-hand of Jin et "
-                "al. 2026 (arXiv:2605.20087), rated by GPT-5.4 with a prompt that is not public, without an interval. "
+                "al. 2026 (arXiv:2605.20087), rated by GPT-5.4 with a prompt that was not available to us, without an interval. "
                 "They are shown for orientation; they are not the same measurement.",
                 [Picture("thought_coverage_means", _means_plot(rows), "Mean rating with its 95 % interval. Dashed: "
                          "published values, rated by GPT-5.4 with another prompt.")] if rows else [],
@@ -189,8 +189,8 @@ def informativeness(evidence: Evidence) -> Chapter:
         "thought_informativeness",
         "How informative thoughts are",
         "A model rates from 1 (empty) to 5 (specific and telling) what a thought says that the message it is on does "
-        "not. The paper is reported to predict next messages only from thoughts rated 4 or 5; its prompt is not "
-        "public." if rows else "",
+        "not. The paper is reported to predict next messages only from thoughts rated 4 or 5; its prompt was "
+        "not available to us." if rows else "",
         [
             Section(
                 "thought_informativeness_means", "Informativeness of thoughts", rows,

@@ -7,6 +7,7 @@ from itertools import combinations
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -14,8 +15,9 @@ from thoughttrace.analysis.page.plots import Dot, Reference, dots
 from thoughttrace.analysis.page.table import Chapter, Picture, Section, count, limits, name, number, share, short, text
 from thoughttrace.analysis.read.evidence import Evidence
 from thoughttrace.analysis.read.task_log import Run
-from thoughttrace.analysis.stats.groups import group_mean
+from thoughttrace.analysis.stats.groups import group_mean, too_small
 from thoughttrace.analysis.stats.interrater import CHANCE_CORRECTED, cohen_kappa, confusions, jackknife_counts
+from thoughttrace.analysis.stats.intervals import Interval, ratio_of_means
 from thoughttrace.core import published
 from thoughttrace.core.record import RELATE, TOPIC
 from thoughttrace.datasets.taxonomy import DOMAINS, RELATIONS, SUBTOPICS
@@ -30,6 +32,12 @@ _HAS: dict[Of, Callable[[str, str], bool]] = {
     "subtopic": lambda answer, label: label in answer.split("; "),
 }
 """Whether an answer names a label."""
+
+_PER_ANSWER: dict[str, Callable[[str], int]] = {
+    "domain": lambda answer: len({SUBTOPICS.get(subtopic) for subtopic in answer.split("; ")}),
+    "subtopic": lambda answer: len(answer.split("; ")),
+}
+"""How many labels an answer names."""
 
 _INTERVALS = "95 % intervals are clustered by user (CR2). What got no valid label is left out and counted."
 _PUBLISHED = (
@@ -55,8 +63,15 @@ class LabelRow:
     """95 % limit, CR2 by user."""
     upper: float
     note: str
+    of_labels: float
+    """Of domains and subtopics, several of which may apply: the share among all labels given, which adds up to 1. NaN
+    of relations, where it is the share itself, and where there are too few."""
+    of_labels_lower: float
+    """95 % limit, Fieller's from the CR2 covariance by user."""
+    of_labels_upper: float
+    of_labels_note: str
     published: float
-    """NaN where nothing is published."""
+    """NaN where nothing is published. Of domains a share among all labels given."""
     status: str
     """Whether the published share is stated by the authors or reported second-hand."""
     samples: int
@@ -99,6 +114,8 @@ COLUMNS = [
     count("Out of", "n"),
     number("Share", "mean", ".1%"),
     limits("95 % interval", percent=True),
+    number("Of all labels", "of_labels", ".1%"),
+    limits("Of all labels, 95 %", "of_labels_", percent=True),
     share("Published", "published"),
     count("Users", "users"),
     share("Coverage", "coverage"),
@@ -115,6 +132,8 @@ SUBTOPIC_COLUMNS = [
     count("Out of", "n"),
     number("Share", "mean", ".1%"),
     limits("95 % interval", percent=True),
+    number("Of all labels", "of_labels", ".1%"),
+    limits("Of all labels, 95 %", "of_labels_", percent=True),
 ]
 
 LABELLERS_COLUMNS = [
@@ -150,7 +169,10 @@ def chapter(evidence: Evidence) -> Chapter:
             ),
             Section(
                 "conversations_domains", "What conversations are about", domains, COLUMNS,
-                f"A conversation may have several domains. {_INTERVALS} {_PUBLISHED.format(source='stated')}",
+                "A conversation may have several domains, so that the shares of conversations add up to more than 100 %. "
+                "Of all labels: the share among all domains given, one for each domain of a conversation (ratio of "
+                "means, Fieller's interval). The published shares add up to 100 %, so the figure compares these. "
+                f"{_INTERVALS} {_PUBLISHED.format(source='stated')}",
                 _pictures("conversations_domains", domains),
                 terminal=True,
             ),
@@ -188,6 +210,7 @@ def shares(runs: Sequence[Run], of: Of) -> list[LabelRow]:
                     name=label,
                     count=int(has.sum()),
                     **group_mean(has, labelled["user"].to_numpy(), (0, 1)).as_row("mean"),
+                    **_of_labels(of, labelled, has).as_columns("of_labels"),
                     published=published_share,
                     status=status,
                     samples=run.planned_replies,
@@ -203,6 +226,16 @@ def shares(runs: Sequence[Run], of: Of) -> list[LabelRow]:
                 )
             )
     return rows
+
+
+def _of_labels(of: Of, labelled: pd.DataFrame, has: npt.NDArray[np.bool_]) -> Interval:
+    """Estimate the share of a label among all labels given; relations, of which a message has one, have none."""
+    if of == "relation":
+        return Interval.without_limits("")
+    users = labelled["user"].to_numpy()
+    if reason := too_small(len(users), labelled["user"].nunique()):
+        return Interval.without_limits(reason)
+    return ratio_of_means(has, [_PER_ANSWER[of](answer) for answer in labelled["answer"]], users)
 
 
 def labellers(related: Sequence[Run], topics: Sequence[Run]) -> list[LabellersRow]:
@@ -261,9 +294,10 @@ def _pictures(picture: str, rows: Sequence[LabelRow]) -> list[Picture]:
 
 
 def _plot(rows: Sequence[LabelRow]) -> Figure:
+    of_labels = any(not math.isnan(row.of_labels) for row in rows)
     points = [
         Dot(
-            row.name.replace("_", " "), 100 * row.mean, 100 * row.lower, 100 * row.upper, panel=row.model,
+            row.name.replace("_", " "), *(100 * value for value in _drawn(row, of_labels)), panel=row.model,
             text=f"n = {row.n:,}: too small" if math.isnan(row.mean) else "",
         )
         for row in rows
@@ -273,4 +307,11 @@ def _plot(rows: Sequence[LabelRow]) -> Figure:
         for row in rows
         if not math.isnan(row.published)
     ]
-    return dots(points, "share, %, 95 % interval", references, scale=(0, None))
+    axis = "share of all labels given, %, 95 % interval" if of_labels else "share, %, 95 % interval"
+    return dots(points, axis, references, scale=(0, None))
+
+
+def _drawn(row: LabelRow, of_labels: bool) -> tuple[float, float, float]:
+    if of_labels:
+        return row.of_labels, row.of_labels_lower, row.of_labels_upper
+    return row.mean, row.lower, row.upper

@@ -83,7 +83,7 @@ def estimate(
     console = Terminal()
     bills = model_bills(works, price_table, max_connections)
     console.print(_table("Requests and tokens", bills, _TOKENS))
-    console.print(_table("Cost in US dollars", bills, _DOLLARS))
+    console.print(_table("Estimated cost in US dollars", bills, _DOLLARS))
     notes = [*_assumptions(works, bills, price_table, max_connections), accuracy(bill.model for bill in bills)]
     for note in notes:
         console.print(f"• {note}", markup=False, soft_wrap=True)
@@ -161,7 +161,8 @@ def _assumptions(
         "with --limit 50; then pass --output-tokens, --judge-output-tokens and --reasoning-tokens."
     )
     yield (
-        "With cache: every prompt finds what earlier prompts left in the provider's prompt cache. "
+        "With cache: simulated by the provider's published rules, as if every prompt found what earlier prompts left "
+        "in its prompt cache; the run's report says what was really cached. "
         "In batches: replies come within a day, usually sooner, and nothing is assumed to be cached."
     )
     yield (

@@ -169,7 +169,7 @@ def chapter(evidence: Evidence) -> Chapter:
             ),
             Section(
                 "conversations_domains", "What conversations are about", domains, COLUMNS,
-                "A conversation may have several domains, so that the shares of conversations add up to more than 100 %. "
+                "A conversation may have several domains, so the shares of conversations add up to more than 100 %. "
                 "Of all labels: the share among all domains given, one for each domain of a conversation (ratio of "
                 "means, Fieller's interval). The published shares add up to 100 %, so the figure compares these. "
                 f"{_INTERVALS} {_PUBLISHED.format(source='stated')}",

@@ -158,8 +158,8 @@ def coverage(evidence: Evidence) -> Chapter:
                 "thought_coverage_means", "Expressed share of thoughts", _with_published(rows), COLUMNS,
                 f"{_INTERVALS} Published: {published.expressed_share('reason').value:.2f} for reasons and "
                 f"{published.expressed_share('reaction').value:.2f} for reactions are reported second-hand of Jin et "
-                "al. 2026 (arXiv:2605.20087), rated by GPT-5.4 with a prompt that was not available to us, without an interval. "
-                "They are shown for orientation; they are not the same measurement.",
+                "al. 2026 (arXiv:2605.20087), rated by GPT-5.4 with a prompt that was not available to us, without "
+                "an interval. They are shown for orientation; they are not the same measurement.",
                 [Picture("thought_coverage_means", _means_plot(rows), "Mean rating with its 95 % interval. Dashed: "
                          "published values, rated by GPT-5.4 with another prompt.")] if rows else [],
                 row_class=lambda row: "published" if row.published else "",

@@ -29,8 +29,14 @@ if TYPE_CHECKING:
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder to write the page, its tables and plots to.",
 )
+@click.option(
+    "--annotations",
+    type=click.Path(path_type=Path),
+    help="Table written by thoughttrace annotate: types of thoughts are also shown by relation of the message and by "
+    "topic. Needs -o.",
+)
 @click.option("--skip-bad", is_flag=True, help="Skip lines that cannot be used, and list them.")
-def profile(data: str, against: tuple[str, ...], output: Path | None, skip_bad: bool) -> None:
+def profile(data: str, against: tuple[str, ...], output: Path | None, annotations: Path | None, skip_bad: bool) -> None:
     """Show what DATA contains: users, conversations, messages, thoughts by type, and possible errors.
 
     With -o the complete profile is written as one HTML page, with its tables and plots as files. It quotes nothing
@@ -47,6 +53,8 @@ def profile(data: str, against: tuple[str, ...], output: Path | None, skip_bad: 
 
     if against and not output:
         raise click.UsageError("--against needs -o FOLDER: the comparison is written to the page.")
+    if annotations and not output:
+        raise click.UsageError("--annotations needs -o FOLDER: the groups are written to the page.")
     source = open_source(data, skip_bad)
     tables = build_tables(source.conversations)
     console = Terminal()
@@ -59,7 +67,7 @@ def profile(data: str, against: tuple[str, ...], output: Path | None, skip_bad: 
     if output:
         others = _measure_others(against, skipped if skip_bad else None, console)
         with console.status("Profiling …"):
-            _write(source, tables, output, others)
+            _write(source, tables, output, others, annotations)
         notes.append(f"Page: {output / 'index.html'}")
     if skipped:
         notes.append(f"{len(skipped)} unusable lines skipped:")
@@ -86,13 +94,15 @@ def _measure_others(against: tuple[str, ...], skipped: list[str] | None, console
     return others
 
 
-def _write(source: "Source", tables: "Tables", output: Path, others: list["Lengths"]) -> None:
+def _write(source: "Source", tables: "Tables", output: Path, others: list["Lengths"], annotations: Path | None) -> None:
     """Write the page."""
     from thoughttrace.analysis.page.page import write_page  # noqa: PLC0415
     from thoughttrace.analysis.profile.annotators import annotators_chapter  # noqa: PLC0415
     from thoughttrace.analysis.profile.contents import contents_chapter  # noqa: PLC0415
     from thoughttrace.analysis.profile.quality import quality_chapter  # noqa: PLC0415
     from thoughttrace.analysis.profile.thoughts import thoughts_chapter  # noqa: PLC0415
+    from thoughttrace.analysis.profile.type_groups import type_groups_chapter  # noqa: PLC0415
+    from thoughttrace.analysis.read.annotations import read_annotations  # noqa: PLC0415
 
     intro = (
         f"{source.name}, {source.revision}. People talked to assistants and privately noted why they sent a "
@@ -101,6 +111,7 @@ def _write(source: "Source", tables: "Tables", output: Path, others: list["Lengt
     chapters = [
         contents_chapter(source, tables, others),
         thoughts_chapter(tables),
+        type_groups_chapter(tables, read_annotations(annotations) if annotations else None),
         annotators_chapter(tables),
         quality_chapter(source),
     ]

@@ -68,6 +68,24 @@ def embed(texts: Sequence[str]) -> Vectors:
     return vectors
 
 
+def count_pieces(texts: Sequence[str]) -> list[int]:
+    """Count the word pieces of texts by the packaged model's tokenizer, those beyond its limit included.
+
+    Args:
+        texts: n texts.
+
+    Raises:
+        UserError: The extra `similarity` is not installed.
+    """
+    _, tokenizer_file = _model_files()
+    from tokenizers import Tokenizer  # noqa: PLC0415 - an extra
+
+    tokenizer = Tokenizer.from_file(str(tokenizer_file))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return [len(each.ids) for each in tokenizer.encode_batch(list(texts), add_special_tokens=False)]
+
+
 def _embed_encoded(session: Any, encoded: Sequence[Any]) -> Vectors:
     """Return the unit vectors of one batch of tokenized texts, shape (n, 384)."""
     longest = max(len(each.ids) for each in encoded)

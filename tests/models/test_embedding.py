@@ -13,7 +13,7 @@ import pytest
 
 from thoughttrace.core.errors import UserError
 from thoughttrace.models import embedding
-from thoughttrace.models.embedding import Embedder, Vectorizer, embed, open_embedder, pack
+from thoughttrace.models.embedding import Embedder, Vectorizer, count_pieces, embed, open_embedder, pack
 
 
 @pytest.fixture(autouse=True)
@@ -115,6 +115,12 @@ def test_batches_hold_every_text_once_the_longest_first() -> None:
     lengths = [len(text) for batch in batches for text in batch]
     assert lengths == sorted(lengths, reverse=True)
     assert list(pack([])) == []
+
+
+def test_word_pieces_are_those_of_bert_and_none_is_cut_off() -> None:
+    # hello , world ! · un ##aff ##able (Devlin et al. 2019) · capital letters make no difference
+    assert count_pieces(["Hello, world!", "unaffable", "UNAFFABLE", ""]) == [4, 3, 3, 0]
+    assert count_pieces(["word " * 1000]) == [1000]
 
 
 def test_like_sentences_lie_close() -> None:

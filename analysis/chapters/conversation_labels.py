@@ -7,7 +7,6 @@ from itertools import combinations
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -15,9 +14,9 @@ from thoughttrace.analysis.page.plots import Dot, Reference, dots
 from thoughttrace.analysis.page.table import Chapter, Picture, Section, count, limits, name, number, share, short, text
 from thoughttrace.analysis.read.evidence import Evidence
 from thoughttrace.analysis.read.task_log import Run
-from thoughttrace.analysis.stats.groups import group_mean, too_small
+from thoughttrace.analysis.stats.groups import group_mean
 from thoughttrace.analysis.stats.interrater import CHANCE_CORRECTED, cohen_kappa, confusions, jackknife_counts
-from thoughttrace.analysis.stats.intervals import Interval, ratio_of_means
+from thoughttrace.analysis.stats.intervals import Interval
 from thoughttrace.core import published
 from thoughttrace.core.record import RELATE, TOPIC
 from thoughttrace.datasets.taxonomy import DOMAINS, RELATIONS, SUBTOPICS
@@ -33,11 +32,11 @@ _HAS: dict[Of, Callable[[str, str], bool]] = {
 }
 """Whether an answer names a label."""
 
-_PER_ANSWER: dict[str, Callable[[str], int]] = {
-    "domain": lambda answer: len({SUBTOPICS.get(subtopic) for subtopic in answer.split("; ")}),
-    "subtopic": lambda answer: len(answer.split("; ")),
+_GIVEN: dict[str, Callable[[str], set[str]]] = {
+    "domain": lambda answer: {SUBTOPICS.get(subtopic, "") for subtopic in answer.split("; ")},
+    "subtopic": lambda answer: set(answer.split("; ")),
 }
-"""How many labels an answer names."""
+"""The labels that an answer gives, of those of which it may give several."""
 
 _INTERVALS = "95 % intervals are clustered by user (CR2). What got no valid label is left out and counted."
 _PUBLISHED = (
@@ -67,7 +66,7 @@ class LabelRow:
     """Of domains and subtopics, several of which may apply: the share among all labels given, which adds up to 1. NaN
     of relations, where it is the share itself, and where there are too few."""
     of_labels_lower: float
-    """95 % limit, Fieller's from the CR2 covariance by user."""
+    """95 % limit, CR2 by user."""
     of_labels_upper: float
     of_labels_note: str
     published: float
@@ -170,8 +169,8 @@ def chapter(evidence: Evidence) -> Chapter:
             Section(
                 "conversations_domains", "What conversations are about", domains, COLUMNS,
                 "A conversation may have several domains, so the shares of conversations add up to more than 100 %. "
-                "Of all labels: the share among all domains given, one for each domain of a conversation (ratio of "
-                "means, Fieller's interval). The published shares add up to 100 %, so the figure compares these. "
+                "Of all labels: the share among all domains given, one for each domain of a conversation. The "
+                "published shares add up to 100 %, so the figure compares these. "
                 f"{_INTERVALS} {_PUBLISHED.format(source='stated')}",
                 _pictures("conversations_domains", domains),
                 terminal=True,
@@ -200,7 +199,7 @@ def shares(runs: Sequence[Run], of: Of) -> list[LabelRow]:
     known = {} if of == "subtopic" else published.published_labels(of)
     rows = []
     for run in runs:
-        labelled = run.rows[run.rows["answer"] != ""]
+        labelled = run.rows[run.rows["answer"] != ""].reset_index(drop=True)
         for label in _NAMES[of]:
             has = np.array([_HAS[of](answer, label) for answer in labelled["answer"]], dtype=bool)
             published_share, status = known.get(label, (math.nan, ""))
@@ -210,7 +209,7 @@ def shares(runs: Sequence[Run], of: Of) -> list[LabelRow]:
                     name=label,
                     count=int(has.sum()),
                     **group_mean(has, labelled["user"].to_numpy(), (0, 1)).as_row("mean"),
-                    **_of_labels(of, labelled, has).as_columns("of_labels"),
+                    **_of_labels(of, labelled, label).as_columns("of_labels"),
                     published=published_share,
                     status=status,
                     samples=run.planned_replies,
@@ -228,14 +227,15 @@ def shares(runs: Sequence[Run], of: Of) -> list[LabelRow]:
     return rows
 
 
-def _of_labels(of: Of, labelled: pd.DataFrame, has: npt.NDArray[np.bool_]) -> Interval:
+def _of_labels(of: Of, labelled: pd.DataFrame, label: str) -> Interval:
     """Estimate the share of a label among all labels given; relations, of which a message has one, have none."""
     if of == "relation":
         return Interval.without_limits("")
-    users = labelled["user"].to_numpy()
-    if reason := too_small(len(users), labelled["user"].nunique()):
-        return Interval.without_limits(reason)
-    return ratio_of_means(has, [_PER_ANSWER[of](answer) for answer in labelled["answer"]], users)
+    given = labelled["answer"].map(lambda answer: sorted(_GIVEN[of](answer)))
+    labels = given.explode()
+    return group_mean(
+        (labels == label).to_numpy(), labelled["user"].loc[labels.index].to_numpy(), (0, 1), unit="labels"
+    )
 
 
 def labellers(related: Sequence[Run], topics: Sequence[Run]) -> list[LabellersRow]:

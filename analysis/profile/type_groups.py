@@ -89,7 +89,7 @@ def by_length(tables: Tables) -> list[GroupRow]:
     Args:
         tables: Conversations as tables.
     """
-    turns = bands(_TURNS, "turns")(tables.conversations["turns"])
+    turns = bands(_TURNS, "")(tables.conversations["turns"]).cat.rename_categories(str.strip)
     return _rows(tables.thoughts, tables.thoughts["conversation"].map(turns.astype(str)), turns.cat.categories)
 
 
@@ -150,7 +150,7 @@ def _length_section(tables: Tables) -> Section:
     points = [dot(row, row.group, f"{row.kind}: {readable(row.type)}") for row in rows]
     figure = dots(points, "share, %", scale=(0, None), upright=True, joined=True, columns=4)
     picture = Picture("thoughts_by_length", figure, "Share of each type by turns, with 95 % intervals.")
-    columns = [short("Length", "group")]
+    columns = [short("Turns", "group")]
     return _section("thoughts_by_length", "Types by length of the conversation", rows, columns, note, [picture])
 
 

@@ -152,11 +152,12 @@ def test_shares_of_all_labels_add_up_to_one_and_count_each_domain_of_a_conversat
     assert table["of_labels"].sum() == pytest.approx(1)
     assert table.loc[[culture, technology], "of_labels"].tolist() == pytest.approx([6 / 18, 12 / 18])
     assert table.loc[[culture, technology], "mean"].tolist() == pytest.approx([0.5, 1.0])
-    # Fieller: the R at which mean(has - R * given) / error is the t quantile, by the definition.
+    # By the linearized ratio, sum of (has - share * given): CR2 lies close to it, and the limits are on the logit.
     has, given = np.array([1.0] * 6 + [0.0] * 6), np.array([2.0] * 6 + [1.0] * 6)
-    for end in ("of_labels_lower", "of_labels_upper"):
-        rest = has - table.loc[culture, end] * given
-        assert abs(rest.mean()) / (rest.std(ddof=1) / np.sqrt(12)) == pytest.approx(stats.t.ppf(0.975, 11), rel=1e-6)
+    error = np.sqrt(((has - given / 3) ** 2).sum() * 12 / 11) / 18
+    for end, sign in (("of_labels_lower", -1), ("of_labels_upper", 1)):
+        limit = special.expit(special.logit(1 / 3) + sign * stats.t.ppf(0.975, 11) * error / (1 / 3 * 2 / 3))
+        assert table.loc[culture, end] == pytest.approx(limit, abs=0.02)
     subtopics = pd.DataFrame(shares([run], "subtopic")).set_index("name")
     assert subtopics.loc["programming", "of_labels"] == pytest.approx(12 / 30)
     related = pd.DataFrame(shares(found().of(record.RELATE), "relation"))

@@ -55,7 +55,7 @@ def annotations(tables: Tables) -> pd.DataFrame:
 
 def test_types_by_length_are_counted_by_the_turns_of_the_conversation(tables: Tables) -> None:
     table = pd.DataFrame(by_length(tables)).set_index(["kind", "group", "type"]).sort_index()
-    short, long = table.loc[("reason", "1–2 turns")], table.loc[("reason", "3–4 turns")]
+    short, long = table.loc[("reason", "1–2")], table.loc[("reason", "3–4")]
     assert short.loc[[MOTIVATION, CONTINUATION], ["count", "n"]].values.tolist() == [[6, 12], [6, 12]]
     assert long.loc[[MOTIVATION, CONTINUATION], ["count", "n"]].values.tolist() == [[6, 18], [12, 18]]
     assert long.loc[MOTIVATION, "mean"] == pytest.approx(1 / 3)

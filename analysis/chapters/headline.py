@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from matplotlib.figure import Figure
@@ -38,6 +37,7 @@ from thoughttrace.analysis.stats.variance import components
 from thoughttrace.core import published
 from thoughttrace.core.cutoffs import RELEASE
 from thoughttrace.core.model_names import same_model
+from thoughttrace.core.nearest_rating import nearest_rating
 from thoughttrace.core.prices import LOCAL, our_prices
 from thoughttrace.core.record import CEILINGS, FLOOR, INFER, OWN, RECALL, SAMPLE, Kind
 
@@ -469,7 +469,7 @@ def mean_agreement(values: Numbers, users: npt.NDArray[Any]) -> Interval:
 
 
 def _rated(scores: Numbers) -> dict[str, Any]:
-    nearest = np.floor(scores + 0.5)
+    nearest = nearest_rating(scores)
     return {f"rated_{rating}": int((nearest == rating).sum()) for rating in RATINGS}
 
 

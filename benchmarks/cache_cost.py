@@ -79,7 +79,8 @@ def input_costs(data: Path, models: Sequence[str]) -> dict[str, tuple[float, flo
         price = our_prices().find(model)
         assert price
         bills = [bill for run in runs for bill in bill_input(shared_prompts(run), model, cache_rules(model, price))]
-        fresh, read, written = (sum(getattr(bill, how) for bill in bills) for how in ("fresh", "read", "written"))
+        fresh, read = sum(bill.fresh for bill in bills), sum(bill.read for bill in bills)
+        written = sum(bill.written for bill in bills)
         dollars = fresh * price.input + read * price.input_cache_read + written * price.input_cache_write
         return dollars / ((fresh + read + written) * price.input)
 

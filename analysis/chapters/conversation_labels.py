@@ -295,12 +295,13 @@ def _pictures(picture: str, rows: Sequence[LabelRow]) -> list[Picture]:
 
 def _plot(rows: Sequence[LabelRow]) -> Figure:
     of_labels = any(not math.isnan(row.of_labels) for row in rows)
+    drawn = [_drawn(row, of_labels) for row in rows]
     points = [
         Dot(
-            row.name.replace("_", " "), *(100 * value for value in _drawn(row, of_labels)), panel=row.model,
+            row.name.replace("_", " "), 100 * mean, 100 * lower, 100 * upper, panel=row.model,
             text=f"n = {row.n:,}: too small" if math.isnan(row.mean) else "",
         )
-        for row in rows
+        for row, (mean, lower, upper) in zip(rows, drawn, strict=True)
     ]  # fmt: skip
     references = [
         Reference(100 * row.published, "published", panel=row.model, at=row.name.replace("_", " "))

@@ -351,7 +351,7 @@ def occupations_and_purposes(tables: Tables) -> list[DemographicsRow]:
         of_user = stated.groupby(heads["user"], sort=False).first()
         answers = of_user.map(lambda text, at=separators: _answers(text, at)).explode()
         users = answers.value_counts()
-        usual = [answer for answer, number in users.items() if number >= MIN_USERS]
+        usual = [str(answer) for answer, number in users.items() if number >= MIN_USERS]
         groups = {answer: answers.eq(answer).groupby(level=0, sort=False).any() for answer in usual}
         named = answers.isin(usual).groupby(level=0, sort=False).any()
         without = answers.isna().groupby(level=0, sort=False).all()

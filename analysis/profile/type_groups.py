@@ -90,7 +90,7 @@ def by_length(tables: Tables) -> list[GroupRow]:
         tables: Conversations as tables.
     """
     turns = bands(_TURNS, "")(tables.conversations["turns"]).cat.rename_categories(str.strip)
-    return _rows(tables.thoughts, tables.thoughts["conversation"].map(turns.astype(str)), turns.cat.categories)
+    return _rows(tables.thoughts, tables.thoughts["conversation"].map(turns.astype(str)), [*turns.cat.categories])
 
 
 def by_relation(tables: Tables, annotations: pd.DataFrame) -> list[GroupRow]:

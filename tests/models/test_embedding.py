@@ -13,7 +13,8 @@ import pytest
 
 from thoughttrace.core.errors import UserError
 from thoughttrace.models import embedding
-from thoughttrace.models.embedding import Embedder, Vectorizer, count_pieces, embed, open_embedder, pack
+from thoughttrace.models.embedding import Embedder, Vectorizer, embed, open_embedder, pack
+from thoughttrace.models.word_pieces import count_pieces
 
 
 @pytest.fixture(autouse=True)
@@ -148,7 +149,7 @@ def test_its_key_names_the_weights(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     for name in ("model", "tokenizer"):
         (tmp_path / name).write_text(name)
     files = tmp_path / "model", tmp_path / "tokenizer"
-    monkeypatch.setattr("thoughttrace.models.embedding._model_files", lambda: files)
+    monkeypatch.setattr("thoughttrace.models.embedding.model_files", lambda: files)
     assert open_embedder("local").key != before
 
 

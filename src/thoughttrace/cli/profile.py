@@ -63,7 +63,8 @@ def profile(
     from thoughttrace.analysis.profile.tables import build_tables  # noqa: PLC0415
     from thoughttrace.analysis.profile.thoughts import types_section  # noqa: PLC0415
     from thoughttrace.datasets.sources import open_source  # noqa: PLC0415
-    from thoughttrace.models.embedding import count_pieces, require_embedder  # noqa: PLC0415
+    from thoughttrace.models.embedding import require_embedder  # noqa: PLC0415
+    from thoughttrace.models.word_pieces import count_pieces  # noqa: PLC0415
 
     if against and not output:
         raise click.UsageError("--against needs -o FOLDER: the comparison is written to the page.")

@@ -191,7 +191,10 @@ def test_groups_of_users_are_counted_once_and_odd_ages_apart(tables: Tables) -> 
 def test_occupations_and_purposes_are_counted_where_five_users_use_the_same_words(
     make_conversation: Callable[..., dict[str, Any]], write: Callable[..., Path]
 ) -> None:
-    survey = [("Student", "Coding, learning and fun."), ("student ", "Learning; coding")] * 3  # six students
+    survey: list[tuple[str | None, str | None]] = [
+        ("Student", "Coding, learning and fun."),
+        ("student ", "Learning; coding"),
+    ] * 3  # six students
     survey += [("Nurse", "work / LEARNING"), ("Nurse", "work"), (None, None), ("Pilot", "")]
     records = []
     for user, (occupation, purposes) in enumerate(survey):

@@ -87,9 +87,9 @@ def test_a_reaction_is_grouped_by_the_message_before_it_and_by_the_one_after(
 
 
 def test_a_conversation_counts_in_each_of_its_domains(tables: Tables, annotations: pd.DataFrame) -> None:
-    table = pd.DataFrame(by_domain(tables, annotations)).set_index(["kind", "group", "type"])["n"]
+    rows = by_domain(tables, annotations)
     # Of each six users three have two turns and three have three.
-    assert {group: n for (kind, group, label), n in table.items() if (kind, label) == ("reason", MOTIVATION)} == {
+    assert {row.group: row.n for row in rows if (row.kind, row.type) == ("reason", MOTIVATION)} == {
         "Culture & Lifestyle": 15, "Technology": 15, "Other": 15,
     }  # fmt: skip
 

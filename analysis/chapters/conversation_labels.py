@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from thoughttrace.analysis.chapters.headline import PROVENANCE_COLUMNS, provenance_of
 from thoughttrace.analysis.page.plots import Dot, Reference, dots
-from thoughttrace.analysis.page.table import Chapter, Picture, Section, count, limits, name, number, share, short, text
+from thoughttrace.analysis.page.table import Chapter, Picture, Section, count, limits, name, number, share, text
 from thoughttrace.analysis.read.evidence import Evidence
 from thoughttrace.analysis.read.task_log import Run
 from thoughttrace.analysis.stats.groups import group_mean
@@ -119,8 +120,7 @@ COLUMNS = [
     count("Users", "users"),
     share("Coverage", "coverage"),
     text("Missing", "missing"),
-    short("Prompt", "prompt_hash"),
-    name("Data, revision", lambda row: f"{row.data}, {row.data_revision}"),
+    *PROVENANCE_COLUMNS,
 ]
 
 SUBTOPIC_COLUMNS = [
@@ -215,13 +215,7 @@ def shares(runs: Sequence[Run], of: Of) -> list[LabelRow]:
                     samples=run.planned_replies,
                     coverage=len(labelled) / (run.planned_replies),
                     missing=run.count_missing(run.rows["answer"] == ""),
-                    task_version=run.task_version,
-                    data=run.data,
-                    data_revision=run.data_revision,
-                    prompt_hash=run.prompt_hash,
-                    package_version=run.package_version,
-                    date=run.date,
-                    log=run.log,
+                    **provenance_of(run),
                 )
             )
     return rows

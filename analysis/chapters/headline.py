@@ -456,6 +456,26 @@ def columns_of(run: Run) -> dict[str, Any]:
     return {"kind": kind_of(run), "model": run.name, "context": run.context, "judge": run.judge}
 
 
+PROVENANCE_COLUMNS = [
+    short("Prompt", "prompt_hash"),
+    name("Data, revision", lambda row: ", ".join(filter(None, (row.data, row.data_revision)))),
+]
+"""What tables show of the fields that `provenance_of` gives; files hold all of them."""
+
+
+def provenance_of(run: Run) -> dict[str, Any]:
+    """Return the columns of a row that say what its run was made with: versions, data, prompt, date and log."""
+    return {
+        "task_version": run.task_version,
+        "data": run.data,
+        "data_revision": run.data_revision,
+        "prompt_hash": run.prompt_hash,
+        "package_version": run.package_version,
+        "date": run.date,
+        "log": run.log,
+    }
+
+
 def mean_agreement(values: Numbers, users: npt.NDArray[Any]) -> Interval:
     """Estimate the mean agreement of scored samples, clustered by user; without any, the reason says so.
 

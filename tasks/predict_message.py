@@ -43,8 +43,9 @@ def predict_message(
             `message`, or folders of them. Of several models the evaluated one's own count.
         after: Only messages before which the user wrote a `thought` on anything shown, or a `reaction` to the very
             reply before.
-        quality: A Parquet file with the column `quality`, the informativeness of thoughts (`thoughttrace annotate`
-            of logs of `rate_thought`). That of the reaction right before a message is kept in its metadata.
+        quality: A Parquet file with the column `quality`, the informativeness of reactions (`thoughttrace annotate`
+            of a log of `rate_thought` with `-T kind=reaction` on the same data). That of the reaction right before a
+            message is kept in its metadata.
         min_quality: Only messages right after a reaction of this quality or more, 1–5; it selects.
         users: At most this many users, each with all their messages.
         per_user: At most this many messages of each user, chosen at random.

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from thoughttrace.analysis.chapters.headline import kind_of
+from thoughttrace.analysis.chapters.headline import PROVENANCE_COLUMNS, kind_of, provenance_of
 from thoughttrace.analysis.page.plots import Dot, Reference, dots
 from thoughttrace.analysis.page.table import (
     Chapter,
@@ -117,8 +117,7 @@ COLUMNS = [
     count("Named no letter", "declined"),
     text("Missing", "missing"),
     short("Options", "selection"),
-    short("Prompt", "prompt_hash"),
-    name("Data, revision", lambda row: f"{row.data}, {row.data_revision}"),
+    *PROVENANCE_COLUMNS,
 ]
 
 OPTION_COLUMNS = [
@@ -234,13 +233,7 @@ def _accuracy(run: Run) -> ChoiceRow:
         declined=int(scored["reason"].isin(NO_LABEL).sum()),
         missing=run.missing,
         selection=run.selection,
-        task_version=run.task_version,
-        data=run.data,
-        data_revision=run.data_revision,
-        prompt_hash=run.prompt_hash,
-        package_version=run.package_version,
-        date=run.date,
-        log=run.log,
+        **provenance_of(run),
     )
 
 

@@ -10,12 +10,14 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from thoughttrace.analysis.chapters.headline import PROVENANCE_COLUMNS, provenance_of
 from thoughttrace.analysis.page.plots import Dot, Reference, dots
-from thoughttrace.analysis.page.table import Chapter, Picture, Section, count, limits, name, number, share, short, text
+from thoughttrace.analysis.page.table import Chapter, Picture, Section, count, limits, name, number, share, text
 from thoughttrace.analysis.read.evidence import Evidence
 from thoughttrace.analysis.read.task_log import Run
 from thoughttrace.analysis.stats.groups import group_mean
 from thoughttrace.analysis.stats.interrater import CHANCE_CORRECTED, cohen_kappa, confusions, jackknife_counts
+from thoughttrace.analysis.stats.intervals import Interval
 from thoughttrace.core import published
 from thoughttrace.core.record import RELATE, TOPIC
 from thoughttrace.datasets.taxonomy import DOMAINS, RELATIONS, SUBTOPICS
@@ -31,10 +33,16 @@ _HAS: dict[Of, Callable[[str, str], bool]] = {
 }
 """Whether an answer names a label."""
 
+_GIVEN: dict[str, Callable[[str], set[str]]] = {
+    "domain": lambda answer: {SUBTOPICS.get(subtopic, "") for subtopic in answer.split("; ")},
+    "subtopic": lambda answer: set(answer.split("; ")),
+}
+"""The labels that an answer gives, of those of which it may give several."""
+
 _INTERVALS = "95 % intervals are clustered by user (CR2). What got no valid label is left out and counted."
 _PUBLISHED = (
     "Published: Jin et al. 2026 (arXiv:2605.20087), {source}, of all 2,155 conversations, labelled by another model "
-    "with a prompt that is not public; for orientation."
+    "with a prompt that was not available to us; for orientation."
 )
 
 
@@ -55,8 +63,15 @@ class LabelRow:
     """95 % limit, CR2 by user."""
     upper: float
     note: str
+    of_labels: float
+    """Of domains and subtopics, several of which may apply: the share among all labels given, which adds up to 1. NaN
+    of relations, where it is the share itself, and where there are too few."""
+    of_labels_lower: float
+    """95 % limit, CR2 by user."""
+    of_labels_upper: float
+    of_labels_note: str
     published: float
-    """NaN where nothing is published."""
+    """NaN where nothing is published. Of domains a share among all labels given."""
     status: str
     """Whether the published share is stated by the authors or reported second-hand."""
     samples: int
@@ -99,12 +114,13 @@ COLUMNS = [
     count("Out of", "n"),
     number("Share", "mean", ".1%"),
     limits("95 % interval", percent=True),
+    number("Of all labels", "of_labels", ".1%"),
+    limits("Of all labels, 95 %", "of_labels_", percent=True),
     share("Published", "published"),
     count("Users", "users"),
     share("Coverage", "coverage"),
     text("Missing", "missing"),
-    short("Prompt", "prompt_hash"),
-    name("Data, revision", lambda row: f"{row.data}, {row.data_revision}"),
+    *PROVENANCE_COLUMNS,
 ]
 
 SUBTOPIC_COLUMNS = [
@@ -115,6 +131,8 @@ SUBTOPIC_COLUMNS = [
     count("Out of", "n"),
     number("Share", "mean", ".1%"),
     limits("95 % interval", percent=True),
+    number("Of all labels", "of_labels", ".1%"),
+    limits("Of all labels, 95 %", "of_labels_", percent=True),
 ]
 
 LABELLERS_COLUMNS = [
@@ -150,7 +168,10 @@ def chapter(evidence: Evidence) -> Chapter:
             ),
             Section(
                 "conversations_domains", "What conversations are about", domains, COLUMNS,
-                f"A conversation may have several domains. {_INTERVALS} {_PUBLISHED.format(source='stated')}",
+                "A conversation may have several domains, so the shares of conversations add up to more than 100 %. "
+                "Of all labels: the share among all domains given, one for each domain of a conversation. The "
+                "published shares add up to 100 %, so the figure compares these. "
+                f"{_INTERVALS} {_PUBLISHED.format(source='stated')}",
                 _pictures("conversations_domains", domains),
                 terminal=True,
             ),
@@ -178,7 +199,7 @@ def shares(runs: Sequence[Run], of: Of) -> list[LabelRow]:
     known = {} if of == "subtopic" else published.published_labels(of)
     rows = []
     for run in runs:
-        labelled = run.rows[run.rows["answer"] != ""]
+        labelled = run.rows[run.rows["answer"] != ""].reset_index(drop=True)
         for label in _NAMES[of]:
             has = np.array([_HAS[of](answer, label) for answer in labelled["answer"]], dtype=bool)
             published_share, status = known.get(label, (math.nan, ""))
@@ -188,21 +209,27 @@ def shares(runs: Sequence[Run], of: Of) -> list[LabelRow]:
                     name=label,
                     count=int(has.sum()),
                     **group_mean(has, labelled["user"].to_numpy(), (0, 1)).as_row("mean"),
+                    **_of_labels(of, labelled, label).as_columns("of_labels"),
                     published=published_share,
                     status=status,
                     samples=run.planned_replies,
                     coverage=len(labelled) / (run.planned_replies),
                     missing=run.count_missing(run.rows["answer"] == ""),
-                    task_version=run.task_version,
-                    data=run.data,
-                    data_revision=run.data_revision,
-                    prompt_hash=run.prompt_hash,
-                    package_version=run.package_version,
-                    date=run.date,
-                    log=run.log,
+                    **provenance_of(run),
                 )
             )
     return rows
+
+
+def _of_labels(of: Of, labelled: pd.DataFrame, label: str) -> Interval:
+    """Estimate the share of a label among all labels given; relations, of which a message has one, have none."""
+    if of == "relation":
+        return Interval.without_limits("")
+    given = labelled["answer"].map(lambda answer: sorted(_GIVEN[of](answer)))
+    labels = given.explode()
+    return group_mean(
+        (labels == label).to_numpy(), labelled["user"].loc[labels.index].to_numpy(), (0, 1), unit="labels"
+    )
 
 
 def labellers(related: Sequence[Run], topics: Sequence[Run]) -> list[LabellersRow]:
@@ -261,16 +288,25 @@ def _pictures(picture: str, rows: Sequence[LabelRow]) -> list[Picture]:
 
 
 def _plot(rows: Sequence[LabelRow]) -> Figure:
+    of_labels = any(not math.isnan(row.of_labels) for row in rows)
+    drawn = [_drawn(row, of_labels) for row in rows]
     points = [
         Dot(
-            row.name.replace("_", " "), 100 * row.mean, 100 * row.lower, 100 * row.upper, panel=row.model,
+            row.name.replace("_", " "), 100 * mean, 100 * lower, 100 * upper, panel=row.model,
             text=f"n = {row.n:,}: too small" if math.isnan(row.mean) else "",
         )
-        for row in rows
+        for row, (mean, lower, upper) in zip(rows, drawn, strict=True)
     ]  # fmt: skip
     references = [
         Reference(100 * row.published, "published", panel=row.model, at=row.name.replace("_", " "))
         for row in rows
         if not math.isnan(row.published)
     ]
-    return dots(points, "share, %, 95 % interval", references, scale=(0, None))
+    axis = "share of all labels given, %, 95 % interval" if of_labels else "share, %, 95 % interval"
+    return dots(points, axis, references, scale=(0, None))
+
+
+def _drawn(row: LabelRow, of_labels: bool) -> tuple[float, float, float]:
+    if of_labels:
+        return row.of_labels, row.of_labels_lower, row.of_labels_upper
+    return row.mean, row.lower, row.upper

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from matplotlib.figure import Figure
@@ -39,6 +38,7 @@ from thoughttrace.analysis.stats.variance import components
 from thoughttrace.core import published
 from thoughttrace.core.cutoffs import RELEASE
 from thoughttrace.core.model_names import same_model
+from thoughttrace.core.nearest_rating import nearest_rating
 from thoughttrace.core.prices import LOCAL, our_prices
 from thoughttrace.core.record import CEILINGS, FLOOR, INFER, OWN, RECALL, SAMPLE, Kind
 
@@ -468,6 +468,26 @@ def columns_of(run: Run) -> dict[str, Any]:
     return {"kind": kind_of(run), "model": run.name, "context": run.context, "judge": run.judge}
 
 
+PROVENANCE_COLUMNS = [
+    short("Prompt", "prompt_hash"),
+    name("Data, revision", lambda row: ", ".join(filter(None, (row.data, row.data_revision)))),
+]
+"""What tables show of the fields that `provenance_of` gives; files hold all of them."""
+
+
+def provenance_of(run: Run) -> dict[str, Any]:
+    """Return the columns of a row that say what its run was made with: versions, data, prompt, date and log."""
+    return {
+        "task_version": run.task_version,
+        "data": run.data,
+        "data_revision": run.data_revision,
+        "prompt_hash": run.prompt_hash,
+        "package_version": run.package_version,
+        "date": run.date,
+        "log": run.log,
+    }
+
+
 def mean_agreement(values: Numbers, users: npt.NDArray[Any]) -> Interval:
     """Estimate the mean agreement of scored samples, clustered by user; without any, the reason says so.
 
@@ -481,7 +501,7 @@ def mean_agreement(values: Numbers, users: npt.NDArray[Any]) -> Interval:
 
 
 def _rated(scores: Numbers) -> dict[str, Any]:
-    nearest = np.floor(scores + 0.5)
+    nearest = nearest_rating(scores)
     return {f"rated_{rating}": int((nearest == rating).sum()) for rating in RATINGS}
 
 

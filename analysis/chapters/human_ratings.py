@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from thoughttrace.analysis.chapters.headline import RUN_COLUMNS, SCALE, kind_of
@@ -27,6 +26,7 @@ from thoughttrace.analysis.stats.interrater import alpha, kappa
 from thoughttrace.analysis.stats.intervals import Interval
 from thoughttrace.analysis.stats.ppi import corrected_mean, human_ratings_needed, tuning_parameter
 from thoughttrace.core.errors import UserError
+from thoughttrace.core.nearest_rating import nearest_rating
 from thoughttrace.core.record import Kind
 
 RATINGS = range(1, 6)
@@ -294,7 +294,7 @@ def confusion(runs: Sequence[Run], joined: pd.DataFrame) -> list[ConfusionRow]:
     """
     rows = []
     for _, about, members in _rated(runs, joined):
-        judged = np.floor(members["score"] + 0.5)
+        judged = nearest_rating(members["score"])
         for rating in RATINGS:
             ratings = judged[members["human"] == rating]
             counts: dict[str, Any] = {f"judged_{n}": int((ratings == n).sum()) for n in RATINGS}

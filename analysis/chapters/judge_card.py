@@ -32,6 +32,7 @@ from thoughttrace.analysis.read.task_log import Run
 from thoughttrace.analysis.stats.interrater import kappa
 from thoughttrace.analysis.stats.intervals import Interval, cluster_mean
 from thoughttrace.core import record
+from thoughttrace.core.nearest_rating import nearest_rating
 
 ALL = "all"
 """The `family` of the row that sums up all families."""
@@ -337,16 +338,11 @@ def _kappa_with_people(card: JudgeCard, evidence: Evidence) -> Interval:
 
 def _intended(run: Run) -> Iterator[IntendedRow]:
     valid = run.rows.dropna(subset="score")
-    nearest = _nearest(valid["score"])
+    nearest = nearest_rating(valid["score"].astype(float))
     for low, high in sorted({*zip(valid["low"], valid["high"], strict=True)}):
         members = nearest[(valid["low"] == low) & (valid["high"] == high)]
         given = {f"given_{rating}": int((members == rating).sum()) for rating in RATINGS}
         yield IntendedRow(run.judge, run.log, low, high, **given, n=len(members))
-
-
-def _nearest(ratings: pd.Series) -> pd.Series:
-    """Take expected ratings to the nearest whole ones, halves up, as the scorer does."""
-    return (ratings.astype(float) + 0.5).floordiv(1)
 
 
 def _draw(rows: Sequence[IntendedRow]) -> Figure:
@@ -418,7 +414,7 @@ def _mean(field: str, rows: pd.DataFrame, column: str) -> dict[str, Any]:
 def _swapped(rows: pd.DataFrame) -> dict[str, Any]:
     """Count targets shown in both orders in one epoch, and those that were rated the same."""
     valid = rows[rows["family"] == "order"].dropna(subset="score")
-    both = _nearest(valid["score"]).groupby([valid["ladder"], valid["epoch"]])
+    both = nearest_rating(valid["score"].astype(float)).groupby([valid["ladder"], valid["epoch"]])
     alike = both.nunique()[both.size() == 2] == 1
     return {"swapped_alike": int(alike.sum()), "swapped": len(alike)}
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from thoughttrace.analysis.chapters.headline import PROVENANCE_COLUMNS, provenance_of
 from thoughttrace.analysis.page.calibration import BinRow, bin_columns, bin_rows, calibration_plot
 from thoughttrace.analysis.page.plots import Dot, Reference, dots, in_figures
 from thoughttrace.analysis.page.table import (
@@ -112,8 +113,7 @@ COLUMNS = [
     share("Coverage", "coverage"),
     count("No answer", "declined"),
     text("Missing", "missing"),
-    short("Prompt", "prompt_hash"),
-    name("Data, revision", lambda row: f"{row.data}, {row.data_revision}"),
+    *PROVENANCE_COLUMNS,
 ]
 
 BIN_COLUMNS = [*_RUN_COLUMNS, *bin_columns("Dissatisfied")]
@@ -223,13 +223,7 @@ def _row(run: Run) -> SatisfactionRow:
         coverage=len(scored) / run.planned_replies,
         declined=int(scored["reason"].isin(NO_LABEL).sum()),
         missing=run.missing,
-        task_version=run.task_version,
-        data=run.data,
-        data_revision=run.data_revision,
-        prompt_hash=run.prompt_hash,
-        package_version=run.package_version,
-        date=run.date,
-        log=run.log,
+        **provenance_of(run),
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from thoughttrace.analysis.chapters.headline import kind_of
+from thoughttrace.analysis.chapters.headline import PROVENANCE_COLUMNS, kind_of, provenance_of
 from thoughttrace.analysis.page.plots import Dot, Reference, dots
 from thoughttrace.analysis.page.table import (
     Chapter,
@@ -121,8 +121,7 @@ COLUMNS = [
     count("Refused or empty", "no_answer"),
     text("Missing", "missing"),
     short("Other notes", "selection"),
-    short("Prompt", "prompt_hash"),
-    name("Data, revision", lambda row: f"{row.data}, {row.data_revision}"),
+    *PROVENANCE_COLUMNS,
 ]
 
 EXACT_COLUMNS = [
@@ -249,13 +248,7 @@ def _row(run: Run) -> RecallRow:
         coverage=len(scored) / run.planned_replies,
         missing=run.missing,
         selection=run.selection,
-        task_version=run.task_version,
-        data=run.data,
-        data_revision=run.data_revision,
-        prompt_hash=run.prompt_hash,
-        package_version=run.package_version,
-        date=run.date,
-        log=run.log,
+        **provenance_of(run),
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from thoughttrace.analysis.chapters.headline import kind_of
+from thoughttrace.analysis.chapters.headline import PROVENANCE_COLUMNS, kind_of, provenance_of
 from thoughttrace.analysis.page.plots import Bar, Dot, Reference, dots, in_figures, stacked
 from thoughttrace.analysis.page.table import (
     Chapter,
@@ -108,8 +108,7 @@ COLUMNS = [
     count("Users", "users"),
     share("Coverage", "coverage"),
     text("Missing", "missing"),
-    short("Prompt", "prompt_hash"),
-    name("Data, revision", lambda row: ", ".join(filter(None, (row.data, row.data_revision)))),
+    *PROVENANCE_COLUMNS,
 ]
 
 HIGH_COLUMNS = [
@@ -158,8 +157,8 @@ def coverage(evidence: Evidence) -> Chapter:
                 "thought_coverage_means", "Expressed share of thoughts", _with_published(rows), COLUMNS,
                 f"{_INTERVALS} Published: {published.expressed_share('reason').value:.2f} for reasons and "
                 f"{published.expressed_share('reaction').value:.2f} for reactions are reported second-hand of Jin et "
-                "al. 2026 (arXiv:2605.20087), rated by GPT-5.4 with a prompt that is not public, without an interval. "
-                "They are shown for orientation; they are not the same measurement.",
+                "al. 2026 (arXiv:2605.20087), rated by GPT-5.4 with a prompt that was not available to us, without "
+                "an interval. They are shown for orientation; they are not the same measurement.",
                 [Picture("thought_coverage_means", _means_plot(rows), "Mean rating with its 95 % interval. Dashed: "
                          "published values, rated by GPT-5.4 with another prompt.")] if rows else [],
                 row_class=lambda row: "published" if row.published else "",
@@ -189,8 +188,8 @@ def informativeness(evidence: Evidence) -> Chapter:
         "thought_informativeness",
         "How informative thoughts are",
         "A model rates from 1 (empty) to 5 (specific and telling) what a thought says that the message it is on does "
-        "not. The paper is reported to predict next messages only from thoughts rated 4 or 5; its prompt is not "
-        "public." if rows else "",
+        "not. The paper is reported to predict next messages only from thoughts rated 4 or 5; its prompt was "
+        "not available to us." if rows else "",
         [
             Section(
                 "thought_informativeness_means", "Informativeness of thoughts", rows,
@@ -248,13 +247,7 @@ def _mean(run: Run) -> RatingRow:
         samples=planned,
         coverage=len(scored) / planned,
         missing=run.missing,
-        task_version=run.task_version,
-        data=run.data,
-        data_revision=run.data_revision,
-        prompt_hash=run.prompt_hash,
-        package_version=run.package_version,
-        date=run.date,
-        log=run.log,
+        **provenance_of(run),
     )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from thoughttrace.analysis.chapters.headline import kind_of
+from thoughttrace.analysis.chapters.headline import PROVENANCE_COLUMNS, kind_of, provenance_of
 from thoughttrace.analysis.page.plots import Matrix, confusion
 from thoughttrace.analysis.page.table import (
     Chapter,
@@ -186,8 +186,7 @@ COLUMNS = [
     share("Coverage", "coverage"),
     count("Named no type", "declined"),
     text("Missing", "missing"),
-    short("Prompt", "prompt_hash"),
-    name("Data, revision", lambda row: f"{row.data}, {row.data_revision}"),
+    *PROVENANCE_COLUMNS,
 ]
 
 PAIR_COLUMNS = [
@@ -374,13 +373,7 @@ def _accuracy(run: Run) -> AccuracyRow:
         coverage=len(scored) / planned,
         declined=int(scored["reason"].isin(NO_LABEL).sum()),
         missing=run.missing,
-        task_version=run.task_version,
-        data_revision=run.data_revision,
-        data=run.data,
-        prompt_hash=run.prompt_hash,
-        package_version=run.package_version,
-        date=run.date,
-        log=run.log,
+        **provenance_of(run),
     )
 
 

@@ -1,5 +1,6 @@
 """The chapter on annotators: annotation is optional, so which messages carry a thought is a selection."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,7 @@ from thoughttrace.analysis.page.table import (
     short,
 )
 from thoughttrace.analysis.profile.tables import BY_USER, Mean, Tables, dot, mean_by_user
+from thoughttrace.analysis.stats.groups import MIN_USERS
 from thoughttrace.core.record import TYPES
 
 UNKNOWN = "unknown"
@@ -43,6 +45,7 @@ def annotators_chapter(tables: Tables) -> Chapter:
         _users_section(annotated_by_user(tables)),
         _selection_section(annotated_by_survey(tables)),
         _demographics_section(tables),
+        _purposes_section(tables),
     ]
     return Chapter("annotators", "Annotators", "", sections)
 
@@ -225,7 +228,7 @@ def _annotated(messages: pd.DataFrame) -> dict[str, Any]:
 def survey_groups(conversations: pd.DataFrame) -> dict[str, "pd.Series"]:
     """Group each conversation's user by age, gender, education, and AI use.
 
-    Occupation and purposes are free text and not shown.
+    Occupation and purposes are free text, which `occupations_and_purposes` counts.
 
     Args:
         conversations: Of `Tables`.
@@ -279,8 +282,7 @@ def _demographics_section(tables: Tables) -> Section:
     implausible = f"Implausible ages: {', '.join(map(str, ages))}. " if ages else ""
     note = (
         f"{implausible}The first answer that a user gave counts. Share of all users, with 95 % "
-        "intervals (CR2; each user is one cluster). Conversations and thoughts are those of these users. Occupation "
-        "and purposes are free text and not shown."
+        "intervals (CR2; each user is one cluster). Conversations and thoughts are those of these users."
     )
     return Section("annotators_demographics", "Users", demographics(tables), columns, note)
 
@@ -291,7 +293,7 @@ def demographics(tables: Tables) -> list[DemographicsRow]:
     Args:
         tables: Conversations as tables.
     """
-    heads = tables.conversations.assign(thoughts=tables.thoughts["conversation"].value_counts())
+    heads = _with_thoughts(tables)
     rows = []
     for by, labels in survey_groups(tables.conversations).items():
         stated = labels.astype(object).mask(labels == UNKNOWN)
@@ -299,9 +301,68 @@ def demographics(tables: Tables) -> list[DemographicsRow]:
         for group in labels.cat.categories:
             members = of_user == group
             if members.any():
-                of_group = heads[heads["user"].map(members)]
-                n = int(members.sum())
-                thoughts = int(of_group["thoughts"].sum())
-                mean = mean_by_user(members, of_user.index)
-                rows.append(DemographicsRow(by, group, **mean, count=n, conversations=len(of_group), thoughts=thoughts))
+                rows.append(_demographics_row(heads, by, group, members))
     return rows
+
+
+def _with_thoughts(tables: Tables) -> pd.DataFrame:
+    return tables.conversations.assign(thoughts=tables.thoughts["conversation"].value_counts())
+
+
+def _demographics_row(heads: pd.DataFrame, by: str, group: str, members: "pd.Series[bool]") -> DemographicsRow:
+    """Count the users of a group: whether each user, the index, belongs to it."""
+    of_group = heads[heads["user"].map(members)]
+    thoughts = int(of_group["thoughts"].sum())
+    mean = mean_by_user(members, members.index)
+    return DemographicsRow(by, group, **mean, count=int(members.sum()), conversations=len(of_group), thoughts=thoughts)
+
+
+def _purposes_section(tables: Tables) -> Section:
+    columns = [
+        short("By", "by"), name("Answer", "group"), count("Users", "count"), share("Share", "mean"),
+        limits("95 % interval", percent=True), count("Conversations", "conversations"), count("Thoughts", "thoughts"),
+    ]  # fmt: skip
+    note = (
+        "Both are free text. Shown are the answers that at least "
+        f"{MIN_USERS} users gave in the same words, but for capital letters; purposes are divided at commas, "
+        "semicolons, slashes, “and” and “&”, and a user may name several. They are counted as they are written, not "
+        "grouped by meaning, so each share is a lower limit. Share of all users, with 95 % intervals (CR2; each user "
+        "is one cluster)."
+    )
+    return Section("annotators_purposes", "Occupations and purposes", occupations_and_purposes(tables), columns, note)
+
+
+def occupations_and_purposes(tables: Tables) -> list[DemographicsRow]:
+    """Count the occupations, and the purposes of AI use, that several users state in the same words.
+
+    An answer of fewer users than `MIN_USERS` is not named, as it may tell who gave it.
+
+    Args:
+        tables: Conversations as tables.
+
+    Returns:
+        For each question the answers, the most frequent first; then the users none of whose answers is among these,
+        and those without an answer.
+    """
+    heads = _with_thoughts(tables)
+    rows = []
+    for by, separators in (("occupation", None), ("purpose", r"[,;/&\n]|\band\b")):
+        stated = heads["purposes" if by == "purpose" else by].map(lambda text: str(text).strip() or None, "ignore")
+        of_user = stated.groupby(heads["user"], sort=False).first()
+        answers = of_user.map(lambda text, at=separators: _answers(text, at)).explode()
+        users = answers.value_counts()
+        usual = [str(answer) for answer, number in users.items() if number >= MIN_USERS]
+        groups = {answer: answers.eq(answer).groupby(level=0, sort=False).any() for answer in usual}
+        named = answers.isin(usual).groupby(level=0, sort=False).any()
+        without = answers.isna().groupby(level=0, sort=False).all()
+        groups |= {OTHERS: ~named & ~without, UNKNOWN: without}
+        rows += [_demographics_row(heads, by, group, members) for group, members in groups.items() if members.any()]
+    return rows
+
+
+def _answers(text: object, separators: str | None) -> list[str]:
+    """Divide a free answer, and write what is the same but for capital letters alike, each part once."""
+    if not isinstance(text, str):
+        return []
+    parts = re.split(separators, text) if separators else [text]
+    return list(dict.fromkeys(part for raw in parts if (part := raw.strip(" .!\t\r").casefold())))

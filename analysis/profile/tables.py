@@ -1,6 +1,6 @@
 """Conversations as three tables, from which the profile is counted, and what its chapters share."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -24,22 +24,26 @@ class Tables:
 
     conversations: pd.DataFrame
     """`id`, `user`, `model`, `turns` (messages by the user), `messages`, and the user's survey answers: `reported_age`,
-    `age` (years, NaN where missing or implausible), `gender`, `education`, `frequency`."""
+    `age` (years, NaN where missing or implausible), `gender`, `education`, `frequency`, `occupation`, `purposes`."""
     messages: pd.DataFrame
     """`conversation`, `user`, `index` (0-based), `role`, `kind` (of the thoughts it can carry), `turn` (1-based),
-    `words`, `characters`, `thoughts`, `annotated`, `hindsight` (bool, or None where unknown)."""
+    `words`, `characters`, `tokens` (NaN if not counted), `thoughts`, `annotated`, `hindsight` (bool, or None where
+    unknown)."""
     thoughts: pd.DataFrame
     """`conversation`, `user`, `kind`, `type`, `index` (of its message), `position` (of its message, 0 to 1), `words`,
-    `message_words`, `after_reply` (of a reason: written after the reply to its message; None where unknown).
-    Empty thoughts are left out."""
+    `tokens` (NaN if not counted), `message_words`, `after_reply` (of a reason: written after the reply to its message;
+    None where unknown). Empty thoughts are left out."""
 
 
 @uncollected()
-def build_tables(conversations: Sequence[Conversation]) -> Tables:
+def build_tables(
+    conversations: Sequence[Conversation], count_tokens: Callable[[Sequence[str]], list[int]] | None = None
+) -> Tables:
     """Build the three tables.
 
     Args:
         conversations: At least one.
+        count_tokens: Counts the tokens of texts; None where they are not to be counted, which takes longest.
     """
     heads, messages, thoughts = [], [], []
     for number, conversation in enumerate(conversations):
@@ -66,7 +70,12 @@ def build_tables(conversations: Sequence[Conversation]) -> Tables:
                 for thought in message.thoughts
             ]
     columns = ["conversation", "user", "kind", "index", "type", "position", "words", "message_words", "after_reply"]
-    return Tables(pd.DataFrame(heads), pd.DataFrame(messages), pd.DataFrame(thoughts, columns=columns))
+    tables = Tables(pd.DataFrame(heads), pd.DataFrame(messages), pd.DataFrame(thoughts, columns=columns))
+    written = [message for conversation in conversations for message in conversation.messages]
+    notes = [thought.content for message in written for thought in message.thoughts]
+    tables.messages["tokens"] = count_tokens([message.content for message in written]) if count_tokens else np.nan
+    tables.thoughts["tokens"] = count_tokens(notes) if count_tokens else np.nan
+    return tables
 
 
 def _head(conversation: Conversation) -> dict[str, object]:
@@ -82,6 +91,8 @@ def _head(conversation: Conversation) -> dict[str, object]:
         "gender": person.gender if person else None,
         "education": person.education if person else None,
         "frequency": person.frequency if person else None,
+        "occupation": person.occupation if person else None,
+        "purposes": person.purposes if person else None,
     }
 
 

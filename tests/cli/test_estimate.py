@@ -27,6 +27,9 @@ def test_it_shows_tokens_money_and_time() -> None:
     assert "Total ≥ $" in shown
     assert "No price is known for some/unknown, so only its tokens are counted." in shown
     assert "as of 2026-06-04 (https://developers.openai.com/api/docs/pricing)" in shown
+    assert "Estimated cost in US dollars" in shown
+    assert "With cache: simulated by the provider's published rules" in shown
+    assert "tasks run side by side (--max-tasks 2) share it" in shown
 
 
 def test_local_models_cost_nothing_and_prices_can_be_stated(tmp_path: Path) -> None:
@@ -35,6 +38,7 @@ def test_local_models_cost_nothing_and_prices_can_be_stated(tmp_path: Path) -> N
     assert done.exit_code == 0, done.output
     shown = " ".join(done.output.split())
     assert "local/x model $0.00 $0.00 $0.00" in shown
+    assert "share it" not in shown  # a single task shares its cache with none
     (judge,) = [
         work.plain
         for work in workloads("infer_reason", {}, ["local/x"], ["some/judge"], our_prices())

@@ -14,6 +14,7 @@ import pytest
 from thoughttrace.core.errors import UserError
 from thoughttrace.models import embedding
 from thoughttrace.models.embedding import Embedder, Vectorizer, embed, open_embedder, pack
+from thoughttrace.models.word_pieces import count_pieces
 
 
 @pytest.fixture(autouse=True)
@@ -117,6 +118,12 @@ def test_batches_hold_every_text_once_the_longest_first() -> None:
     assert list(pack([])) == []
 
 
+def test_word_pieces_are_those_of_bert_and_none_is_cut_off() -> None:
+    # hello , world ! · un ##aff ##able (Devlin et al. 2019) · capital letters make no difference
+    assert count_pieces(["Hello, world!", "unaffable", "UNAFFABLE", ""]) == [4, 3, 3, 0]
+    assert count_pieces(["word " * 1000]) == [1000]
+
+
 def test_like_sentences_lie_close() -> None:
     cat, kitten, tax = embed(["The cat sleeps.", "A kitten is asleep.", "Tax rates rose by two percent."])
     assert np.allclose(np.linalg.norm([cat, kitten, tax], axis=1), 1, atol=1e-5)
@@ -142,7 +149,7 @@ def test_its_key_names_the_weights(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     for name in ("model", "tokenizer"):
         (tmp_path / name).write_text(name)
     files = tmp_path / "model", tmp_path / "tokenizer"
-    monkeypatch.setattr("thoughttrace.models.embedding._model_files", lambda: files)
+    monkeypatch.setattr("thoughttrace.models.embedding.model_files", lambda: files)
     assert open_embedder("local").key != before
 
 

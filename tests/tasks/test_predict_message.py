@@ -7,13 +7,16 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 from inspect_ai import eval as inspect_eval
 from inspect_ai.log import EvalLog
 
+from thoughttrace.cli.main import main
 from thoughttrace.core.errors import UserError
 from thoughttrace.tasks.infer_reaction import infer_reaction
 from thoughttrace.tasks.infer_reason import infer_reason
 from thoughttrace.tasks.predict_message import predict_message
+from thoughttrace.tasks.rate_thought import rate_thought
 
 CANARY = "xyzzy-canary"
 GOOD = '{"rationale": "same", "rating": 4}'
@@ -178,7 +181,7 @@ def test_quality_is_kept_and_selects_only_if_asked(data: str, rated: str) -> Non
 def test_a_table_that_does_not_fit_is_refused(data: str, rated: str, tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.parquet"
     pd.read_parquet(rated).drop(columns="quality").to_parquet(wrong)
-    with pytest.raises(UserError, match=r"has no column quality\. Run thoughttrace/rate_thought"):
+    with pytest.raises(UserError, match=r"has no column quality\. It must rate the reactions of all this data"):
         predict_message(data=data, quality=str(wrong))
     pd.read_parquet(rated).query("message_index != 3").to_parquet(wrong)
     with pytest.raises(UserError, match="has no row for 3 of 6 replies with a reaction, such as message 3 of user0_"):
@@ -198,3 +201,28 @@ def test_a_table_of_other_values_is_refused(data: str, rated: str, tmp_path: Pat
     change(pd.read_parquet(rated)).to_parquet(wrong)
     with pytest.raises(UserError, match=sentence):
         predict_message(data=data, quality=str(wrong))
+
+
+def test_messages_after_informative_reactions_are_selected_by_the_documented_commands(
+    data: str, tmp_path: Path, scripted: Callable[..., Any]
+) -> None:
+    """Rate the reactions, annotate, predict: a table of reasons alone is refused, and says which command is missing."""
+
+    def rates(messages: list[Any]) -> str:
+        return f'{{"rationale": "x", "rating": {5 if "user1" in messages[-1].text else 2}}}'
+
+    table = tmp_path / "annotations.parquet"
+    for kind in ("reason", "reaction"):
+        run(rate_thought(kind=kind, data=data), scripted("rater", rates), scripted("j", rates), tmp_path / "labels")
+        done = CliRunner().invoke(main, ["annotate", str(tmp_path / "labels"), "-o", str(table)])
+        assert done.exit_code == 0, done.output
+        if kind == "reason":
+            with pytest.raises(UserError, match=r"rates? the reactions .*rate_thought -T kind=reaction .*annotate"):
+                predict_message(data=data, quality=str(table), min_quality=4)
+    log = run(
+        predict_message(data=data, thoughts="both", quality=str(table), min_quality=4),
+        scripted("m", lambda _: "User: What now?"), scripted("j", lambda _: NEAR), tmp_path / "next",
+    )  # fmt: skip
+    assert sorted(str(one.id) for one in log.samples or []) == [
+        f"user1_task1_conversation1/m{index:02}/message" for index in (2, 4)
+    ]

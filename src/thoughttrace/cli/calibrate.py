@@ -186,6 +186,7 @@ def calibration(log: "EvalLog") -> "Table":
     from thoughttrace.analysis.stats.interrater import kappa, spearman  # noqa: PLC0415
     from thoughttrace.analysis.stats.intervals import cluster_mean  # noqa: PLC0415
     from thoughttrace.core.errors import UserError  # noqa: PLC0415
+    from thoughttrace.core.nearest_rating import nearest_rating  # noqa: PLC0415
     from thoughttrace.core.record import PairMetadata, run_metadata  # noqa: PLC0415
 
     by_pair: dict[int | str, list[float]] = {}
@@ -221,8 +222,7 @@ def calibration(log: "EvalLog") -> "Table":
         )
         for statistic, found in {
             "Spearman": spearman(judge, people, clusters),
-            # Not numpy's round, which takes halves to even numbers.
-            "Weighted kappa": kappa(judge, np.floor(people + 0.5), clusters),
+            "Weighted kappa": kappa(judge, nearest_rating(people), clusters),
             "Judge − people": cluster_mean(judge - people, clusters),
         }.items()
     ]

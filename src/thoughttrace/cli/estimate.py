@@ -83,7 +83,7 @@ def estimate(
     console = Terminal()
     bills = model_bills(works, price_table, max_connections)
     console.print(_table("Requests and tokens", bills, _TOKENS))
-    console.print(_table("Cost in US dollars", bills, _DOLLARS))
+    console.print(_table("Estimated cost in US dollars", bills, _DOLLARS))
     notes = [*_assumptions(works, bills, price_table, max_connections), accuracy(bill.model for bill in bills)]
     for note in notes:
         console.print(f"• {note}", markup=False, soft_wrap=True)
@@ -151,8 +151,10 @@ def _assumptions(
     works: "Sequence[Workload]", bills: "Sequence[ModelBill]", prices: "Prices", connections: int | None
 ) -> Iterator[str]:
     """Yield sentences that give the sources of the prices and what was assumed."""
+    from thoughttrace.core.record import INFER  # noqa: PLC0415
     from thoughttrace.costing.workload import CONNECTIONS, LATENCY, SPEED  # noqa: PLC0415
 
+    both = {task.name for task in INFER.values()} <= {work.task for work in works}
     for model in dict.fromkeys(bill.model for bill in bills):
         yield _describe_price(model, prices)
     replies = [f"{work.output} for {work.model} as {work.role}" for work in works if work.plain.output_tokens]
@@ -161,7 +163,9 @@ def _assumptions(
         "with --limit 50; then pass --output-tokens, --judge-output-tokens and --reasoning-tokens."
     )
     yield (
-        "With cache: every prompt finds what earlier prompts left in the provider's prompt cache. "
+        "With cache: simulated by the provider's published rules, as if every prompt found what earlier prompts of its "
+        f"task left in the prompt cache{'; tasks run side by side (--max-tasks 2) share it and may cost less' * both}. "
+        "A report computes the cost of a run from the tokens that were billed. "
         "In batches: replies come within a day, usually sooner, and nothing is assumed to be cached."
     )
     yield (

@@ -29,12 +29,31 @@ if TYPE_CHECKING:
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder to write the page, its tables and plots to.",
 )
+@click.option(
+    "--annotations",
+    type=click.Path(path_type=Path),
+    help="Table written by thoughttrace annotate: types of thoughts are also shown by relation of the message and by "
+    "topic. Needs -o.",
+)
+@click.option(
+    "--tokens",
+    is_flag=True,
+    help="Also count the tokens of messages, replies and thoughts, by the tokenizer of the packaged embedder (extra "
+    "similarity): some ten seconds for the full dataset. Needs -o.",
+)
 @click.option("--skip-bad", is_flag=True, help="Skip lines that cannot be used, and list them.")
-def profile(data: str, against: tuple[str, ...], output: Path | None, skip_bad: bool) -> None:
+def profile(
+    data: str,
+    against: tuple[str, ...],
+    output: Path | None,
+    annotations: Path | None,
+    tokens: bool,
+    skip_bad: bool,
+) -> None:
     """Show what DATA contains: users, conversations, messages, thoughts by type, and possible errors.
 
     With -o the complete profile is written as one HTML page, with its tables and plots as files. It quotes nothing
-    that people wrote. `thoughttrace report --add FOLDER` includes it in a report.
+    that people wrote but short survey answers. `thoughttrace report --add FOLDER` includes it in a report.
 
     DATA is `sample`, `hub`, `hub@REVISION`, a JSONL (also .gz) or Parquet file, a folder of them, or - for standard
     input.
@@ -44,12 +63,21 @@ def profile(data: str, against: tuple[str, ...], output: Path | None, skip_bad: 
     from thoughttrace.analysis.profile.tables import build_tables  # noqa: PLC0415
     from thoughttrace.analysis.profile.thoughts import types_section  # noqa: PLC0415
     from thoughttrace.datasets.sources import open_source  # noqa: PLC0415
+    from thoughttrace.models.embedding import require_embedder  # noqa: PLC0415
+    from thoughttrace.models.word_pieces import count_pieces  # noqa: PLC0415
 
     if against and not output:
         raise click.UsageError("--against needs -o FOLDER: the comparison is written to the page.")
+    if annotations and not output:
+        raise click.UsageError("--annotations needs -o FOLDER: the groups are written to the page.")
+    if tokens and not output:
+        raise click.UsageError("--tokens needs -o FOLDER: the numbers are written to the page.")
+    if tokens:
+        require_embedder("profile --tokens")
     source = open_source(data, skip_bad)
-    tables = build_tables(source.conversations)
     console = Terminal()
+    with console.status("Counting …"):
+        tables = build_tables(source.conversations, count_pieces if tokens else None)
     title = f"{source.name}, {source.revision}"
     console.print(counts_section(source.conversations).table.to_terminal(title, console.width))
     if len(tables.thoughts):
@@ -59,7 +87,7 @@ def profile(data: str, against: tuple[str, ...], output: Path | None, skip_bad: 
     if output:
         others = _measure_others(against, skipped if skip_bad else None, console)
         with console.status("Profiling …"):
-            _write(source, tables, output, others)
+            _write(source, tables, output, others, annotations)
         notes.append(f"Page: {output / 'index.html'}")
     if skipped:
         notes.append(f"{len(skipped)} unusable lines skipped:")
@@ -86,21 +114,25 @@ def _measure_others(against: tuple[str, ...], skipped: list[str] | None, console
     return others
 
 
-def _write(source: "Source", tables: "Tables", output: Path, others: list["Lengths"]) -> None:
+def _write(source: "Source", tables: "Tables", output: Path, others: list["Lengths"], annotations: Path | None) -> None:
     """Write the page."""
     from thoughttrace.analysis.page.page import write_page  # noqa: PLC0415
     from thoughttrace.analysis.profile.annotators import annotators_chapter  # noqa: PLC0415
     from thoughttrace.analysis.profile.contents import contents_chapter  # noqa: PLC0415
     from thoughttrace.analysis.profile.quality import quality_chapter  # noqa: PLC0415
     from thoughttrace.analysis.profile.thoughts import thoughts_chapter  # noqa: PLC0415
+    from thoughttrace.analysis.profile.type_groups import type_groups_chapter  # noqa: PLC0415
+    from thoughttrace.analysis.read.annotations import read_annotations  # noqa: PLC0415
 
     intro = (
         f"{source.name}, {source.revision}. People talked to assistants and privately noted why they sent a "
-        "message (a reason) and what they thought of a reply (a reaction). This page contains no text that they wrote."
+        "message (a reason) and what they thought of a reply (a reaction). This page contains no text that they wrote, "
+        "apart from short survey answers."
     )
     chapters = [
         contents_chapter(source, tables, others),
         thoughts_chapter(tables),
+        type_groups_chapter(tables, read_annotations(annotations) if annotations else None),
         annotators_chapter(tables),
         quality_chapter(source),
     ]

@@ -173,7 +173,10 @@ def published_counts() -> list[PublishedCount]:
 
 @cache
 def published_labels(of: Literal["domain", "relation"]) -> dict[str, tuple[float, Status]]:
-    """Return the published shares, 0 to 1, of labels of conversations (domains) or of users' messages (relations)."""
+    """Return the published shares, 0 to 1, among all domains given to conversations, or of users' messages (relations).
+
+    A conversation may have several domains, and their published shares add up to 1.
+    """
     return {
         name: (share / 100, status)
         for status, shares in _read()["labels"][of].items()

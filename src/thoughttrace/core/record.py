@@ -541,7 +541,7 @@ class NextMessageMetadata(PromptMetadata):
 class RelationMetadata(PromptMetadata):
     """The metadata of a sample of `relate_messages`."""
 
-    columns = ("conversation", "message_index", "first")
+    columns = ("conversation", "message_index", "position", "first")
 
     words: Count = 0
     first: bool = False

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
-from scipy import special
+from scipy import special, stats
 from sklearn.metrics import cohen_kappa_score
 from statsmodels.regression.linear_model import OLS
 
@@ -135,3 +135,35 @@ def test_few_labels_are_called_too_small(label: Callable[..., Any], found: Calla
     assert table["mean"].isna().all()
     assert table["note"].str.startswith("too small").all()
     assert chapter(Evidence(Runs())).filled == []
+
+
+def test_shares_of_all_labels_add_up_to_one_and_count_each_domain_of_a_conversation_once(
+    label: Callable[..., Any], found: Callable[[], Runs]
+) -> None:
+    label(relate_messages, label_topic)
+    (run,) = found().of(record.TOPIC)
+    # 12 users, a conversation each: 6 on travel and on food, twice; 6 on two programming subtopics.
+    answers = ["food_and_cooking; travel; programming"] * 6 + ["programming; " + _other_in("programming")] * 6
+    rows = pd.DataFrame({"user": [f"user{n}" for n in range(12)], "answer": answers, "reason": None, "epoch": 1})
+    run = replace(run, rows=rows, planned_replies=12)
+    table = pd.DataFrame(shares([run], "domain")).set_index("name")
+    culture, technology = SUBTOPICS["travel"], SUBTOPICS["programming"]
+    # Domains given: 6 of Culture & Lifestyle (food and travel are both of it), 12 of the other: 18 in all.
+    assert table["of_labels"].sum() == pytest.approx(1)
+    assert table.loc[[culture, technology], "of_labels"].tolist() == pytest.approx([6 / 18, 12 / 18])
+    assert table.loc[[culture, technology], "mean"].tolist() == pytest.approx([0.5, 1.0])
+    # By the linearized ratio, sum of (has - share * given): CR2 lies close to it, and the limits are on the logit.
+    has, given = np.array([1.0] * 6 + [0.0] * 6), np.array([2.0] * 6 + [1.0] * 6)
+    error = np.sqrt(((has - given / 3) ** 2).sum() * 12 / 11) / 18
+    for end, sign in (("of_labels_lower", -1), ("of_labels_upper", 1)):
+        limit = special.expit(special.logit(1 / 3) + sign * stats.t.ppf(0.975, 11) * error / (1 / 3 * 2 / 3))
+        assert table.loc[culture, end] == pytest.approx(limit, abs=0.02)
+    subtopics = pd.DataFrame(shares([run], "subtopic")).set_index("name")
+    assert subtopics.loc["programming", "of_labels"] == pytest.approx(12 / 30)
+    related = pd.DataFrame(shares(found().of(record.RELATE), "relation"))
+    assert related["of_labels"].isna().all()
+
+
+def _other_in(subtopic: str) -> str:
+    """Another subtopic of the same domain."""
+    return next(name for name, domain in SUBTOPICS.items() if domain == SUBTOPICS[subtopic] and name != subtopic)

@@ -21,7 +21,7 @@ from thoughttrace.datasets.sources import Source, open_source
 SECTIONS = (
     "contents_counts", "contents_models", "contents_lengths", "thoughts_types", "thoughts_stages", "thoughts_flow",
     "thoughts_length", "thoughts_hindsight", "annotators_messages", "annotators_users",
-    "annotators_selection", "annotators_demographics", "quality_duplicates", "quality_findings",
+    "annotators_selection", "annotators_demographics", "annotators_purposes", "quality_duplicates", "quality_findings",
 )  # fmt: skip
 DRAWN = ("contents_models", "contents_lengths", "thoughts_types", "thoughts_stages", "thoughts_flow", "thoughts_length")
 

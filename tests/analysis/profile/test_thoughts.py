@@ -16,7 +16,9 @@ from thoughttrace.analysis.profile.annotators import (
     annotated_by_user,
     annotated_messages,
     demographics,
+    occupations_and_purposes,
 )
+from thoughttrace.analysis.profile.lengths import measure_tables
 from thoughttrace.analysis.profile.stages import at_four_places, at_nearest, flows, stage_rows
 from thoughttrace.analysis.profile.tables import Tables, build_tables
 from thoughttrace.analysis.profile.thoughts import hindsight, thought_lengths, type_rows
@@ -184,3 +186,42 @@ def test_groups_of_users_are_counted_once_and_odd_ages_apart(tables: Tables) -> 
         assert sum(row.thoughts for row in rows if row.by == by) == len(tables.thoughts)
         for kind, n in tables.messages["kind"].value_counts().items():
             assert sum(row.n for row in annotated_by_survey(tables) if (row.by, row.kind) == (by, kind)) == n
+
+
+def test_occupations_and_purposes_are_counted_where_five_users_use_the_same_words(
+    make_conversation: Callable[..., dict[str, Any]], write: Callable[..., Path]
+) -> None:
+    survey: list[tuple[str | None, str | None]] = [
+        ("Student", "Coding, learning and fun."),
+        ("student ", "Learning; coding"),
+    ] * 3  # six students
+    survey += [("Nurse", "work / LEARNING"), ("Nurse", "work"), (None, None), ("Pilot", "")]
+    records = []
+    for user, (occupation, purposes) in enumerate(survey):
+        for task in (1, 2):
+            record = make_conversation(f"user{user}", task, turns=1)
+            record["survey_answers"] = [{"occupation": occupation, "purposes": purposes}]
+            records.append(record)
+    table = pd.DataFrame(occupations_and_purposes(build_tables(load_conversations(write(*records)).conversations)))
+    assert table[["by", "group", "count", "conversations"]].values.tolist() == [
+        ["occupation", "student", 6, 12], ["occupation", "other answers", 3, 6], ["occupation", "unknown", 1, 2],
+        ["purpose", "learning", 7, 14], ["purpose", "coding", 6, 12], ["purpose", "other answers", 1, 2],
+        ["purpose", "unknown", 2, 4],
+    ]  # fmt: skip
+    assert table["mean"].tolist() == pytest.approx([0.6, 0.3, 0.1, 0.7, 0.6, 0.1, 0.2])
+    assert set(table["n"]) == {10}
+
+
+def test_tokens_are_counted_for_messages_replies_and_thoughts_where_asked(invented: list[Conversation]) -> None:
+    # A token for each character: what is counted of a text, and for whom, shows without a tokenizer.
+    tables = build_tables(invented, lambda texts: [len(text) for text in texts])
+    measured = measure_tables("data", tables).values
+    messages = [(c.user, m) for c in invented for m in c.messages]
+    for role in ("user", "assistant"):
+        values, users = measured[f"{role} tokens"]
+        assert values.tolist() == [len(m.content) for _, m in messages if m.role == role]
+        assert users.tolist() == [user for user, m in messages if m.role == role]
+    for kind in TYPES:
+        values, _ = measured[f"{kind} tokens"]
+        assert values.tolist() == [len(t.content) for _, m in messages if m.kind == kind for t in m.thoughts]
+    assert not [name for name in measure_tables("data", build_tables(invented)).values if "tokens" in name]

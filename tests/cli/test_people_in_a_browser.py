@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from inspect_ai import eval as inspect_eval
 from inspect_ai.model import Model
 from loopback import verdict
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, Request
 
 from thoughttrace.analysis.read.runs import read_runs
 from thoughttrace.cli.guess import _samples
@@ -26,8 +26,9 @@ from thoughttrace.tasks.infer_reason import infer_reason
 
 INTRUDER = (
     "</script><script>document.title = 'ran'</script><img src=x onerror=\"document.title = 'ran'\">"
-    "<style>body { display: none }</style> & שלום \u202e"
+    "<style>body { display: none }</style> & \u202e"
 )
+RIGHT_TO_LEFT = "שלום עולם"
 Script = Callable[[list[Any]], str]
 
 
@@ -38,6 +39,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, make_conversation: Callable
     records = [make_conversation(user) for user in ("user1", "user2")]
     for record in records:
         record["messages"][0]["content"] += INTRUDER
+        record["messages"][1]["content"] = RIGHT_TO_LEFT
     (folder / "data.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
     return folder
 
@@ -54,8 +56,12 @@ class Visit:
         self.page.on("pageerror", lambda error: self.faults.append(str(error)))
         self.page.on("dialog", lambda dialog: self.faults.append(dialog.message))
         self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.on("requestfinished", lambda request: self.sent.append((request.response() or request).text()))
+        self.page.on("requestfinished", self.keep)
         self.page.goto(address)
+
+    def keep(self, request: Request) -> None:
+        if response := request.response():
+            self.sent.append(response.text())
 
     def begin(self, name: str) -> None:
         self.page.get_by_label("Your name or a pseudonym").fill(name)
@@ -119,7 +125,7 @@ def browser(folder: Path, chromium: Callable[[], AbstractContextManager[Browser]
 @pytest.fixture(scope="module")
 def questions(folder: Path) -> GuessQuestions:
     samples = _samples(str(folder / "data.jsonl"), "reason", None, None, 0)
-    return GuessQuestions(samples, folder / "guesses.jsonl", "data.jsonl")
+    return GuessQuestions(samples, folder / "guesses.jsonl")
 
 
 @pytest.fixture(scope="module")
@@ -153,10 +159,15 @@ def guessed_on_a_page_of_its_own(folder: Path, browser: Browser) -> Path:
     visit.begin("bob")
     for turn, then in enumerate(("1 of 6", "2 of 6", "3 of 6")):
         visit.guess(f"of turn {turn}", then)
+    shown = visit.page.locator(".part .text")
+    assert INTRUDER in shown.nth(0).inner_text()
+    assert visit.page.locator(".part.about h3").inner_text() == "m00, the person"
     visit.page.reload()
     visit.wait("3 of 6")
     for then in ("4 of 6", "5 of 6"):
         visit.guess("of turn 0", then)
+    assert shown.nth(1).inner_text() == RIGHT_TO_LEFT
+    assert shown.nth(1).evaluate("element => getComputedStyle(element).direction") == "rtl"
     assert visit.page.evaluate("document.documentElement.scrollWidth") <= 360
     file = visit.download(folder / "bob.jsonl")
     visit.close()
@@ -226,7 +237,7 @@ def test_what_a_person_downloads_is_imported_or_refused_line_by_line(
 def test_nothing_is_asked_before_a_person_agrees_and_a_name_can_be_shown(
     browser: Browser, questions: GuessQuestions, tmp_path: Path
 ) -> None:
-    own = GuessQuestions(questions.samples, tmp_path / "own.jsonl", "data.jsonl")
+    own = GuessQuestions(questions.samples, tmp_path / "own.jsonl")
     with served(own, own.file) as server:
         visit = Visit(browser, server.address)
         assert "What is stored" in visit.page.locator("#consent").inner_text()
@@ -300,7 +311,7 @@ def logs(
 def rated(logs: Path, folder: Path, browser: Browser) -> Visit:
     """Rae rates on the served page by key, skips, undoes, loads it again; sam on a page of its own."""
     file = folder / "ratings.jsonl"
-    questions = RatingQuestions(questions_for(read_runs([str(logs)]).models, "", 0, None), file, ["logs"])
+    questions = RatingQuestions(questions_for(read_runs([str(logs)]).models, "", 0, None), file)
     total = len(questions.places)
     with served(questions, file) as server:
         visit = Visit(browser, server.address)
@@ -355,6 +366,11 @@ def test_ratings_are_kept_as_the_terminal_keeps_them(rated: Visit, folder: Path)
     assert {(line["id"], line["inference"], line["model"]) for line in sam} == {
         (line["id"], line["inference"], line["model"]) for line in kept if line["rater"] == "rae"
     }
+
+
+def test_a_page_of_its_own_holds_no_path(rated: Visit, guessed_on_a_page_of_its_own: Path, folder: Path) -> None:
+    for page in ("guess.html", "rate.html"):
+        assert folder.name not in (folder / page).read_text(encoding="utf-8")  # a folder can be named after a model
 
 
 def test_a_rater_is_shown_the_texts_and_not_who_wrote_or_judged_them(rated: Visit) -> None:

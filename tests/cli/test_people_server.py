@@ -26,7 +26,7 @@ def server(
 ) -> Iterator[PageServer]:
     """A page on one user's three reasons and three reactions, for everybody."""
     data = str(write(make_conversation("user1")))
-    questions = GuessQuestions(_samples(data, None, None, None, 0), tmp_path / "guesses.jsonl", data)
+    questions = GuessQuestions(_samples(data, None, None, None, 0), tmp_path / "guesses.jsonl")
     with PageServer(questions, questions.file, None) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()

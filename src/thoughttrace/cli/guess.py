@@ -99,11 +99,11 @@ def guess(
         console.print(f"{number:,} guesses imported into {output}", soft_wrap=True)
         return
     samples = _samples(data, kind, context, limit, seed)
-    questions = GuessQuestions(samples, output, data)
+    questions = GuessQuestions(samples, output)
     if page is not None:
         written = write_page(questions, page, name, range(len(samples)))
         console.print(f"{written:,} notes to guess in {page}; import what people send back with:", soft_wrap=True)
-        console.print(f"  {questions.imported_by} FILE -o {output}", soft_wrap=True)
+        console.print(f"  thoughttrace guess {data} -o {output} --import FILE", soft_wrap=True)
         return
     end_last_line(output)
     if browser:

@@ -90,11 +90,11 @@ def rate(
     runs = read_runs(logs, INFERENCE, lambda files: track(files, "Reading logs", console=console, transient=True))
     name = (rater or "").strip()
     if page is not None:
-        asked = RatingQuestions(questions_for(runs.models, name, seed, limit), output, logs)
+        asked = RatingQuestions(questions_for(runs.models, name, seed, limit), output)
         numbers = track(range(len(asked.places)), "Reading texts", console=console, transient=True)
         written = write_page(asked, page, name or None, numbers)
         console.print(f"{written:,} inferences to rate in {page}; import what raters send back with:", soft_wrap=True)
-        console.print(f"  {asked.imported_by} FILE -o {output}", soft_wrap=True)
+        console.print(f"  thoughttrace rate {' '.join(logs)} -o {output} --import FILE", soft_wrap=True)
         return
     existing = read_ratings([output] if output.exists() else [])
     if imported is not None:
@@ -105,7 +105,7 @@ def rate(
     append(output, [])  # a file that cannot be written fails before the first rating is given, not after
     questions = questions_for(runs.models, name, seed, limit)
     if browser:
-        stored = serve(RatingQuestions(questions, output, logs), output, name or None, console)
+        stored = serve(RatingQuestions(questions, output), output, name or None, console)
         console.print(f"{stored:,} ratings stored in {output}", soft_wrap=True)
         return
     # It needs a POSIX terminal.

@@ -12,7 +12,7 @@ from typing import Any
 from inspect_ai.dataset import Sample
 
 from thoughttrace.cli.people.lines import LineError, import_lines, require_fields, time_of
-from thoughttrace.cli.people.page import Content, Part, Place, Questions, State
+from thoughttrace.cli.people.page import Content, Part, Place, Questions, Role, State
 from thoughttrace.core.errors import UserError
 from thoughttrace.core.record import CONTEXTS, InferenceMetadata, place_of
 from thoughttrace.datasets.answers import check_system, guessed_by
@@ -36,7 +36,6 @@ class GuessQuestions(Questions):
     Args:
         samples: Of tasks that infer, in reading order.
         file: To which each guess is appended.
-        data: As the command was given it.
     """
 
     title = "What were they thinking?"
@@ -52,11 +51,11 @@ class GuessQuestions(Questions):
     verb = "guessed"
     answer_field = "text"
     person_field = "person"
+    imported_by = "thoughttrace guess DATA --import FILE"
 
-    def __init__(self, samples: Sequence[Sample], file: Path, data: str) -> None:
+    def __init__(self, samples: Sequence[Sample], file: Path) -> None:
         self.samples, self.file = samples, file
         self.numbers = {str(sample.id): number for number, sample in enumerate(samples)}
-        self.imported_by = f"thoughttrace guess {data} --import"
         said = instructions(samples[0]) if samples else ""
         self.help = {"reason": said, "reaction": said}
         self.scale = {"reason": (), "reaction": ()}
@@ -153,7 +152,7 @@ def roles_of(sample: Sample) -> Iterator[Part]:
     """
     about = f"m{sample.metadata_as(InferenceMetadata).message_index:02},"
     for heading, text in shown_parts(sample):
-        role = "question" if not heading else "about" if heading.startswith(about) else "context"
+        role: Role = "question" if not heading else "about" if heading.startswith(about) else "context"
         yield Part(heading=heading, text=text, role=role)
 
 

@@ -75,6 +75,9 @@ let current = null;
 let since = 0;
 let busy = false;
 let unsaved = false; // since the last download
+let fresh = true; // nothing was answered before this session
+let unfolded = false;
+const told = new Set();
 
 const hash = (text) => {
   let [a, b] = [0xdeadbeef, 0x41c6ce57];
@@ -174,7 +177,10 @@ const draw = (content) => {
   );
   $("undo").hidden = !rating || !before.length;
   // Whoever begins reads how it is done; afterwards it can be unfolded.
-  if (before.length < 2) $("help").open = !before.length && !answered.size;
+  const unread = fresh && !told.has(data.help[content.kind]);
+  if (unread || unfolded) $("help").open = unread;
+  unfolded = unread;
+  told.add(data.help[content.kind]);
   only("asking");
   // Of a conversation that goes on, the new messages are what matters.
   const about = same && !rating && $("parts").querySelector(".about");
@@ -270,7 +276,7 @@ const enter = (asking) =>
     }
     learn(state);
     remember((all) => (all.name = name));
-    [skipped, before] = [new Set(), []];
+    [skipped, before, fresh] = [new Set(), [], !answered.size];
     arrange();
     $("shown-name").textContent = name;
     $("who").hidden = false;
@@ -341,7 +347,7 @@ $("help-title").textContent = rating ? "How to rate" : "Instructions";
 $("writing").hidden = $("send").hidden = rating;
 $("rating").hidden = !rating;
 $("keys").textContent = rating ? "Keys: 1–5 rate, s skip, u undo, ? how to rate" : "Ctrl+Enter saves";
-$("import").textContent = `${data.importedBy} FILE`;
+$("import").textContent = data.importedBy;
 recall();
 name = data.name || remembered.name;
 showStart();

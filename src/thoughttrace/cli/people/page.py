@@ -20,13 +20,16 @@ _SCRIPT = (_HERE / "page.js").read_text(encoding="utf-8")
 _STYLE = (_HERE / "page.css").read_text(encoding="utf-8")
 
 
+Role = Literal["context", "about", "note", "inference", "question"]
+"""What a text is to a question: `about` is the message that it is about, `question` what is asked."""
+
+
 class Part(TypedDict):
     """A text that is shown, under a heading."""
 
     heading: str
     text: str
-    role: Literal["context", "about", "note", "inference", "question"]
-    """`about`: the message that the question is about; `question`: what is asked."""
+    role: Role
 
 
 class Content(TypedDict):
@@ -67,8 +70,8 @@ class Questions(ABC):
     answer_field: ClassVar[str]
     """Of an answer as a line of JSON; so is `person_field`, the name."""
     person_field: ClassVar[str]
-    imported_by: str
-    """The command that imports such lines."""
+    imported_by: ClassVar[str]
+    """The command that imports such lines; without the paths it is given, which can name a model or a person."""
     help: dict[Kind, str]
     scale: dict[Kind, Sequence[str]]
     """A line for each rating, from 1; empty where a sentence is written."""

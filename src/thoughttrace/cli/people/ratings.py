@@ -13,7 +13,7 @@ from thoughttrace.analysis.read.human_ratings import Rating, append, inferences,
 from thoughttrace.analysis.read.task_log import Run
 from thoughttrace.analysis.read.whole_samples import read_inference
 from thoughttrace.cli.people.lines import LineError, import_lines, require_fields, time_of
-from thoughttrace.cli.people.page import Content, Part, Place, Questions, State
+from thoughttrace.cli.people.page import Content, Part, Place, Questions, Role, State
 from thoughttrace.core.errors import UserError
 from thoughttrace.core.record import INFER, KINDS, Kind
 from thoughttrace.scorers.agreement import rubric
@@ -174,7 +174,6 @@ class RatingQuestions(Questions):
     Args:
         questions: From `questions_for`.
         file: To which each rating is appended.
-        logs: As the command was given them.
     """
 
     title = "How near is the guess?"
@@ -187,12 +186,12 @@ class RatingQuestions(Questions):
     verb = "rated"
     answer_field = "rating"
     person_field = "rater"
+    imported_by = "thoughttrace rate LOGS --import FILE"
 
-    def __init__(self, questions: Sequence[Question], file: Path, logs: Sequence[str]) -> None:
+    def __init__(self, questions: Sequence[Question], file: Path) -> None:
         # In an order that tells nothing of who is asked; each person's own order is made on the page.
         self.questions, self.file = sorted(questions, key=lambda question: _random_key(*question.key)), file
         self.numbers = {question.key: number for number, question in enumerate(self.questions)}
-        self.imported_by = f"thoughttrace rate {' '.join(logs)} --import"
         self.help = {kind: human_rubric(kind) for kind in KINDS}
         self.scale = {kind: SCALES[kind].splitlines() for kind in KINDS}
         self.places = [Place(round=question.round) for question in self.questions]
@@ -203,7 +202,7 @@ class RatingQuestions(Questions):
         texts = read_texts(question)
         if not texts:
             return None
-        roles = ("context", "about", "note", "inference")
+        roles: tuple[Role, ...] = ("context", "about", "note", "inference")
         parts = [
             Part(heading=title, text=text.strip() or "(empty)", role=role)
             for role, (title, text) in zip(roles, parts_of(question.kind, texts), strict=True)

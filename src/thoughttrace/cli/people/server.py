@@ -161,7 +161,8 @@ def serve(questions: Questions, file: Path, name: str | None, console: Terminal)
     """
     with PageServer(questions, file, name) as server:
         console.print(f"Open this address in a browser on this computer:\n\n  {server.address}\n", soft_wrap=True)
-        console.print("Every answer is stored at once. Several people may open it. Ctrl-C ends it.", soft_wrap=True)
+        who = f"It asks {name}" if name else "It asks each person for a name; several may open it"
+        console.print(f"{who}. Every answer is stored at once. Ctrl-C ends it.", soft_wrap=True)
         with contextlib.suppress(KeyboardInterrupt):
             server.serve_forever()
         with server.lock:  # an answer may be on its way to the disk

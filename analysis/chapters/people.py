@@ -110,9 +110,9 @@ def chapter(evidence: Evidence) -> Chapter:
                 "people_agreement", "Samples that two or more people guessed", agreement(runs), AGREEMENT_COLUMNS,
                 "Alpha (Krippendorff's, ordinal; jackknife of users) is of the ratings of their guesses at the same "
                 "samples: 1 where the guesses of all come equally near to the note, 0 where they do so no more than by "
-                "chance. It does not say whether they wrote the same. “Best of all” takes of each sample that all "
-                "guessed the guess that was rated highest: what people achieve where it does not matter who guesses. "
-                "It rises with the number of people, as the best of several guesses of a model does.",
+                "chance. It does not say whether they wrote the same. Over the samples that all guessed, “mean” is of "
+                "all guesses, and “best of all” of the one at each sample that was rated highest: what these people "
+                "reach together. It rises with their number, as the best of several guesses of a model does.",
             ),
             Section(
                 "people", "Each person beside the others", differences(runs), PERSON_COLUMNS,

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 from inspect_ai import eval as inspect_eval
@@ -260,6 +261,22 @@ def test_nothing_is_asked_before_a_person_agrees_and_a_name_can_be_shown(
     assert [line["person"] for line in lines(own.file)] == ["__proto__"]
 
 
+def test_what_comes_before_a_message_that_was_shown_is_not_asked_after_a_reload(
+    browser: Browser, guessed_on_a_page_of_its_own: Path, folder: Path
+) -> None:
+    visit = Visit(browser, (folder / "guess.html").as_uri())
+    visit.begin("dee")
+    about = visit.page.locator(".part.about h3")
+    visit.wait("0 of 6")
+    visit.page.get_by_role("button", name="Skip").click()
+    about.get_by_text("m02, the person").wait_for()
+    visit.page.reload()
+    about.get_by_text("m02, the person").wait_for()
+    visit.guess("so", "1 of 6")
+    assert about.inner_text() == "m04, the person"
+    visit.close()
+
+
 def test_without_storage_the_page_still_works_and_says_what_to_do(
     browser: Browser, guessed_on_a_page_of_its_own: Path, folder: Path, tmp_path: Path
 ) -> None:
@@ -397,3 +414,7 @@ def test_people_who_guessed_and_rated_stand_in_the_report(
     assert "mean of 2 people,reason,history,scripted/veiled_judge,2.7" in headlines
     assert "reason,rae" in (folder / "report/raters.csv").read_text(encoding="utf-8")
     assert "reason,sam" in (folder / "report/raters.csv").read_text(encoding="utf-8")
+    shared = pd.read_csv(folder / "report/raters_shared.csv").iloc[0]
+    assert (shared["raters"], shared["inferences"], shared["n"]) == (2, 7, 7)
+    alike = pd.read_csv(folder / "report/people_agreement.csv").iloc[0]
+    assert (alike["people"], alike["n"], alike["best"]) == (2, 5, pytest.approx(14 / 5))

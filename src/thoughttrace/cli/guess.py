@@ -34,8 +34,8 @@ _MOST_COLUMNS = 100
 @click.option(
     "--page",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Write the page to this file, for people elsewhere: it holds the conversations, and their guesses as a "
-    "download.",
+    help="Write the page to this file, for people elsewhere. It holds the conversations; people download their guesses "
+    "from it.",
 )
 @click.option(
     "--import",

@@ -142,7 +142,7 @@ def agreement(runs: Sequence[Run]) -> list[AgreementRow]:
         rows.append(
             AgreementRow(
                 **about, people=ratings.shape[1], **alike.as_row("alpha") | {"n": several},
-                shared_mean=float(shared.stack().mean()), **of_best.as_columns("best"), best_n=len(shared),
+                shared_mean=shared.mean(axis=1).mean(), **of_best.as_columns("best"), best_n=len(shared),
             )
         )  # fmt: skip
     return rows

@@ -21,7 +21,7 @@ import click
 @click.option(
     "--page",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Write the page to this file, for raters elsewhere. It holds all texts; raters download their ratings from it.",
+    help="Write the page to this file, for raters elsewhere. It holds all texts; raters download their ratings there.",
 )
 @click.option(
     "--seed",

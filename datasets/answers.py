@@ -36,6 +36,8 @@ class Answers:
     """By the id of the sample; empty for an answer that says nothing."""
     file: str
     """The file's name, never its path, and its checksum: `mine.jsonl (sha256 0123456789ab)`."""
+    person: bool
+    """Whether a person gave all of them, as `thoughttrace guess` wrote down."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,11 @@ def read_answers(path: str, system: str, context: Context, conversations: Sequen
             f"context={context}; pass -T context= as they were made."
         )
     _check_ids(where, lines, conversations)
-    return Answers({line.id: line.text for line in lines}, f"{file.name} (sha256 {checksum})")
+    return Answers(
+        {line.id: line.text for line in lines},
+        f"{file.name} (sha256 {checksum})",
+        all(line.person for line in lines),
+    )
 
 
 def guessed_by(file: Path, person: str) -> list[tuple[str, str | None]]:

@@ -146,7 +146,7 @@ def inference_samples(
     ).to_log()
     solver = generate_cached()
     if given:
-        metadata |= RunMetadata(system=elsewhere.system, answers_file=given.file).to_log()
+        metadata |= RunMetadata(system=elsewhere.system, answers_file=given.file, person=given.person).to_log()
         solver = give_answers(str(elsewhere.system), given.texts)
     elif answer:
         solver = recite_control(lambda sample_id, epoch: recitals[sample_id](epoch))

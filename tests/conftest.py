@@ -5,15 +5,17 @@ import hashlib
 import importlib.util
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from importlib.machinery import PathFinder
 from importlib.metadata import packages_distributions
 from importlib.util import module_from_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from inspect_ai import eval as inspect_eval
@@ -32,6 +34,9 @@ from inspect_ai.model import (
 from thoughttrace.datasets.hub import REVISION
 from thoughttrace.tasks.infer_reaction import infer_reaction
 from thoughttrace.tasks.infer_reason import infer_reason
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -246,6 +251,24 @@ def run_task(
     return lambda kind="reason", model="m", judge=None, folder="logs", **options: run_infer(
         data, tmp_path / folder, kind, model, judge, **options
     )
+
+
+@pytest.fixture(scope="session")
+def chromium() -> "Callable[[], AbstractContextManager[Browser]]":
+    """Start the system's Chromium; no run of Inspect's can start in this thread until it has ended."""
+
+    @contextmanager
+    def start() -> "Iterator[Browser]":
+        from playwright.sync_api import sync_playwright
+
+        path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+        if path is None:
+            pytest.skip("no Chromium on the PATH (install the system's chromium package)")
+        with sync_playwright() as playwright:
+            # Half a minute, the default, is not enough where other tests have all the cores.
+            yield playwright.chromium.launch(executable_path=path, args=["--no-sandbox"], timeout=120_000)
+
+    return start
 
 
 @pytest.fixture

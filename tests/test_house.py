@@ -222,6 +222,9 @@ def test_wheel_and_sdist_hold_the_same_package(built: Path) -> None:
         "thoughttrace/analysis/page/page.html",
         "thoughttrace/analysis/page/page.css",
         "thoughttrace/analysis/page/page.js",
+        "thoughttrace/cli/people/page.html",
+        "thoughttrace/cli/people/page.css",
+        "thoughttrace/cli/people/page.js",
         "thoughttrace/py.typed",
     } <= inside
 

@@ -99,7 +99,8 @@ class HeadlineRow:
     protocol: str = ""
     """The protocol and subset that the model's runs follow, or how many points they do not; empty without a subset."""
     cutoff: str = ""
-    """Up to when the model's training goes, or `unknown`; empty for means of models, controls and published values."""
+    """Up to when the model's training goes, or `unknown`; empty for means of models, people, controls and published
+    values."""
     input_tokens: float = math.nan
     output_tokens: float = math.nan
     cost: float = math.nan
@@ -108,7 +109,7 @@ class HeadlineRow:
     judge_output_tokens: float = math.nan
     judge_cost: float = math.nan
     pooled: int = 0
-    """Number of models that the mean is over; 0 for the mean of one run."""
+    """Number of models, or people, that the mean is over; 0 for the mean of one run."""
     var_users: float = math.nan
     """Variance between users."""
     var_samples: float = math.nan
@@ -202,6 +203,12 @@ HELP = [
         "every reply, had been a 1 or a 5. The true mean of complete votes lies between them.",
     ),
     (
+        "People",
+        "A row “NAME (person)” is one person's guesses, made with `thoughttrace guess`. In “mean of N people” every "
+        "person counts the same. Its interval is clustered by user, and holds for these people: for people at large "
+        "it would have to be wider, for they were not drawn at random and are few.",
+    ),
+    (
         "Judge",
         "The number is as good as the judge. Means compare only where judge, rubric, prompt, context and data are the "
         "same.",
@@ -231,10 +238,10 @@ def chapter(evidence: Evidence) -> Chapter:
     models, cutoffs = evidence.runs.models, evidence.cutoffs
     marks = {id(run): check.mark for entry, check in check_models(evidence.runs) for run in entry.runs}
     rows = [
-        replace(row, cutoff=cutoffs.describe(run.evaluated), protocol=marks.get(id(run), ""))
+        replace(row, cutoff="" if run.person else cutoffs.describe(run.evaluated), protocol=marks.get(id(run), ""))
         for run, row in zip(models, headline(models), strict=True)
     ]
-    over_models = pooled(evidence.runs.models)
+    means = [*pooled(evidence.runs.models), *pooled_people(evidence.runs.models)]
     controls = headline(evidence.runs.controls)
     return Chapter(
         "headline",
@@ -244,7 +251,7 @@ def chapter(evidence: Evidence) -> Chapter:
             Section(
                 "headline",
                 "Mean agreement",
-                with_published([*rows, *over_models]),
+                with_published([*rows, *means]),
                 _columns(rows),
                 " ".join(
                     [
@@ -255,7 +262,7 @@ def chapter(evidence: Evidence) -> Chapter:
                     ]
                 ).strip(),
                 [
-                    Picture("forest", _forest([*rows, *over_models], controls),
+                    Picture("forest", _forest([*rows, *means], controls),
                             "Mean agreement with its 95 % interval, clustered by user."
                             + " Dotted: controls." * bool(controls)),
                     Picture("ratings", _ratings(rows), "How the ratings are distributed."),
@@ -343,14 +350,57 @@ def pooled(runs: Sequence[Run]) -> list[HeadlineRow]:
     """
     rows = []
     for members in judged_by_each_other(runs):
-        ratings, users = _side_by_side(members)
+        ratings, users = side_by_side(members)
         shared = ratings.notna().all(axis=1)
-        everywhere = _pooled_row(members, pooled_agreement(members), "")
+        named = pooled_name(members)
+        everywhere = _pooled_row(members, pooled_agreement(members), named, "each other")
+        on_shared = _pooled_mean(ratings[shared], users[shared])
         rows += [
             replace(everywhere, **_completeness(members)),
-            _pooled_row(members, _pooled_mean(ratings[shared], users[shared]), ", on the samples all have"),
+            _pooled_row(members, on_shared, f"{named}, on the samples all have", "each other"),
         ]
     return rows
+
+
+def pooled_people(runs: Sequence[Run]) -> list[HeadlineRow]:
+    """Estimate the mean of several people who guessed in the same setting and were rated by the same judges.
+
+    Every person counts the same, and a user's samples under all of them are one cluster.
+
+    Args:
+        runs: Runs of models and people.
+
+    Returns:
+        Two rows for each group of two or more: over all samples of each person, and over those that all guessed.
+    """
+    rows = []
+    for members in groups_of_people(runs):
+        ratings, users = side_by_side(members)
+        shared = ratings.notna().all(axis=1)
+        named = f"mean of {len(members)} people"
+        everywhere = _pooled_row(members, _pooled_mean(ratings, users), named, members[0].judge)
+        rows.append(replace(everywhere, **_completeness(members)))
+        if not shared.all():
+            mean = _pooled_mean(ratings[shared], users[shared])
+            rows.append(_pooled_row(members, mean, f"{named}, on the samples all have", members[0].judge))
+    return rows
+
+
+def groups_of_people(runs: Sequence[Run]) -> list[list[Run]]:
+    """Group the people who guessed in the same setting and were rated by the same judges; of each person one run.
+
+    Args:
+        runs: Runs of models and people. Of a person whose guesses were scored from several versions of a file the
+            newest run counts.
+
+    Returns:
+        Groups of two or more people.
+    """
+    groups: dict[tuple[str, ...], dict[str, Run]] = {}
+    for run in sorted(runs, key=lambda run: run.date):
+        if run.person and len(run.scored):
+            groups.setdefault(measurement(run, *SYSTEM), {})[run.evaluated] = run
+    return [[members[name] for name in sorted(members)] for members in groups.values() if len(members) > 1]
 
 
 def judged_by_each_other(runs: Sequence[Run]) -> list[list[Run]]:
@@ -378,7 +428,7 @@ def pooled_agreement(runs: Sequence[Run]) -> Interval:
     Args:
         runs: One group from `judged_by_each_other`.
     """
-    return _pooled_mean(*_side_by_side(runs))
+    return _pooled_mean(*side_by_side(runs))
 
 
 def pooled_name(runs: Sequence[Run]) -> str:
@@ -386,8 +436,12 @@ def pooled_name(runs: Sequence[Run]) -> str:
     return f"mean of {len(runs)} models, each judged by the others"
 
 
-def _side_by_side(runs: Sequence[Run]) -> "tuple[pd.DataFrame, pd.Series[str]]":
-    """Put samples into rows and runs into columns; and give the user of each sample."""
+def side_by_side(runs: Sequence[Run]) -> "tuple[pd.DataFrame, pd.Series[str]]":
+    """Put samples into rows and runs into columns; and give the user of each sample.
+
+    Args:
+        runs: Runs on the same data.
+    """
     ratings = pd.concat([run.scored["score"] for run in runs], axis=1)
     users = pd.concat([run.scored["user"] for run in runs])
     return ratings, users[~users.index.duplicated()].loc[ratings.index]
@@ -405,12 +459,12 @@ def _judged_by_others(run: Run, models: Collection[str]) -> bool:
     return bool(judges) and all(any(same_model(judge, other) for other in others) for judge in judges)
 
 
-def _pooled_row(members: Sequence[Run], mean: Interval, words: str) -> HeadlineRow:
+def _pooled_row(members: Sequence[Run], mean: Interval, named: str, judge: str) -> HeadlineRow:
     return HeadlineRow(
-        model=pooled_name(members) + words,
+        model=named,
         kind=kind_of(members[0]),
         context=members[0].context,
-        judge="each other",
+        judge=judge,
         **mean.as_row("mean"),
         pooled=len(members),
     )

@@ -218,13 +218,19 @@ def methods(runs: Runs) -> str:
 
 
 def _elsewhere(models: Sequence[Run]) -> str:
-    names = [run.name for run in models if run.answers_file]
-    if not names:
-        return ""
-    return (
-        f" {_list(names)} answered elsewhere: what was shown and asked there is what its makers say, for these logs do "
-        "not tell it."
-    )
+    people = [run.name for run in models if run.person]
+    others = [run.name for run in models if run.answers_file and not run.person]
+    said = ""
+    if people:
+        said += (
+            f" {_list(people)} guessed by hand, shown what a model is shown in the same context (thoughttrace guess)."
+        )
+    if others:
+        said += (
+            f" {_list(others)} answered elsewhere: what was shown and asked there is what its makers say, for these "
+            "logs do not tell it."
+        )
+    return said
 
 
 def _scale(models: Sequence[Run]) -> str:

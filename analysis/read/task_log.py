@@ -51,11 +51,14 @@ class LogInfo:
     kind: Kind | None
     """Of its thoughts; None where a task is not about one kind."""
     model: str
-    """The evaluated model as tables name it; of a control `control NAME`, of the baseline `BASELINE`."""
+    """The evaluated model as tables name it; of a person `NAME (person)`, of a control `control NAME`, of the baseline
+    `BASELINE`."""
     evaluated: str
     """The model that Inspect ran; of answers made elsewhere the name of what gave them."""
     answers_file: str
     """Of answers made elsewhere: name and checksum of their file; else empty."""
+    person: bool
+    """Of answers made elsewhere: whether a person gave them."""
     control: str
     """The control's name; empty for a model."""
     baseline: bool
@@ -448,6 +451,7 @@ def _info(log: EvalLog, spec: TaskSpec, rows: pd.DataFrame, file: str) -> LogInf
         model=_model(metadata, evaluated),
         evaluated=evaluated,
         answers_file=metadata.answers_file or "",
+        person=metadata.person,
         control=metadata.control or "",
         baseline=metadata.baseline,
         effort=_effort(config),
@@ -491,7 +495,7 @@ def _info(log: EvalLog, spec: TaskSpec, rows: pd.DataFrame, file: str) -> LogInf
 def _model(metadata: RunMetadata, evaluated: str) -> str:
     if metadata.control:
         return f"control {metadata.control}" + f" by {evaluated}" * (metadata.control == "reworded")
-    return BASELINE if metadata.baseline else evaluated
+    return BASELINE if metadata.baseline else evaluated + " (person)" * metadata.person
 
 
 _EFFORT = ("effort", "reasoning_effort", "reasoning_mode", "reasoning_tokens")

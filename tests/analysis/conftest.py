@@ -5,6 +5,7 @@ import json
 import math
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytest
 from inspect_ai import eval as inspect_eval
 from inspect_ai.log import EvalLog, write_eval_log
 from inspect_ai.model import get_model
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from thoughttrace.analysis.read.task_log import USAGE, Run
 from thoughttrace.core.record import INFER, KINDS, TYPES, Kind
@@ -30,7 +31,6 @@ from thoughttrace.tasks.predict_message import predict_message
 from thoughttrace.tasks.rate_thought import rate_thought
 from thoughttrace.tasks.relate_messages import relate_messages
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 NAMED = ("extend", "re_attempt", "variation", "new_request")
 TASKS: dict[Any, dict[str, Any]] = {
     relate_messages: {}, label_topic: {}, classify_thought: {"kind": "reason"}, cover_thought: {"kind": "reaction"},
@@ -143,13 +143,10 @@ def label(label_logs: Callable[..., EvalLog], tmp_path: Path) -> Callable[..., d
 
 
 @pytest.fixture(scope="module")
-def browser(folder: Path) -> Iterator[Browser]:
+def browser(folder: Path, chromium: Callable[[], AbstractContextManager[Browser]]) -> Iterator[Browser]:
     """Started after the module's `folder` is made: its event loop and that of Inspect's runs do not go together."""
-    if CHROMIUM is None:
-        pytest.skip("no Chromium on the PATH (install the system's chromium package)")
-    with sync_playwright() as playwright:
-        # Half a minute, the default, is not enough where other tests have all the cores.
-        yield playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"], timeout=120_000)
+    with chromium() as browser:
+        yield browser
 
 
 @pytest.fixture

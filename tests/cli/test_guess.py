@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner, Result
 from inspect_ai.dataset import Sample
 
-from thoughttrace.cli.guess import _instructions, in_reading_order, shown_parts
 from thoughttrace.cli.main import main
+from thoughttrace.cli.people.guesses import in_reading_order, instructions, shown_parts
 from thoughttrace.core.errors import UserError
 from thoughttrace.tasks.infer_reaction import infer_reaction
 from thoughttrace.tasks.infer_reason import infer_reason
@@ -83,8 +83,8 @@ def test_no_screen_shows_a_note_or_what_the_model_is_not_shown(guess: Guess, dat
             said = [f"{what} {turn} " for what in ("question", "answer") for turn in range(3)]
             assert [words in screen for words in said] == [words in prompt for words in said]
             assert "[" not in screen
-            assert "square brackets" not in _instructions(sample)
-            assert "Answer with the note alone" in _instructions(sample)
+            assert "square brackets" not in instructions(sample)
+            assert "Answer with the note alone" in instructions(sample)
 
 
 def test_parts_are_headed_in_plain_words(data: Path) -> None:

@@ -22,7 +22,8 @@ from inspect_ai.log import EvalLog
 from rich.console import Console
 
 from thoughttrace.analysis.read.runs import read_runs
-from thoughttrace.cli.rating_screen import Texts, _page, human_rubric, questions_for
+from thoughttrace.cli.people.ratings import Texts, human_rubric, questions_for
+from thoughttrace.cli.rating_screen import _page
 
 Runner = Callable[..., EvalLog]
 Records = list[dict[str, Any]]

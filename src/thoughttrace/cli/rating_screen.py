@@ -1,16 +1,13 @@
-"""Ask a person to rate inferences: which ones, in which order, and on which screen.
+"""Ask a person to rate inferences, in a terminal.
 
 Imported only once `thoughttrace rate` starts to ask: it needs a POSIX terminal, and packages that take seconds to
 import.
 """
 
-import hashlib
 import sys
 import termios
 import unicodedata
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -20,12 +17,10 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from thoughttrace.analysis.read.human_ratings import Rating, append, inferences
-from thoughttrace.analysis.read.task_log import Run
-from thoughttrace.analysis.read.whole_samples import read_inference
-from thoughttrace.core.record import INFER, Kind
+from thoughttrace.analysis.read.human_ratings import append
+from thoughttrace.cli.people.ratings import SCALES, Question, Texts, human_rubric, parts_of, rating_of, read_texts
+from thoughttrace.core.record import Kind
 from thoughttrace.core.terminal import visible
-from thoughttrace.scorers.agreement import rubric
 
 _MOST_COLUMNS = 100
 """Longer lines are hard to read."""
@@ -33,100 +28,6 @@ _FEWEST_LINES = (1, 2, 2, 2)
 """Lines that a low screen keeps of the message before, the message, the thoughts, and the inference. The first ones
 are shortened first."""
 _KEYS = "1–5 rate   s skip   u undo   ? rubric   m full texts   q quit"
-_TITLES: dict[Kind, tuple[str, str, str]] = {
-    "reason": ("The reply before", "The user's message", "The user's note: why they sent it"),
-    "reaction": ("The user's message before", "The reply", "The user's note: what they thought of the reply"),
-}
-
-
-@dataclass(frozen=True)
-class Question:
-    """One inference for one sample; several models may have written it."""
-
-    kind: Kind
-    id: str
-    """Of the sample."""
-    inference: str
-    """The hash of its text."""
-    model: str
-    """One that wrote it; never shown."""
-    epoch: int
-    file: str
-    """The log that holds it."""
-
-    @property
-    def key(self) -> tuple[str, str, str]:
-        """What makes two questions the same."""
-        return self.kind, self.id, self.inference
-
-
-@dataclass(frozen=True)
-class Texts:
-    """What the screen shows of a question."""
-
-    before: str
-    """The message before the annotated one; empty where there is none, the model did not see it, or the log was written
-    before logs said where messages end in a prompt."""
-    message: str
-    thoughts: list[str]
-    """What the user really thought: the target."""
-    inference: str
-
-
-def questions_for(runs: Sequence[Run], rater: str, seed: int, limit: int | None) -> list[Question]:
-    """List every inference that judges rated, each once, in a rater's order.
-
-    First comes one epoch of each sample, the same for all models, then what other epochs say otherwise: whoever stops
-    early, or sets a limit, has rated a random draw of samples. A draw of texts would rarely have samples whose epochs
-    all say the same, and the corrected mean (`stats.ppi`) rests on samples drawn at random.
-
-    Within that the order is by hash, so it mixes models and kinds, and stays the same when logs are added. Which
-    inferences a limit selects depends on the seed alone: raters with the same seed and limit rate the same ones.
-
-    Args:
-        runs: Finished runs.
-        rater: The rater's name.
-        seed: Of the order and the selection.
-        limit: Maximum number of questions; None for all.
-    """
-    questions: dict[tuple[str, str, str], Question] = {}
-    first_asked: dict[tuple[str, str, str], int] = {}
-    """In which round: the place of its epoch among those of the sample."""
-    for run in runs:
-        assert run.kind, "only inferences are rated"
-        rated = inferences(run)
-        drawn = [
-            _random_key(seed, run.kind, sample, epoch)
-            for sample, epoch in zip(rated["id"], rated["epoch"], strict=True)
-        ]
-        rated["round"] = rated.assign(drawn=drawn).groupby("id")["drawn"].rank().astype(int)
-        for row in rated.to_dict("records"):
-            question = Question(run.kind, row["id"], row["inference"], run.name, row["epoch"], row["file"])
-            questions.setdefault(question.key, question)
-            first_asked[question.key] = min(row["round"], first_asked.get(question.key, row["round"]))
-    selected = sorted(
-        questions.values(), key=lambda question: (first_asked[question.key], _random_key(seed, *question.key))
-    )
-    return sorted(
-        selected[:limit],
-        key=lambda question: (first_asked[question.key], _random_key(seed, rater, *question.key)),
-    )
-
-
-def _random_key(*parts: object) -> str:
-    return hashlib.sha256("\x1f".join(map(str, parts)).encode()).hexdigest()
-
-
-def read_texts(question: Question) -> Texts | None:
-    """Read from its log what the screen shows of a question; None if that part of the log is damaged."""
-    inference = read_inference(question.file, question.id, question.epoch, INFER[question.kind].score)
-    if not inference:
-        return None
-    index, _, message = inference.message
-    shown = {index: text for index, _, text in inference.shown}
-    return Texts(
-        before=shown.get(index - 1, ""), message=message, thoughts=inference.thoughts, inference=inference.text
-    )
 
 
 class Session:
@@ -187,17 +88,7 @@ class Session:
         return sum(answers)
 
     def _record(self, question: Question, rating: int | None) -> None:
-        record = {
-            "rater": self.rater,
-            "kind": question.kind,
-            "id": question.id,
-            "model": question.model,
-            "epoch": question.epoch,
-            "inference": question.inference,
-            "rating": rating,
-            "time": datetime.now(UTC).isoformat(timespec="seconds"),
-        }
-        append(self.file, [Rating.model_validate(record)])
+        append(self.file, [rating_of(question, self.rater, rating)])
 
     def _draw(self, page: Callable[[], RenderableType]) -> None:
         self.console.clear()
@@ -215,28 +106,6 @@ class Session:
             _key()
 
 
-_SCALES: dict[Kind, str] = {
-    "reason": """\
-1 = another reason, the opposite, or what would fit any message
-2 = no point of the note, but what the message asks or shows
-3 = a point of the note, but not the main one; or half of the main one
-4 = the main point, but vaguer, or another point is missing or added
-5 = every point and no other, in whatever words""",
-    "reaction": """\
-1 = opposite verdicts; or one is mixed, the other is not, and the cause is "other"
-2 = the same verdict, "other"; or one is mixed, the other is not, and "part", "none" or "added"
-3 = one is mixed, the other is not, and the cause is "same"
-4 = the same verdict, and the cause is "part" or "added"
-5 = the same verdict, and "same" cause, or "none\"""",
-}
-"""A line for each rating. A person sums up verdicts and cause, as `reaction_rating` does for a judge."""
-
-
-def human_rubric(kind: Kind) -> str:
-    """Return the judges' rubric, with the scale in place of its last two paragraphs, on marked texts and the reply."""
-    return "\n\n".join([*rubric(kind).split("\n\n")[:-2], _SCALES[kind]])
-
-
 def _key() -> str:
     """Wait for a key; one pressed before the question was on the screen does not count."""
     termios.tcflush(sys.stdin, termios.TCIFLUSH)
@@ -247,19 +116,13 @@ def _key() -> str:
 
 
 def _parts(kind: Kind, texts: Texts) -> list[tuple[str, str]]:
-    """Return titles and texts, from the context to what is rated."""
-    before, message, note = _TITLES[kind]
-    several = len(texts.thoughts) > 1
-    thoughts = "\n".join(f"• {text}" for text in texts.thoughts) if several else texts.thoughts[0]
-    title = f"{note} (several: the best match counts)" if several else note
-    parts = [(before, texts.before), (message, texts.message), (title, thoughts), ("The guess", texts.inference)]
-    return [(title, _plain(text)) for title, text in parts]
+    return [(title, _plain(text)) for title, text in parts_of(kind, texts)]
 
 
 def _page(console: Console, kind: Kind, texts: Texts, rated: int, total: int, hint: str) -> RenderableType:
     """Lay out the whole screen, never higher or wider than the terminal."""
     width = _width(console)
-    scale = [Text(line, no_wrap=True, overflow="ellipsis", style="dim") for line in _SCALES[kind].splitlines()]
+    scale = [Text(line, no_wrap=True, overflow="ellipsis", style="dim") for line in SCALES[kind].splitlines()]
     parts, fewest = _parts(kind, texts), list(_FEWEST_LINES)
     if not parts[0][1]:
         parts, fewest = parts[1:], fewest[1:]

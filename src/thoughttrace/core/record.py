@@ -343,6 +343,8 @@ class RunMetadata(Metadata):
     """Of answers made elsewhere: what gave them, in the place of the evaluated model's name."""
     answers_file: str | None = None
     """Of answers made elsewhere: name and checksum of their file."""
+    person: bool = False
+    """Of answers made elsewhere: whether a person gave them, as `thoughttrace guess` wrote down."""
     confidence: bool = False
     """Whether the evaluated model is asked how sure it is of its inference."""
     subset: str | None = None

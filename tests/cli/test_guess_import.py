@@ -42,17 +42,17 @@ def guess(message: int, **other: object) -> dict[str, object]:
 
 
 def test_guesses_are_added_as_the_command_itself_would_have_stored_them(import_lines: Import, output: Path) -> None:
-    output.write_text(json.dumps(guess(0, person="ann")) + "\n")
+    output.write_text(json.dumps(guess(0, person="ann")) + "\n", encoding="utf-8")
     done = import_lines(guess(0), guess(1))
     assert done.exit_code == 0, done.output
     assert done.output == f"2 guesses imported into {output}\n"
-    _, first, second = (json.loads(line) for line in output.read_text().splitlines())
+    _, first, second = (json.loads(line) for line in output.read_text(encoding="utf-8").splitlines())
     assert first == guess(0) | {"text": "I was bored", "time": "2026-01-02T03:04:05+00:00"}
     assert second["id"].endswith("m01/reaction")
 
 
 def test_a_wrong_line_is_named_and_then_nothing_is_added(import_lines: Import, output: Path, tmp_path: Path) -> None:
-    output.write_text(before := json.dumps(guess(2)) + "\n")
+    output.write_text(before := json.dumps(guess(2)) + "\n", encoding="utf-8")
     done = import_lines(
         guess(0), guess(0), guess(0, id="user9_task1_conversation1/m00/reason"), guess(1, text=" "),
         guess(1, person="none/none"), guess(1, context="all"), "x", guess(2), guess(2, person="cyd"),
@@ -69,4 +69,4 @@ def test_a_wrong_line_is_named_and_then_nothing_is_added(import_lines: Import, o
         "line 7: not a JSON object.",
         f"line 8: bob has already guessed user1_task1_conversation1/m02/reason (in {output}).",
     ]
-    assert output.read_text() == before
+    assert output.read_text(encoding="utf-8") == before

@@ -1,0 +1,91 @@
+"""Make the samples of `arena`, and read a baseline's answers from a log of an earlier run or from a file."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from inspect_ai.dataset import Sample
+from inspect_ai.log import EvalLog, read_eval_log
+from inspect_ai.model import ChatMessageUser
+
+from thoughttrace.core.errors import UserError
+from thoughttrace.core.log_files import log_files
+from thoughttrace.core.record import ARENA, NO_ANSWER, ArenaMetadata, task_of
+from thoughttrace.datasets.answers import listed
+from thoughttrace.datasets.arena import Baseline, Prompts, read_answers
+from thoughttrace.datasets.sources import from_where_started
+from thoughttrace.scorers.answer import whole_answer, why_none
+from thoughttrace.tasks._options import is_retry, limit_of_command
+
+_LOGS = (".eval", ".json")
+
+
+def arena_samples(prompts: Prompts, against: Baseline | None) -> list[Sample]:
+    """Make a sample of each prompt; its target is the baseline's answer.
+
+    Args:
+        prompts: The prompts.
+        against: The baseline's answers; None where there is none.
+    """
+    return [
+        Sample(
+            id=question.uid,
+            input=[ChatMessageUser(content=question.prompt)],
+            target=against.texts.get(question.uid, "") if against else "",
+            metadata=ArenaMetadata(category=question.category, subcategory=question.subcategory).to_log(),
+        )
+        for question in prompts.questions
+    ]
+
+
+def read_baseline(baseline: str, prompts: Prompts) -> Baseline:
+    """Read the answers of a baseline, one for each prompt of the run.
+
+    Args:
+        baseline: A log of `arena` or a folder with one, or a file in Arena-Hard-Auto's form.
+        prompts: The prompts. Those that a `--limit` of the command leaves out need no answer.
+
+    Raises:
+        UserError: There are no such answers, they are of several models, or one is missing.
+    """
+    where = f"baseline={baseline}"
+    remote = "://" in baseline
+    path = None if remote else from_where_started(baseline)
+    if path is not None and not path.exists():
+        raise UserError(f"{where}: no such file or folder.")
+    of_log = path is None or path.is_dir() or path.suffix in _LOGS
+    answers = _of_logs(where, str(path or baseline)) if of_log else read_answers(Path(str(path)), where)
+    # What a resumed run was limited to stands in its log alone.
+    planned = [] if is_retry() else [question.uid for question in prompts.questions][limit_of_command()]
+    if missing := [uid for uid in planned if uid not in answers.texts]:
+        raise UserError(
+            f"{where}: {len(missing):,} of {len(planned):,} prompts have no answer of {answers.model}: "
+            f"{listed(missing)}. Let it answer them (inspect eval-retry, where its run was not finished), or plan "
+            "fewer prompts (categories, --limit). Nothing was judged."
+        )
+    return answers
+
+
+def _of_logs(where: str, path: str) -> Baseline:
+    """Read the answers in the newest log of one model's runs of `arena`."""
+    try:
+        headers = [read_eval_log(file, header_only=True) for file in log_files([path])]
+        finished = [log for log in headers if task_of(log.eval.task) is ARENA and log.status == "success"]
+        models = sorted({log.eval.model for log in finished})
+        if not models:
+            raise UserError(f"{where}: no finished log of {ARENA.name} there; let a model answer the prompts first.")
+        if len(models) > 1:
+            raise UserError(f"{where}: holds logs of several models ({', '.join(models)}); name the log file of one.")
+        newest = max(finished, key=lambda log: str(log.eval.created))
+        return Baseline(models[0], dict(_texts(read_eval_log(newest.location))))
+    except UserError:
+        raise
+    except Exception as error:  # a damaged log can fail in any layer of the reader
+        raise UserError(f"{where}: a log cannot be read ({type(error).__name__}); it may be incomplete.") from error
+
+
+def _texts(log: EvalLog) -> Iterator[tuple[str, str]]:
+    """Yield the id and the answer of each sample that was answered, of several epochs the first's."""
+    for sample in log.samples or []:
+        answer = whole_answer(sample.output)
+        if sample.epoch == 1 and sample.error is None and (answer or why_none(sample.output) in NO_ANSWER):
+            yield str(sample.id), answer

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from thoughttrace.analysis.page.table import Chapter, Section, count, limits, name, share, short
+from thoughttrace.analysis.page.table import Chapter, Section, count, format_share, limits, name, share, short
 from thoughttrace.analysis.read.evidence import Evidence
 from thoughttrace.analysis.read.label_pairs import label_pairs
 from thoughttrace.analysis.read.task_log import Run
@@ -35,6 +35,9 @@ class OrderRow:
     """Pairs of verdicts."""
 
 
+MOSTLY = 0.5
+"""The share of verdicts that change with the order from which on a judge says little of the answers."""
+
 COLUMNS = [
     name("Judge", "judge"),
     name("Model", "model"),
@@ -51,8 +54,8 @@ COLUMNS = [
 def chapter(evidence: Evidence) -> Chapter:
     """Write how far judges' verdicts on two answers depend on their order."""
     title = "Whether the order of two answers counts"
-    runs = evidence.runs.of(ARENA)
-    if not runs:
+    rows = orders(evidence.runs.of(ARENA))
+    if not rows:
         return Chapter("answer_order", title, "")
     return Chapter(
         "answer_order",
@@ -60,11 +63,17 @@ def chapter(evidence: Evidence) -> Chapter:
         "Each judge compares two answers twice, with another one first. Win rates are the mean of both orders.",
         [
             Section(
-                "arena_order", "Judges", orders(runs), COLUMNS,
+                "arena_order", "Judges", rows, COLUMNS,
                 "Changed by order: win, tie or loss is another when the answers change places. First wins: mean win of "
                 "the answer that stands first; 50 % where its place does not count. Labels: A stands first. Limits are "
                 "by prompt.",
             )
+        ],
+        warnings=[
+            f"{row.judge} says otherwise of {format_share(row.changed)} of {row.model}'s answers when they change "
+            "places with the baseline's: its win rate says little of the answers, and is drawn to 50 %."
+            for row in rows
+            if row.changed >= MOSTLY
         ],
     )  # fmt: skip
 

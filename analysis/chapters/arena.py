@@ -177,11 +177,11 @@ COEFFICIENT_COLUMNS = [
 PAIR_COLUMNS = [
     name("A", "a"),
     name("B", "b"),
-    number("A − B, points", lambda row: 100 * row.difference, "+.1f"),
+    number("A − B", "difference", "+.1%"),
     limits("95 % interval", percent=True),
     p("p", "p_value"),
     p("p (Holm)", "p_holm"),
-    number("At equal style", lambda row: 100 * row.equal_style, "+.1f"),
+    number("At equal style", "equal_style", "+.1%"),
     limits("Its 95 % interval", "equal_style_", percent=True),
     count("Prompts", "n"),
     name("Judge", "judge"),
@@ -225,8 +225,8 @@ def chapter(evidence: Evidence) -> Chapter:
             Section(
                 "arena_pairs", "Differences between models", pairs(groups, fits), PAIR_COLUMNS,
                 "The difference of two win rates against the same baseline by the same judges, on the prompts that "
-                "both have, in points of 100, paired and clustered by prompt. p: two-sided; Holm's adjustment is for "
-                "all pairs against one baseline.",
+                "both have, in percentage points, paired and clustered by prompt. p: two-sided; Holm's adjustment is "
+                "for all pairs against one baseline.",
                 paper=True, terminal=True,
             ),
             Section(
@@ -308,7 +308,7 @@ def _published() -> Iterator[WinRow]:
         trained = f"{known.pairs:,} pairs" if known.pairs else "before DPO"
         yield WinRow(
             model, "of Arena-Hard", f"{known.judge} (reported)", known.win_rate, equal_style=known.style_controlled,
-            note=f"{LABEL}: {trained}; no interval, other prompts and another baseline than ours",
+            note=f"{LABEL}: {trained}; no interval; not the same measurement",
         )  # fmt: skip
 
 

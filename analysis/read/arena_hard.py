@@ -45,7 +45,7 @@ def score_arena_hard(
 ) -> list[ArenaHardScore]:
     """Score Arena-Hard-Auto's own judgement files by its own formula, with our interval beside its own.
 
-    A prompt of which a game has no verdict is left out, as there.
+    A prompt of which a game has no verdict is left out, as there, and so is a model that judged itself.
 
     Args:
         judgements: Files of one model and judge each (`model_judgment/JUDGE/MODEL.jsonl`).
@@ -61,7 +61,7 @@ def score_arena_hard(
     read: list[Judgement] = []
     for file in judgements:
         lines = read_lines(Path(file), f"judgements {file}", Judgement, _JUDGEMENT)
-        read += [line for line in lines.values() if category in (None, line.category)]
+        read += [line for line in lines.values() if category in (None, line.category) and line.model != line.judge]
         for line in lines.values():
             _check(file, line)
     pairs = [(line, line.labels) for line in read if line.labels is not None]

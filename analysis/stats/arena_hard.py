@@ -1,5 +1,6 @@
 """Compute scores as Arena-Hard-Auto does, from verdicts on two games of each prompt."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -9,7 +10,8 @@ import pandas as pd
 import statsmodels.api as sm
 from scipy import special
 
-from thoughttrace.analysis.stats.intervals import Interval, Numbers, cluster_mean
+from thoughttrace.analysis.stats.intervals import Numbers, cluster_mean
+from thoughttrace.analysis.stats.win_rates import of_prompts
 
 MUCH_BETTER_ROWS = 3
 """Rows of a verdict of "much better"; of others one."""
@@ -30,10 +32,17 @@ class ArenaHardScore:
     """The 5th percentile of the means of 100 bootstraps over rows, as if these were independent."""
     upper: float
     """The 95th."""
-    by_prompt: Interval
-    """The mean of the prompts' means, each game one row, with a 95 % interval by prompt: ours."""
+    by_prompt: float
+    """The mean of the prompts' means, each game one row: ours."""
+    by_prompt_lower: float
+    """Lower limit of a 95 % interval by prompt."""
+    by_prompt_upper: float
+    by_prompt_note: str
+    """Why there is no interval; else empty."""
     style_controlled: float
     """At the mean difference in style of all rows of all models; NaN where the answers' style is not given."""
+    prompts: int
+    rows: int
 
 
 def rows_of(label: str) -> list[float]:
@@ -93,11 +102,17 @@ def arena_hard_scores(
         rows = np.concatenate([np.asarray(each) for each in part["rows"]])
         means = rng.choice(rows, size=(BOOTSTRAPS, len(rows))).mean(axis=1)
         lower, upper = np.percentile(means, PERCENTILES)
-        by_prompt = cluster_mean(part["game"], part["prompt"], bounds=(0, 1))
-        name = str(model)
+        by_prompt = of_prompts(cluster_mean(part["game"], part["prompt"], bounds=(0, 1)))
         scores.append(
             ArenaHardScore(
-                name, float(rows.mean()), float(lower), float(upper), by_prompt, controlled.get(name, float("nan"))
+                model=str(model),
+                score=float(rows.mean()),
+                lower=float(lower),
+                upper=float(upper),
+                **by_prompt.as_columns("by_prompt"),
+                style_controlled=controlled.get(str(model), math.nan),
+                prompts=part["prompt"].nunique(),
+                rows=len(rows),
             )
         )
     return scores

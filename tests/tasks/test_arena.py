@@ -8,10 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from inspect_ai import eval as inspect_eval
-from inspect_ai.log import EvalLog
+from inspect_ai.log import EvalLog, read_eval_log_sample_summaries
 from inspect_ai.model import ChatMessage, ModelOutput
 
+from thoughttrace.analysis.read.label_pairs import label_pairs
+from thoughttrace.analysis.read.runs import read_runs
+from thoughttrace.cli.main import main
 from thoughttrace.core.errors import UserError
 from thoughttrace.core.prices import Prices
 from thoughttrace.core.record import WinScore
@@ -128,6 +132,19 @@ def test_a_judge_without_a_verdict_in_one_order_does_not_count(run: Any, prompts
     assert WinScore.model_validate(mute.metadata).labels == {"scripted/judge0": ["A>B", None]}
     helped = scores(run(lambda _: "a long answer here", half, longer, prompts=prompts, baseline=baseline))["q0"]
     assert helped.value == 1
+
+
+def test_labels_that_a_summary_has_no_room_for_are_read(
+    run: Any, prompts: str, baseline: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("THOUGHTTRACE_CACHE", str(tmp_path / "cache"))
+    log = run(lambda _: "a long answer here", *[longer] * 40, prompts=prompts, baseline=baseline, categories="odd")
+    kept = {sample.id: (sample.scores or {})["win"] for sample in read_eval_log_sample_summaries(log.location)}
+    assert WinScore.model_validate(kept["q1"].metadata).ratings_removed
+    (read,) = read_runs([log.location]).counted
+    assert read.rows["score"].tolist() == [1, 1, 1]
+    assert len(label_pairs(read)) == 120
+    assert len(read.judges) == 40
 
 
 def test_an_empty_baseline_loses_by_rule(run: Any, prompts: str, write: Any) -> None:
@@ -270,3 +287,5 @@ def test_the_estimate_has_both_orders_and_answers_as_long_as_the_baselines(promp
 
     assert works() == {"model": (6, ANSWER)}
     assert works(baseline=long) == {"model": (6, 1000), "judge": (12, 80)}
+    given = ["--output-tokens", "7", "-T", f"prompts={prompts}", "--model", "openai/gpt-4o"]
+    assert "7 for openai/gpt-4o as model" in CliRunner().invoke(main, ["estimate", "arena", *given]).output

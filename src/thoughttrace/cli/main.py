@@ -22,6 +22,7 @@ COMMANDS = (
     "shift",
     "split",
     "export",
+    "arena-hard",
     "demo",
     "fetch-model",
 )

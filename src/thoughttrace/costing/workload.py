@@ -109,6 +109,8 @@ class ReplyLengths:
 
     inference: int = 40
     """Without a confidence; `CONFIDENCE` is added where it is asked for."""
+    answer: int | None = None
+    """To an open prompt; None for as many as the baseline's answers have, or `ANSWER` without them."""
     verdict: int = 80
     reasoning: int | None = None
     """None for `REASONING` if Inspect's model data call a model a reasoning model, else 0."""
@@ -294,7 +296,8 @@ def workloads(
         control = values.get("control")
         if spec == ARENA:
             asked = [unshared_prompt(messages_of(sample)) for sample in samples]
-            yield workload(model, "model", asked, answer_length(samples, model))
+            length = lengths.answer if lengths.answer is not None else answer_length(samples, model)
+            yield workload(model, "model", asked, length)
             if values["baseline"] is None:
                 continue
         elif not spec.judged:

@@ -146,7 +146,7 @@ def test_win_rates_are_those_of_the_fair_judge(rows: Any) -> None:
     assert rows["strong", "fair"].first == 0.5
 
 
-def test_a_judge_that_prefers_a_place_is_seen_and_makes_no_difference(rows: Any, sections: Any) -> None:
+def test_a_judge_that_prefers_a_place_is_seen_and_makes_no_difference(rows: Any, sections: Any, runs: Runs) -> None:
     row = rows["strong", "placed"]
     assert (row.win_rate, row.changed, row.first, row.ties) == (0.5, 1, 1, 0)
     assert math.isnan(row.win_rate_lower)
@@ -156,6 +156,10 @@ def test_a_judge_that_prefers_a_place_is_seen_and_makes_no_difference(rows: Any,
     ]
     assert (place.labels, place.n) == ({"A>>B": 0, "A>B": 2 * PROMPTS, "A=B": 0, "B>A": 0, "B>>A": 0}, PROMPTS)
     assert 0.8 < place.first_lower < place.first_upper == 1
+    assert [sentence.partition(" when")[0] for sentence in answer_order.chapter(Evidence(runs)).warnings] == [
+        "scripted/placed says otherwise of 100 % of scripted/strong's answers",
+        "scripted/placed says otherwise of 100 % of scripted/weak's answers",
+    ]
 
 
 def test_equal_style_is_an_independent_logistic_fit(rows: Any, sections: Any, runs: Runs) -> None:

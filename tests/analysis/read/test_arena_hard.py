@@ -1,16 +1,19 @@
 """Arena-Hard-Auto's own judgements: a fixture in its schema, scored as it scores, by hand."""
 
 import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from scipy import optimize, special
 
 from thoughttrace.analysis.read.arena_hard import score_arena_hard
 from thoughttrace.analysis.stats.intervals import cluster_mean
+from thoughttrace.cli.main import main
 from thoughttrace.core.errors import UserError
 
 # By prompt: the verdict with the baseline first, and with the model first.
@@ -69,9 +72,10 @@ def test_a_score_is_the_mean_of_its_rows_by_hand(judgements: list[str]) -> None:
     assert math.isnan(x.style_controlled)
     # Ours: every game once, by prompt.
     expected = cluster_mean([1, 0.25, 0, 1], range(4), bounds=(0, 1))
-    assert (x.by_prompt.estimate, x.by_prompt.lower, x.by_prompt.upper) == pytest.approx(
+    assert (x.by_prompt, x.by_prompt_lower, x.by_prompt_upper) == pytest.approx(
         (0.5625, expected.lower, expected.upper)
     )
+    assert (x.prompts, x.rows, y.prompts, y.rows) == (4, 16, 4, 10)
     # Rows scatter like 16 independent ones: 1.645 standard errors to each side.
     rows = np.concatenate([*ROWS_X.values()])
     assert x.upper - x.lower == pytest.approx(2 * 1.645 * rows.std() / 4, rel=0.35)
@@ -129,3 +133,14 @@ def test_an_answer_without_counts_or_missing_is_named(
     other = write(judgement("u9", "x", ("A>B", "A>B")) | {"baseline": "b2"}, name="other.jsonl")
     with pytest.raises(UserError, match=r"several baselines \(b2, base\)"):
         score_arena_hard([*judgements, str(other)])
+
+
+def test_the_command_prints_both_intervals(judgements: list[str], answers: list[str]) -> None:
+    command = ["arena-hard", *judgements, *(word for file in answers for word in ("--answers", file))]
+    done = CliRunner().invoke(main, [*command, "--category", "math"])
+    assert done.exit_code == 0, done.output
+    (line,) = [line for line in done.output.splitlines() if line.startswith(" x ")]
+    assert re.search(r" x +53\.1 % +\d.* – \d.* % +56\.2 % +\d.* – \d.* % +\d+\.\d %", line)
+    wrong = CliRunner().invoke(main, [*command, "--category", "maths"])
+    assert (wrong.exit_code, wrong.output.count("\n")) == (1, 1)
+    assert "No judgement with verdicts on both games" in wrong.output

@@ -12,7 +12,9 @@ from click.testing import CliRunner
 from scipy import optimize, special
 
 from thoughttrace.analysis.read.arena_hard import score_arena_hard
+from thoughttrace.analysis.stats.arena_hard import arena_hard_scores
 from thoughttrace.analysis.stats.intervals import cluster_mean
+from thoughttrace.analysis.stats.win_rates import style_control
 from thoughttrace.cli.main import main
 from thoughttrace.core.errors import UserError
 
@@ -105,6 +107,20 @@ def test_a_score_at_equal_style_is_that_of_their_formula(judgements: list[str], 
     beta = optimize.minimize(loss, np.full(7, 0.5), method="BFGS", options={"gtol": 1e-8}).x
     found = score_arena_hard(judgements, answers, category="math")
     assert [each.style_controlled for each in found] == pytest.approx(special.expit(beta[:2] - beta[2]), abs=1e-4)
+
+
+def test_their_style_control_of_a_single_model_is_none() -> None:
+    """It is at the mean difference in style: a model that wins by length alone keeps its wins; ours does not."""
+    rng = np.random.default_rng(1)
+    longer = rng.normal(0.7, 1, size=(800, 1)) * [1, 0, 0, 0] + rng.normal(size=(800, 4)) * [0, 1, 1, 1]
+    won = rng.random(800) < special.expit(1.5 * longer[:, 0])
+    labels = [("B>A", "A>B") if win else ("A>B", "B>A") for win in won]
+    prompts = [f"u{n}" for n in range(800)]
+    (theirs,) = arena_hard_scores(["x"] * 800, prompts, labels, longer)
+    assert theirs.score == pytest.approx(won.mean())
+    assert theirs.style_controlled > theirs.score
+    (ours,) = style_control(won, np.zeros(800), 1, longer, prompts).rates
+    assert ours.lower < 0.5 < ours.upper < 0.6
 
 
 @pytest.mark.parametrize(

@@ -30,8 +30,8 @@ class Record(BaseModel):
 class Question(Record):
     """A prompt, as a line of Arena-Hard-Auto's `question.jsonl` holds it."""
 
-    category: str = ""
-    subcategory: str = ""
+    category: str | None = None
+    subcategory: str | None = None
     prompt: _Text
 
 
@@ -57,7 +57,8 @@ class Answer(Record):
     """An answer, as a line of Arena-Hard-Auto's `model_answer/MODEL.jsonl` holds it."""
 
     model: _Text
-    messages: Annotated[list[Message], Field(min_length=1)]
+    messages: Annotated[list[Message], Field(min_length=2)]
+    """The prompt, and the answer last."""
     metadata: dict[str, Any] = Field(default_factory=dict)
     """`token_len`, and by kind of Markdown (`header_count`, `list_count`, `bold_count`) how often each form occurs."""
 
@@ -83,6 +84,8 @@ class Baseline:
     model: str
     texts: Mapping[str, str]
     """By the id of the prompt; empty for one that says nothing."""
+    asked: Mapping[str, str]
+    """The prompts that they answer, by their ids."""
 
     @property
     def checksum(self) -> str:
@@ -107,7 +110,9 @@ def read_prompts(prompts: str, categories: Sequence[str] | None = None) -> Promp
     known = dict.fromkeys(question.category for question in questions)
     for category in categories or ():
         if category not in known:
-            raise UserError(f"categories={category}: no prompt is of it; choose from {', '.join(filter(None, known))}.")
+            raise UserError(
+                f"categories={category}: no prompt is of it; choose from {', '.join(filter(None, known)) or 'none'}."
+            )
     kept = [question for question in questions if categories is None or question.category in categories]
     revision = _checksum(part for question in kept for part in (question.uid, question.prompt))
     return Prompts(kept, SAMPLE if prompts == SAMPLE else file.name, revision)
@@ -127,7 +132,11 @@ def read_answers(file: Path, where: str) -> Baseline:
     models = sorted({answer.model for answer in answers.values()})
     if len(models) > 1:
         raise UserError(f"{where}: holds answers of several models ({', '.join(models)}); give a file of one of them.")
-    return Baseline(models[0], {uid: answer.messages[-1].text.strip() for uid, answer in answers.items()})
+    return Baseline(
+        models[0],
+        {uid: answer.messages[-1].text.strip() for uid, answer in answers.items()},
+        {uid: answer.messages[-2].text for uid, answer in answers.items()},
+    )
 
 
 def read_lines(file: Path, where: str, form: type[Line], needed: str) -> dict[str, Line]:

@@ -31,7 +31,7 @@ def arena_samples(prompts: Prompts, against: Baseline | None) -> list[Sample]:
             id=question.uid,
             input=[ChatMessageUser(content=question.prompt)],
             target=against.texts.get(question.uid, "") if against else "",
-            metadata=ArenaMetadata(category=question.category, subcategory=question.subcategory).to_log(),
+            metadata=ArenaMetadata(category=question.category or "", subcategory=question.subcategory or "").to_log(),
         )
         for question in prompts.questions
     ]
@@ -45,7 +45,7 @@ def read_baseline(baseline: str, prompts: Prompts) -> Baseline:
         prompts: The prompts. Those that a `--limit` of the command leaves out need no answer.
 
     Raises:
-        UserError: There are no such answers, they are of several models, or one is missing.
+        UserError: There are no such answers, they are of several models, or one is missing or to another prompt.
     """
     where = f"baseline={baseline}"
     remote = "://" in baseline
@@ -56,6 +56,12 @@ def read_baseline(baseline: str, prompts: Prompts) -> Baseline:
     answers = _of_logs(where, str(path or baseline)) if of_log else read_answers(Path(str(path)), where)
     # What a resumed run was limited to stands in its log alone.
     planned = [] if is_retry() else [question.uid for question in prompts.questions][limit_of_command()]
+    given = {question.uid: question.prompt for question in prompts.questions}
+    if other := [uid for uid in planned if uid in answers.asked and answers.asked[uid].strip() != given[uid].strip()]:
+        raise UserError(
+            f"{where}: {len(other):,} of its answers are to other prompts of the same uid: {listed(other)}. Give the "
+            "answers to these prompts. Nothing was judged."
+        )
     if missing := [uid for uid in planned if uid not in answers.texts]:
         raise UserError(
             f"{where}: {len(missing):,} of {len(planned):,} prompts have no answer of {answers.model}: "
@@ -76,16 +82,22 @@ def _of_logs(where: str, path: str) -> Baseline:
         if len(models) > 1:
             raise UserError(f"{where}: holds logs of several models ({', '.join(models)}); name the log file of one.")
         newest = max(finished, key=lambda log: str(log.eval.created))
-        return Baseline(models[0], dict(_texts(read_eval_log(newest.location))))
+        answered = list(_answered(read_eval_log(newest.location)))
+        return Baseline(
+            models[0],
+            {uid: answer for uid, _, answer in answered},
+            {uid: prompt for uid, prompt, _ in answered},
+        )
     except UserError:
         raise
     except Exception as error:  # a damaged log can fail in any layer of the reader
         raise UserError(f"{where}: a log cannot be read ({type(error).__name__}); it may be incomplete.") from error
 
 
-def _texts(log: EvalLog) -> Iterator[tuple[str, str]]:
-    """Yield the id and the answer of each sample that was answered, of several epochs the first's."""
+def _answered(log: EvalLog) -> Iterator[tuple[str, str, str]]:
+    """Yield id, prompt and answer of each sample that was answered, of several epochs the first's."""
     for sample in log.samples or []:
         answer = whole_answer(sample.output)
         if sample.epoch == 1 and sample.error is None and (answer or why_none(sample.output) in NO_ANSWER):
-            yield str(sample.id), answer
+            prompt = sample.input if isinstance(sample.input, str) else sample.input[-1].text
+            yield str(sample.id), prompt, answer

@@ -22,7 +22,8 @@ def test_the_model_sees_the_prompt_alone_and_the_judge_both_answers_in_both_orde
 ) -> None:
     judge = provider.judge.rpartition("/")[2]
     prompts = write({"uid": "q", "category": "c", "prompt": "Which tree is this?"}, name="question.jsonl")
-    said = [{"role": "assistant", "content": {"answer": "An oak, I think."}}]
+    asks = {"role": "user", "content": "Which tree is this?"}
+    said = [asks, {"role": "assistant", "content": {"answer": "An oak, I think."}}]
     baseline = write({"uid": "q", "model": "base", "messages": said}, name="base.jsonl")
     loopback.reply = lambda request: Reply(
         "A birch." if request.model != judge

@@ -66,7 +66,7 @@ def baseline(write: Callable[..., Path]) -> str:
 
 
 def answer(uid: str, text: str, model: str = "old/base") -> dict[str, Any]:
-    said = [{"role": "user", "content": "Question?"}, {"role": "assistant", "content": {"answer": text}}]
+    said = [{"role": "user", "content": f"Question {uid[1:]}? "}, {"role": "assistant", "content": {"answer": text}}]
     return {"uid": uid, "ans_id": "x", "model": model, "messages": said, "tstamp": 1.0, "metadata": {}}
 
 
@@ -204,6 +204,11 @@ def test_a_judge_is_needed_only_with_a_baseline(
         (QUESTIONS, {"baseline": "other.jsonl"}, "6 of 6 prompts have no answer of old/base: q0, q1, q2, q3, q4 and 1"),
         (QUESTIONS, {"baseline": "two.jsonl"}, r"holds answers of several models \(b, c\)"),
         (QUESTIONS, {"baseline": "bad.jsonl"}, r"bad.jsonl, line 1: messages: Field required"),
+        (
+            [QUESTIONS[0] | {"prompt": "Why?"}],
+            {"baseline": "old.jsonl"},
+            "1 of its answers are to other prompts .*: q0",
+        ),
         (QUESTIONS, {"baseline": "empty"}, "no finished log of arena there"),
     ],
 )
@@ -214,6 +219,7 @@ def test_a_mistake_is_one_sentence(
     write(answer("other", "text"), name="other.jsonl")
     write(answer("q0", "text", "b"), answer("q1", "text", "c"), name="two.jsonl")
     write({"uid": "q0", "model": "b"}, name="bad.jsonl")
+    write(answer("q0", "text"), name="old.jsonl")
     Path("empty").mkdir()
     with pytest.raises(UserError, match=sentence):
         arena(prompts=str(write(*lines, name="question.jsonl")), **arguments)

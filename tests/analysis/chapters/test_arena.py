@@ -74,7 +74,10 @@ def folder(scripted: Callable[..., Any], tmp_path_factory: pytest.TempPathFactor
         {
             "uid": f"q{n}",
             "model": "base",
-            "messages": [{"role": "assistant", "content": {"answer": drawn(n, 0, 3, 40)}}],
+            "messages": [
+                {"role": "user", "content": f"Prompt {n}"},
+                {"role": "assistant", "content": {"answer": drawn(n, 0, 3, 40)}},
+            ],
         }
         for n in range(PROMPTS)
     ]

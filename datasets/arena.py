@@ -16,6 +16,8 @@ from thoughttrace.datasets.sources import from_where_started
 BUNDLED = Path(__file__).resolve().parent / "arena_prompts.jsonl"
 """Prompts of everyday assistance, invented for this project."""
 
+_ANSWER = "uid, model and messages (the prompt, then the answer), as Arena-Hard-Auto's model_answer/MODEL.jsonl"
+
 _Text = Annotated[str, Field(min_length=1)]
 
 
@@ -85,7 +87,7 @@ class Baseline:
     texts: Mapping[str, str]
     """By the id of the prompt; empty for one that says nothing."""
     asked: Mapping[str, str]
-    """The prompts that they answer, by their ids."""
+    """The prompts that it was asked, by their ids; it may have been unable to answer some, as for lack of tokens."""
 
     @property
     def checksum(self) -> str:
@@ -128,7 +130,7 @@ def read_answers(file: Path, where: str) -> Baseline:
     Raises:
         UserError: The file cannot be read, a line is no answer, or it holds answers of several models.
     """
-    answers = read_lines(file, where, Answer, "uid, model and messages, as Arena-Hard-Auto's model_answer/MODEL.jsonl")
+    answers = read_lines(file, where, Answer, _ANSWER)
     models = sorted({answer.model for answer in answers.values()})
     if len(models) > 1:
         raise UserError(f"{where}: holds answers of several models ({', '.join(models)}); give a file of one of them.")

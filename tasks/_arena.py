@@ -1,17 +1,19 @@
 """Make the samples of `arena`, and read a baseline's answers from a log of an earlier run or from a file."""
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
 from inspect_ai.dataset import Sample
 from inspect_ai.log import EvalLog, read_eval_log
 from inspect_ai.model import ChatMessageUser
+from inspect_ai.util import warn_once
 
 from thoughttrace.core.errors import UserError
 from thoughttrace.core.log_files import log_files
 from thoughttrace.core.record import ARENA, NO_ANSWER, ArenaMetadata, task_of
 from thoughttrace.datasets.answers import listed
-from thoughttrace.datasets.arena import Baseline, Prompts, read_answers
+from thoughttrace.datasets.arena import Baseline, Prompts, Question, read_answers
 from thoughttrace.datasets.sources import from_where_started
 from thoughttrace.scorers.answer import whole_answer, why_none
 from thoughttrace.tasks._options import is_retry, limit_of_command
@@ -19,11 +21,15 @@ from thoughttrace.tasks._options import is_retry, limit_of_command
 _LOGS = (".eval", ".json")
 
 
+_logger = logging.getLogger(__name__)
+
+
 def arena_samples(prompts: Prompts, against: Baseline | None) -> list[Sample]:
     """Make a sample of each prompt; its target is the baseline's answer.
 
     Args:
-        prompts: The prompts.
+        prompts: The prompts. Those that the baseline was asked and could not answer are left out, for every model that
+            is compared with it.
         against: The baseline's answers; None where there is none.
     """
     return [
@@ -34,7 +40,25 @@ def arena_samples(prompts: Prompts, against: Baseline | None) -> list[Sample]:
             metadata=ArenaMetadata(category=question.category or "", subcategory=question.subcategory or "").to_log(),
         )
         for question in prompts.questions
+        if not (against and _unanswered(question, against))
     ]
+
+
+def count_unanswered(prompts: Prompts, against: Baseline) -> int:
+    """Count the prompts that the baseline was asked and could not answer, and warn of them.
+
+    Args:
+        prompts: The prompts.
+        against: The baseline's answers.
+    """
+    count = sum(_unanswered(question, against) for question in prompts.questions)
+    if count:
+        warn_once(_logger, f"{count:,} prompts are left out, for {against.model} could not answer them.")
+    return count
+
+
+def _unanswered(question: Question, against: Baseline) -> bool:
+    return question.uid in against.asked and question.uid not in against.texts
 
 
 def read_baseline(baseline: str, prompts: Prompts) -> Baseline:
@@ -55,18 +79,18 @@ def read_baseline(baseline: str, prompts: Prompts) -> Baseline:
     of_log = path is None or path.is_dir() or path.suffix in _LOGS
     answers = _of_logs(where, str(path or baseline)) if of_log else read_answers(Path(str(path)), where)
     # What a resumed run was limited to stands in its log alone.
-    planned = [] if is_retry() else [question.uid for question in prompts.questions][limit_of_command()]
+    kept = [question.uid for question in prompts.questions if not _unanswered(question, answers)]
+    planned = [] if is_retry() else kept[limit_of_command()]
     given = {question.uid: question.prompt for question in prompts.questions}
     if other := [uid for uid in planned if uid in answers.asked and answers.asked[uid].strip() != given[uid].strip()]:
         raise UserError(
             f"{where}: {len(other):,} of its answers are to other prompts of the same uid: {listed(other)}. Give the "
             "answers to these prompts. Nothing was judged."
         )
-    if missing := [uid for uid in planned if uid not in answers.texts]:
+    if missing := [uid for uid in planned if uid not in answers.asked]:
         raise UserError(
             f"{where}: {len(missing):,} of {len(planned):,} prompts have no answer of {answers.model}: "
-            f"{listed(missing)}. Let it answer them (inspect eval-retry, where its run was not finished), or plan "
-            "fewer prompts (categories, --limit). Nothing was judged."
+            f"{listed(missing)}. Let it answer them, or plan fewer prompts (categories, --limit). Nothing was judged."
         )
     return answers
 
@@ -85,7 +109,7 @@ def _of_logs(where: str, path: str) -> Baseline:
         answered = list(_answered(read_eval_log(newest.location)))
         return Baseline(
             models[0],
-            {uid: answer for uid, _, answer in answered},
+            {uid: answer for uid, _, answer in answered if answer is not None},
             {uid: prompt for uid, prompt, _ in answered},
         )
     except UserError:
@@ -94,10 +118,14 @@ def _of_logs(where: str, path: str) -> Baseline:
         raise UserError(f"{where}: a log cannot be read ({type(error).__name__}); it may be incomplete.") from error
 
 
-def _answered(log: EvalLog) -> Iterator[tuple[str, str, str]]:
-    """Yield id, prompt and answer of each sample that was answered, of several epochs the first's."""
+def _answered(log: EvalLog) -> Iterator[tuple[str, str, str | None]]:
+    """Yield id, prompt and answer of each sample, of several epochs the first's; None where there was no answer.
+
+    A refusal, or nothing, is an answer.
+    """
     for sample in log.samples or []:
-        answer = whole_answer(sample.output)
-        if sample.epoch == 1 and sample.error is None and (answer or why_none(sample.output) in NO_ANSWER):
+        if sample.epoch == 1:
+            answer = whole_answer(sample.output)
+            given = sample.error is None and (answer or why_none(sample.output) in NO_ANSWER)
             prompt = sample.input if isinstance(sample.input, str) else sample.input[-1].text
-            yield str(sample.id), prompt, answer
+            yield str(sample.id), prompt, answer if given else None

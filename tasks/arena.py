@@ -9,7 +9,7 @@ from thoughttrace.core.record import ARENA, SAMPLE, RunMetadata
 from thoughttrace.datasets.arena import read_prompts
 from thoughttrace.scorers.judges import require_judge, require_judge_then
 from thoughttrace.scorers.win import win
-from thoughttrace.tasks._arena import arena_samples, read_baseline
+from thoughttrace.tasks._arena import arena_samples, count_unanswered, read_baseline
 from thoughttrace.tasks._options import ScoreColumn, require_log_space, viewer
 
 _VIEWER = viewer("Answers against a baseline's", ScoreColumn("Win", ARENA.score, scale=ARENA.scale), target=False)
@@ -33,7 +33,8 @@ def arena(
         prompts: `sample`, 24 invented prompts of everyday assistance, or the path of a file in the form of
             Arena-Hard-Auto's `question.jsonl` (`uid`, `category`, `subcategory`, `prompt`).
         baseline: The answers to compare with: a log of an earlier run of this task, or a folder with one, or a file in
-            the form of Arena-Hard-Auto's `model_answer/MODEL.jsonl` (`uid`, `model`, `messages`).
+            the form of Arena-Hard-Auto's `model_answer/MODEL.jsonl` (`uid`, `model`, `messages`). Prompts that its
+            model could not answer, as for lack of tokens, are left out and counted.
         categories: Only prompts of these categories.
         allow_self_judging: Let the evaluated model judge itself; the report marks such numbers.
         exclude_family: Leave out judges of the evaluated model's family.
@@ -60,6 +61,7 @@ def arena(
             prompt_hash="",
             against=against.model if against else None,
             against_answers=against.checksum if against else None,
+            without_comparison=count_unanswered(asked, against) if against else None,
             thoughttrace=__version__,
         ).to_log(),
         viewer=_VIEWER if against else None,

@@ -158,6 +158,7 @@ WIN_COLUMNS = [
     count("By rule", "by_rule"),
     share("Coverage", "coverage"),
     text("Missing", "missing"),
+    name("Baseline's answers", "selection"),
     name("Prompts, revision", lambda row: f"{row.data}, {row.data_revision}" if row.data else ""),
     text("Note", "note"),
 ]

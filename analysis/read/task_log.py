@@ -571,7 +571,8 @@ def _selection(metadata: RunMetadata, spec: TaskSpec) -> str:
     if spec is record.RECALL:
         return f"other notes chosen with seed {metadata.comparison_seed}"
     if spec is record.ARENA:
-        return f"against answers {metadata.against_answers} of {metadata.against}"
+        left_out = metadata.without_comparison or 0
+        return f"answers {metadata.against_answers}" + f", {left_out:,} prompts without one left out" * bool(left_out)
     if spec is not record.PREDICT:
         return ""
     parts = [f"after a {metadata.after or 'unknown'}"]

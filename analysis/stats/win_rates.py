@@ -2,8 +2,8 @@
 
 import math
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +11,7 @@ import pandas as pd
 import statsmodels.api as sm
 from scipy import special, stats
 
-from thoughttrace.analysis.stats.intervals import NOT_DETERMINED, Codes, Interval, Numbers, contrasts, with_p_value
+from thoughttrace.analysis.stats.intervals import NOT_DETERMINED, Interval, Numbers, contrasts, with_p_value
 
 FEATURES = ("length", "headers", "lists", "bold")
 """What makes up style, in the order of the columns."""
@@ -109,78 +109,45 @@ def style_control(
         return _without(TOO_FEW if clusters < FEWEST_PROMPTS else ONE_OUTCOME, count, number, clusters)
     spread = x[used].std(axis=0, ddof=1)
     scaled = x[used] / np.where(spread > 0, spread, 1)
-    fitted = _fit(y[used], np.column_stack([np.eye(count)[codes[used]], scaled]), labels[used], level)
+    fitted = _fit(y[used], np.column_stack([np.eye(count)[codes[used]], scaled]))
     if fitted is None:
         return _without(SEPARATED, count, number, clusters)
+    beta, response, design = fitted
+    pairs = list(combinations(range(count), 2))
+    chances = special.expit(beta[:count])
+    # By the delta method, the error of a difference of two chances.
+    slopes = np.zeros((len(pairs), len(beta)))
+    for row, pair in zip(slopes, pairs, strict=True):
+        row[[*pair]] = (chances * (1 - chances))[[*pair]] * [1, -1]
+    found = [
+        replace(each, reason=NOT_TOLD_APART) if each.reason == NOT_DETERMINED else each
+        for each in contrasts(response, design, np.concatenate([np.eye(len(beta)), slopes]), labels[used], level)
+    ]
+    same = Interval.without_limits(ONE_OUTCOME, clusters=clusters)
     rates = [
-        replace(fitted.rate(model), n=int((codes == model).sum())) if model not in alike
-        else Interval.without_limits(ONE_OUTCOME, n=int((codes == model).sum()), clusters=clusters)
+        replace(same if model in alike else _chance(found[model]), n=int((codes == model).sum()))
         for model in range(count)
-    ]  # fmt: skip
-    pairs = {
-        (a, b): Interval.without_limits(ONE_OUTCOME) if {a, b} & {*alike} else fitted.difference(a, b)
-        for a in range(count)
-        for b in range(a + 1, count)
+    ]
+    differences_of = {
+        pair: same if {*pair} & {*alike} else _difference(each, *chances[[*pair]], level)
+        for pair, each in zip(pairs, found[len(beta) :], strict=True)
     }
-    return StyleControl(rates, [fitted.coefficient(count + feature) for feature in range(len(FEATURES))], pairs)
+    return StyleControl(rates, found[count : len(beta)], differences_of)
 
 
 def _without(reason: str, models: int, number: int, clusters: int) -> StyleControl:
     nothing = Interval.without_limits(reason, n=number, clusters=clusters)
-    pairs = {(a, b): nothing for a in range(models) for b in range(a + 1, models)}
+    pairs = dict.fromkeys(combinations(range(models), 2), nothing)
     return StyleControl([nothing] * models, [nothing] * len(FEATURES), pairs)
 
 
-@dataclass(frozen=True)
-class _Fit:
-    """A logistic fit, as the weighted least-squares fit that it ends in."""
+def _fit(y: Numbers, design: Numbers) -> tuple[Numbers, Numbers, Numbers] | None:
+    """Fit by maximum likelihood.
 
-    beta: Numbers
-    response: Numbers
-    """The working response, times the root of its weight."""
-    design: Numbers
-    """The design, likewise."""
-    prompts: Codes
-    level: float
-
-    def rate(self, place: int) -> Interval:
-        """Estimate the probability of a win for a coefficient alone."""
-        (found,) = self._contrasts([np.eye(len(self.beta))[place]])
-        if math.isnan(found.lower):
-            return (
-                found if math.isnan(found.estimate) else replace(found, estimate=float(special.expit(found.estimate)))
-            )
-        estimate, lower, upper = special.expit([found.estimate, found.lower, found.upper])
-        error = estimate * (1 - estimate) * found.standard_error
-        return replace(
-            found, estimate=float(estimate), lower=float(lower), upper=float(upper), standard_error=float(error),
-            p_value=math.nan,
-        )  # fmt: skip
-
-    def coefficient(self, place: int) -> Interval:
-        """Estimate a coefficient, in log odds."""
-        (found,) = self._contrasts([np.eye(len(self.beta))[place]])
-        return found
-
-    def difference(self, a: int, b: int) -> Interval:
-        """Estimate the difference of two probabilities of a win, its error by the delta method."""
-        slopes, places = np.zeros(len(self.beta)), [a, b]
-        probabilities = special.expit(self.beta[places])
-        slopes[places] = probabilities * (1 - probabilities) * [1, -1]
-        (found,) = self._contrasts([slopes])
-        if math.isnan(found.lower):
-            return found
-        estimate = float(probabilities[0] - probabilities[1])
-        reach = float(stats.t.ppf((1 + self.level) / 2, found.df)) * found.standard_error
-        return with_p_value(replace(found, estimate=estimate, lower=estimate - reach, upper=estimate + reach))
-
-    def _contrasts(self, combinations: Sequence[Numbers]) -> list[Interval]:
-        found = contrasts(self.response, self.design, np.array(combinations), self.prompts, self.level)
-        return [replace(each, reason=NOT_TOLD_APART) if each.reason == NOT_DETERMINED else each for each in found]
-
-
-def _fit(y: Numbers, design: Numbers, prompts: Codes, level: float) -> _Fit | None:
-    """Fit by maximum likelihood; None where that does not converge, as where style separates wins from losses."""
+    Returns:
+        The coefficients, and the weighted least-squares fit that it ends in: the working response and the design, each
+        times the root of the weight. None where it does not converge, as where style separates wins from losses.
+    """
     # In a basis of the design: of columns that depend on each other, statsmodels' coefficients grow without bound.
     left, values, right = np.linalg.svd(design, full_matrices=False)
     independent = values > _TINY * values[0]
@@ -189,12 +156,26 @@ def _fit(y: Numbers, design: Numbers, prompts: Codes, level: float) -> _Fit | No
         warnings.simplefilter("ignore")  # of separation, which is seen below
         fitted = sm.GLM(y, basis, family=sm.families.Binomial()).fit(maxiter=100)
     linear = basis @ fitted.params
-    beta = right[independent].T @ (fitted.params * math.sqrt(len(y)) / values[independent])
-    if not fitted.converged or not np.isfinite(beta).all() or np.abs(linear).max() > _FARTHEST:
+    if not fitted.converged or not np.isfinite(linear).all() or np.abs(linear).max() > _FARTHEST:
         return None
+    beta = right[independent].T @ (fitted.params * math.sqrt(len(y)) / values[independent])
     mean = special.expit(linear)
     root = np.sqrt(mean * (1 - mean))
-    return _Fit(beta, root * linear + (y - mean) / root, root[:, None] * design, prompts, level)
+    return beta, root * linear + (y - mean) / root, root[:, None] * design
+
+
+def _chance(found: Interval) -> Interval:
+    """Turn an estimate in log odds into a chance; the p-value, against log odds of 0, is left out."""
+    estimate, lower, upper = map(float, special.expit([found.estimate, found.lower, found.upper]))
+    error = estimate * (1 - estimate) * found.standard_error
+    return replace(found, estimate=estimate, lower=lower, upper=upper, standard_error=error, p_value=math.nan)
+
+
+def _difference(found: Interval, first: float, second: float, level: float) -> Interval:
+    """Put the difference of two chances in the place of the combination of log odds that its error is from."""
+    reach = float(stats.t.ppf((1 + level) / 2, found.df)) * found.standard_error
+    estimate = float(first - second) if math.isfinite(found.estimate) else math.nan
+    return with_p_value(replace(found, estimate=estimate, lower=estimate - reach, upper=estimate + reach))
 
 
 def of_prompts(interval: Interval) -> Interval:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from click.testing import CliRunner
 from inspect_ai import eval as inspect_eval
@@ -180,6 +181,26 @@ def test_a_run_without_a_baseline_makes_one(run: Any, prompts: str, tmp_path: Pa
     assert arena(prompts=prompts, baseline=log.location).dataset[0].target == "Question 0? Yes."
     with pytest.raises(UserError, match=r"several models \(scripted/base, scripted/m\)"):
         arena(prompts=prompts, baseline=str(tmp_path / "logs"))
+
+
+def test_prompts_that_the_baseline_could_not_answer_are_left_out_and_counted(run: Any, prompts: str) -> None:
+    made = run(said, model="base", prompts=prompts)  # cut off before any answer to the last prompt
+    log = run(lambda _: "a long answer here", longer, prompts=prompts, baseline=made.location)
+    assert sorted(scores(log)) == ["q0", "q1", "q2", "q3", "q4"]
+    assert (log.eval.metadata or {})["without_comparison"] == 1
+    assert [scores(log)[uid].reason for uid in ("q3", "q4")] == ["no_baseline_answer"] * 2
+
+
+def test_a_limit_needs_answers_to_what_it_keeps_alone(run: Any, prompts: str, write: Any) -> None:
+    few = str(write(*(answer(q["uid"], "base answer.") for q in QUESTIONS[:2]), name="few.jsonl"))
+    command = click.Command("eval", params=[click.Option(["--limit"])])
+    with command.make_context("eval", ["--limit", "2"]):
+        assert [sample.target for sample in arena(prompts=prompts, baseline=few).dataset][:2] == ["base answer."] * 2
+    with (
+        command.make_context("eval", ["--limit", "3"]),
+        pytest.raises(UserError, match="1 of 3 prompts have no answer"),
+    ):
+        arena(prompts=prompts, baseline=few)
 
 
 def test_a_judge_is_needed_only_with_a_baseline(

@@ -451,7 +451,7 @@ class RunMetadata(Metadata):
     """Of `recall_note`: the seed by which other users' notes of equal fit are chosen."""
     without_comparison: Count | None = None
     """Of `recall_note`: thoughts that are no samples, for no other user's note could be compared, or there is no second
-    half."""
+    half. Of `arena`: prompts that are no samples, for the baseline could not answer them."""
 
     against: str | None = None
     """Of `arena`: what gave the baseline's answers; None of a run that only makes answers."""

@@ -129,7 +129,7 @@ def style_control(
         for model in range(count)
     ]
     differences_of = {
-        pair: same if {*pair} & {*alike} else _difference(each, *chances[[*pair]], level)
+        pair: same if {*pair} & {*alike} else _difference(each, float(chances[pair[0]] - chances[pair[1]]), level)
         for pair, each in zip(pairs, found[len(beta) :], strict=True)
     }
     return StyleControl(rates, found[count : len(beta)], differences_of)
@@ -171,10 +171,10 @@ def _chance(found: Interval) -> Interval:
     return replace(found, estimate=estimate, lower=lower, upper=upper, standard_error=error, p_value=math.nan)
 
 
-def _difference(found: Interval, first: float, second: float, level: float) -> Interval:
+def _difference(found: Interval, difference: float, level: float) -> Interval:
     """Put the difference of two chances in the place of the combination of log odds that its error is from."""
     reach = float(stats.t.ppf((1 + level) / 2, found.df)) * found.standard_error
-    estimate = float(first - second) if math.isfinite(found.estimate) else math.nan
+    estimate = difference if math.isfinite(found.estimate) else math.nan
     return with_p_value(replace(found, estimate=estimate, lower=estimate - reach, upper=estimate + reach))
 
 

@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from thoughttrace.analysis.chapters import (
+    answer_order,
+    arena,
     breakdown,
     by_annotation,
     choose_thought,
@@ -71,6 +73,8 @@ CHAPTERS: tuple[Callable[[Evidence], Chapter], ...] = (
     choose_thought.chapter,
     predict_satisfaction.chapter,
     recall.chapter,
+    arena.chapter,
+    answer_order.chapter,
     thought_types.chapter,
     thought_ratings.coverage,
     thought_ratings.informativeness,

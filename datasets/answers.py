@@ -85,7 +85,7 @@ def read_answers(path: str, system: str, context: Context, conversations: Sequen
     lines = [line for line in lines if line.context in (None, context)]
     if not lines:
         raise UserError(
-            f"{where}: its answers are of context {_listed(contexts)}, and this run has "
+            f"{where}: its answers are of context {listed(contexts)}, and this run has "
             f"context={context}; pass -T context= as they were made."
         )
     _check_ids(where, lines, conversations)
@@ -238,7 +238,7 @@ def _check_ids(where: str, lines: Sequence[_Line], conversations: Sequence[Conve
         "ids were there before": [line for line in lines if first.setdefault(line.id, line.place) != line.place],
     }
     sentences = [
-        f"{len(several):,} {fault}: {_listed([f'{line.id} ({line.place})' for line in several])}."
+        f"{len(several):,} {fault}: {listed([f'{line.id} ({line.place})' for line in several])}."
         for fault, several in faults.items()
         if several
     ]
@@ -246,8 +246,12 @@ def _check_ids(where: str, lines: Sequence[_Line], conversations: Sequence[Conve
         raise UserError(f"{where}: {' '.join(sentences)} Nothing was judged.")
 
 
-def _listed(names: Sequence[str]) -> str:
-    """List the first few names, and how many more there are."""
+def listed(names: Sequence[str]) -> str:
+    """List the first few names, and how many more there are.
+
+    Args:
+        names: The names.
+    """
     more = len(names) - _SHOWN
     return ", ".join(names[:_SHOWN]) + (f" and {more:,} more" if more > 0 else "")
 
@@ -267,7 +271,7 @@ def check_answered(path: str, answers: Answers, planned: Sequence[str], partial:
     missing = [sample for sample in planned if sample not in answers.texts]
     if missing and (not partial or len(missing) == len(planned)):
         raise UserError(
-            f"answers={path}: {len(missing):,} of {len(planned):,} planned samples have no answer: {_listed(missing)}. "
+            f"answers={path}: {len(missing):,} of {len(planned):,} planned samples have no answer: {listed(missing)}. "
             "Answer them, plan fewer samples (users, per_user, types, --limit), or pass -T partial_answers=true: they "
             "then count as missing in the coverage. Pass it also with --sample-id and with eval(limit=…) in Python, "
             "which do not tell here what they leave out. Nothing was judged."

@@ -151,9 +151,22 @@ def _percent(said: str) -> int | NoConfidence:
 
 def written(state: TaskState) -> str:
     """Return what the model wrote in a sample; empty where the text is its provider's."""
-    if not state.output.choices or refused(state.output) or state.output.stop_reason == "model_length":
+    return _written(state.output)
+
+
+def whole_answer(output: ModelOutput) -> str:
+    """Return all that a model answered, without tagged thinking; empty where it gave no answer.
+
+    Args:
+        output: What it generated.
+    """
+    return _THINKING.sub("", _written(output)).strip()
+
+
+def _written(output: ModelOutput) -> str:
+    if not output.choices or refused(output) or output.stop_reason == "model_length":
         return ""
-    return state.output.completion.replace(NO_CONTENT, "")
+    return output.completion.replace(NO_CONTENT, "")
 
 
 def refused(output: ModelOutput) -> bool:

@@ -20,14 +20,15 @@ _ANSWERS = {Unscored.REFUSAL: "(refused)", Unscored.NO_RESPONSE: "(nothing)"}
 """The score's answer where a model gave none."""
 _RULE = "The model gave no answer, which tells nothing: the lowest rating, without asking a judge."
 
-_JUDGE_REASONS = {
+JUDGE_REASONS = {
     Unscored.FORM_REFUSED: Unscored.JUDGE_REFUSED,
     Unscored.FORM_EMPTY: Unscored.JUDGE_EMPTY,
     Unscored.FORM_UNPARSABLE: Unscored.JUDGE_UNPARSABLE,
     Unscored.TRUNCATED: Unscored.JUDGE_TRUNCATED,
 }
+"""Why a judge gave no valid vote, by why its form is not filled in."""
 
-_NOT_THE_JUDGES = (LimitExceededError, TerminateSampleError, PrerequisiteError)
+NOT_THE_JUDGES = (LimitExceededError, TerminateSampleError, PrerequisiteError)
 """What ends a sample or names a mistake in the command, and must not pass for a judge's failure."""
 
 _logger = logging.getLogger(__name__)
@@ -63,7 +64,7 @@ async def vote(
         rationale=verdict.rationale if verdict else None,
         rubric_hash=rubric_hash,
         replies=reply.replies,
-        reason=_JUDGE_REASONS[reply.reason] if reply.reason else None,
+        reason=JUDGE_REASONS[reply.reason] if reply.reason else None,
     )
     said = verdict.model_dump(exclude={"rationale", "rating"}) if verdict else {}
     if said:
@@ -122,7 +123,7 @@ async def rate(
         for repeat in range(repeats):
             try:
                 votes.append(await vote(judge, prompt, form, rubric_hash, repeat, judge_scale))
-            except _NOT_THE_JUDGES:
+            except NOT_THE_JUDGES:
                 raise
             except Exception as error:
                 errors.append(error)
@@ -134,13 +135,7 @@ async def rate(
 
 
 def _failed_vote(judge: Model, rubric_hash: str, error: Exception) -> Vote:
-    """Return the vote of a judge whose provider raised an error.
-
-    Nothing of the error's text is kept, which can quote a key; it is in the sample's events.
-    """
-    attempt = getattr(error, "last_attempt", None)  # of tenacity's RetryError
-    cause = attempt.exception() if attempt else error
-    status = getattr(cause, "status_code", None) or getattr(cause, "code", None)
+    """Return the vote of a judge whose provider raised an error."""
     return Vote(
         judge=str(judge),
         rating=None,
@@ -148,8 +143,22 @@ def _failed_vote(judge: Model, rubric_hash: str, error: Exception) -> Vote:
         rubric_hash=rubric_hash,
         replies=[],
         reason=Unscored.JUDGE_FAILED,
-        error=type(cause).__name__ + (f" {status}" if isinstance(status, int) else ""),
+        error=name_error(error),
     )
+
+
+def name_error(error: Exception) -> str:
+    """Return the kind of a provider's error and its status code, such as `RateLimitError 429`.
+
+    Nothing of the error's text is kept, which can quote a key; it is in the sample's events.
+
+    Args:
+        error: What the provider raised, after all retries.
+    """
+    attempt = getattr(error, "last_attempt", None)  # of tenacity's RetryError
+    cause = attempt.exception() if attempt else error
+    status = getattr(cause, "status_code", None) or getattr(cause, "code", None)
+    return type(cause).__name__ + (f" {status}" if isinstance(status, int) else "")
 
 
 def _score_no_answer(

@@ -226,7 +226,7 @@ def dataset_of(
     Raises:
         UserError: The log of so many samples cannot be written.
     """
-    _require_log_space(len(samples))
+    require_log_space(len(samples))
     return make(list(samples), name=source.name)
 
 
@@ -234,7 +234,7 @@ BYTES_PER_SAMPLE = 20_000
 """Bytes of log reserved for each sample, about twice what a sample of the release takes."""
 
 
-def _require_log_space(samples: int) -> None:
+def require_log_space(samples: int) -> None:
     """Refuse a run whose log cannot be written, before anything is generated.
 
     On a full disk Inspect generates and pays for samples until the first one fails to be saved, and then exits with 0.

@@ -26,6 +26,7 @@ ONE_IMPORTER = {
     "cli.rating_screen": "imported once `rate` starts to ask: it needs a POSIX terminal and packages that load slowly",
     "analysis.profile.stages": "one concept of the profile: its rows, columns, words and figure",
     "cli.report": "a command of its own, which `demo` ends with",
+    "tasks._arena": "a task's file says dataset, solver and scorer; the rest is under an underscore",
     "tasks._next_message": "a task's file says dataset, solver and scorer; the rest is under an underscore",
     "tasks._type_baseline": "a task's file says dataset, solver and scorer; the rest is under an underscore",
 }

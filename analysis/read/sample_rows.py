@@ -23,8 +23,10 @@ from thoughttrace.core.record import (
     RecallScore,
     SampleMetadata,
     StatedScore,
+    Style,
     TaskSpec,
     Unscored,
+    WinScore,
 )
 from thoughttrace.core.shared_words import longest_overlap
 from thoughttrace.datasets.answers import equals_a_note
@@ -108,8 +110,12 @@ def _with_ratings(file: str, summaries: Sequence[EvalSampleSummary], spec: TaskS
 
 def _votes_removed(sample: EvalSampleSummary, spec: TaskSpec) -> Iterator[bool]:
     for name in _names(sample, spec):
-        judged: JudgedScore = _parsed(JudgedScore, (sample.scores or {})[name].metadata, sample, name)
+        judged: JudgedScore = _parsed(_contract(spec), (sample.scores or {})[name].metadata, sample, name)
         yield judged.ratings_removed or judged.verdicts_removed
+
+
+def _contract(spec: TaskSpec) -> type[JudgedScore]:
+    return WinScore if spec is record.ARENA else JudgedScore
 
 
 def _answers_shortened(sample: EvalSampleSummary, spec: TaskSpec) -> Iterator[bool]:
@@ -174,6 +180,8 @@ def _scored(name: str, score: Score, sample: EvalSampleSummary, spec: TaskSpec) 
             "no_confidence": judged.no_confidence and judged.no_confidence.value,
             "overlap": longest_overlap(score.answer or "", targets) if spec.unit == "message" else 0,
         }
+        if isinstance(judged, WinScore):
+            row |= _compared(judged)
         if spec in record.INFER.values():
             answered = row["answer"] and row["reason"] not in record.NO_ANSWER
             row["words"] = len(row["answer"].split()) if answered else math.nan
@@ -193,6 +201,15 @@ def _scored(name: str, score: Score, sample: EvalSampleSummary, spec: TaskSpec) 
     return row
 
 
+def _compared(judged: WinScore) -> dict[str, Any]:
+    """Return the labels of two answers (JSON), and the style of each: NaN where the model gave no answer to count."""
+    row: dict[str, Any] = {"labels": json.dumps(judged.labels or {})}
+    for prefix, style in (("", judged.style), ("baseline_", judged.baseline_style)):
+        counts = style.model_dump() if style else dict.fromkeys(Style.model_fields, math.nan)
+        row |= {prefix + name: count for name, count in counts.items()}
+    return row
+
+
 def _probe(sample: EvalSampleSummary, name: str) -> dict[str, float]:
     """Return the numbers of the score of a probe, by their names; NaN where it is unscored."""
     value = (sample.scores or {})[name].value
@@ -207,7 +224,7 @@ def _judged(name: str, score: Score, sample: EvalSampleSummary, spec: TaskSpec) 
     Raises:
         UnusableLogError: It has none, though judges must have given it, or one is outside the scale.
     """
-    judged: JudgedScore = _parsed(JudgedScore, score.metadata, sample, name)
+    judged: JudgedScore = _parsed(_contract(spec), score.metadata, sample, name)
     low, high = spec.scale
     for judge, ratings in (judged.counted or {}).items():
         for rating in ratings:

@@ -78,7 +78,10 @@ class LogInfo:
     """The arm whose thoughts the inferences take the place of; else empty."""
     selection: str
     """Of `predict_message`: which messages were predicted, from how much of the history; of `choose_thought`: how its
-    options were drawn; of `recall_note`: how other notes were chosen; else empty."""
+    options were drawn; of `recall_note`: how other notes were chosen; of `arena`: the baseline's answers; else
+    empty."""
+    against: str
+    """Of `arena`: what gave the baseline's answers; else empty."""
     task_version: str
     prompt_hash: str
     prompt_file: str
@@ -169,7 +172,8 @@ class Run(LogInfo):
     notes, word for word). Of `judge_agreement` also `within` and `injected` (1
     or 0; `injected` is NaN where the probe is no attack), `inference_words`, `word_overlap` and `cosine` (NaN where the
     log has none). Of `predict_satisfaction` also `percent`, of `recall_note` also `others` and `run`, unless no reply
-    was scored."""
+    was scored; of `arena` `labels` (JSON: each judge's, the answer shown as A and as B) and the fields of `Style`, also
+    with the prefix `baseline_`."""
     contributions: tuple[Contribution, ...]
     """What each log gave, the oldest first; a log that gave nothing is not among them."""
     rubric_file: str = ""
@@ -392,6 +396,8 @@ def _read(file: str) -> tuple[LogInfo, pd.DataFrame]:
             raise UnusableLogError(UNFINISHED.format(log.status))
         if rows.empty:
             raise UnusableLogError("holds no samples; run it again.")
+        if spec is record.ARENA and record.run_metadata(log.eval.metadata).against is None:
+            raise UnusableLogError("holds answers that no judge compared; it can be the baseline of another run.")
         if spec.judged and "ratings" not in rows:
             raise UnusableLogError(f"holds no {spec.score} scores; score it with inspect score.")
         info = _info(log, spec, rows, file)
@@ -463,6 +469,7 @@ def _info(log: EvalLog, spec: TaskSpec, rows: pd.DataFrame, file: str) -> LogInf
         arm=_arm(metadata, evaluated),
         stands_for=_stands_for(metadata),
         selection=_selection(metadata, spec),
+        against=metadata.against or "",
         task_version=str(evaluation.task_version),
         # A baseline is given no prompt, and stays the same when the prompt changes.
         prompt_hash="" if metadata.baseline else metadata.prompt_hash,
@@ -579,6 +586,9 @@ def _selection(metadata: RunMetadata, spec: TaskSpec) -> str:
         return f"options drawn with seed {metadata.options_seed}"
     if spec is record.RECALL:
         return f"other notes chosen with seed {metadata.comparison_seed}"
+    if spec is record.ARENA:
+        left_out = metadata.without_comparison or 0
+        return f"answers {metadata.against_answers}" + f", {left_out:,} prompts without one left out" * bool(left_out)
     if spec is not record.PREDICT:
         return ""
     parts = [f"after a {metadata.after or 'unknown'}"]

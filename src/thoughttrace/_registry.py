@@ -8,6 +8,8 @@ from thoughttrace.scorers.message_similarity import message_similarity
 from thoughttrace.scorers.probe import probe
 from thoughttrace.scorers.recall import recall
 from thoughttrace.scorers.similarity import similarity
+from thoughttrace.scorers.win import win
+from thoughttrace.tasks.arena import arena
 from thoughttrace.tasks.calibrate_judge import calibrate_judge, judge_rating
 from thoughttrace.tasks.choose_thought import choose_thought
 from thoughttrace.tasks.classify_thought import classify_thought
@@ -24,6 +26,7 @@ from thoughttrace.tasks.relate_messages import relate_messages
 
 __all__ = [
     "agreement",
+    "arena",
     "calibrate_judge",
     "choice",
     "choose_thought",
@@ -49,6 +52,7 @@ __all__ = [
     "similarity",
     "topic",
     "type_match",
+    "win",
 ]
 
 

@@ -63,3 +63,12 @@ def test_distances_rise_from_the_next_message_to_the_reaction() -> None:
 def test_conversations_are_longer_than_in_other_datasets() -> None:
     medians = [published.median_messages(name).value for name in ("ThoughtTrace", "WildChat", "LMSYS-Chat-1M")]
     assert medians == [8, 2, 2]
+
+
+def test_the_win_rates_before_and_after_training() -> None:
+    rates = published.win_rates()
+    assert [(round(100 * rate.win_rate, 1), round(100 * rate.style_controlled, 1)) for rate in rates.values()] == [
+        (24.6, 22.5), (41.8, 41.5), (44.0, 43.6), (47.9, 48.1),
+    ]  # fmt: skip
+    assert [rate.pairs for rate in rates.values()] == [0, 1000, 450, 1000]
+    assert {(rate.judge, rate.status) for rate in rates.values()} == {("GPT-4o", "stated")}

@@ -97,9 +97,9 @@ def test_a_task_runs_from_any_folder_on_a_relative_path(
 def test_inspect_lists_the_tasks(inspect: Inspect, root: Path) -> None:
     done = inspect("list", "tasks", "tasks", "--json", cwd=root)
     assert {task["name"] for task in json.loads(done.stdout)} == {
-        "calibrate_judge", "choose_thought", "classify_thought", "cover_thought", "infer_reaction", "infer_reason",
-        "judge_agreement", "label_topic", "predict_message", "predict_satisfaction", "rate_thought", "recall_note",
-        "relate_messages",
+        "arena", "calibrate_judge", "choose_thought", "classify_thought", "cover_thought", "infer_reaction",
+        "infer_reason", "judge_agreement", "label_topic", "predict_message", "predict_satisfaction", "rate_thought",
+        "recall_note", "relate_messages",
     }  # fmt: skip
 
 

@@ -25,7 +25,11 @@ if TYPE_CHECKING:
 @click.option(
     "--prices", type=click.Path(path_type=Path), help="Price file (YAML or JSON); overrides the built-in prices."
 )
-@click.option("--output-tokens", type=click.IntRange(min=0), help="Tokens of an inference.  [default: 40]")
+@click.option(
+    "--output-tokens",
+    type=click.IntRange(min=0),
+    help="Tokens of an inference, or of an answer to an open prompt.  [default: 40; as many as the baseline's answers]",
+)
 @click.option("--judge-output-tokens", type=click.IntRange(min=0), help="Tokens of a verdict.  [default: 80]")
 @click.option(
     "--reasoning-tokens",
@@ -69,6 +73,7 @@ def estimate(
     default = ReplyLengths()
     lengths = ReplyLengths(
         default.inference if output_tokens is None else output_tokens,
+        output_tokens,
         default.verdict if judge_output_tokens is None else judge_output_tokens,
         reasoning_tokens,
     )

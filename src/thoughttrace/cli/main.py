@@ -24,6 +24,7 @@ COMMANDS = (
     "subset",
     "check",
     "export",
+    "arena-hard",
     "demo",
     "fetch-model",
 )

@@ -44,6 +44,18 @@ class NextMessage(NamedTuple):
         return self.both - self.none
 
 
+class WinRate(NamedTuple):
+    """Published win rates, 0 to 1, on Arena-Hard."""
+
+    win_rate: float
+    style_controlled: float
+    pairs: int
+    """Pairs of the model's DPO; 0 before it."""
+    judge: str
+    """As reported second-hand."""
+    status: Status
+
+
 class EmbeddingDistance(NamedTuple):
     """Published distances to the origin, on a plane, at three percentiles of the pairs of a relation."""
 
@@ -98,6 +110,17 @@ def next_message() -> dict[str, NextMessage]:
         model: NextMessage(means["none"], means["both"], status)
         for status, models in _read()["next_message"].items()
         for model, means in models.items()
+    }
+
+
+@cache
+def win_rates() -> dict[str, WinRate]:
+    """Return the win rates on Arena-Hard before and after DPO, by model and what it was trained on."""
+    judge: str = _read()["win_rates_judge"]["reported"]
+    return {
+        model: WinRate(row["win_rate"] / 100, row["style_controlled"] / 100, row["pairs"], judge, status)
+        for status, models in _read()["win_rates"].items()
+        for model, row in models.items()
     }
 
 

@@ -101,6 +101,15 @@ SAMPLE = "sample"
 """The name of the bundled data, which are invented."""
 JUDGE_SCALES: tuple[JudgeScale, ...] = get_args(JudgeScale)
 
+Label = Literal["A>>B", "A>B", "A=B", "B>A", "B>>A"]
+"""What a judge says of two answers, in the terms of Arena-Hard-Auto: A is much better, better, about as good, and so
+on."""
+
+LABELS: tuple[Label, ...] = get_args(Label)
+
+WINS: dict[Label, float] = {"A>>B": 1.0, "A>B": 1.0, "A=B": 0.5, "B>A": 0.0, "B>>A": 0.0}
+"""What a label is worth for answer A: a win 1, a tie 0.5, a loss 0. For answer B it is one less that."""
+
 LETTERS = "ABCD"
 """The names of options, in the order in which they are shown."""
 
@@ -119,6 +128,8 @@ class Unscored(StrEnum):
     PROMPT_TOO_LONG = "prompt_too_long"
     NO_OUTPUT = "no_output"
     """A limit of the sample came before any reply."""
+    NO_BASELINE_ANSWER = "no_baseline_answer"
+    """The baseline's answer is empty or a refusal: a win by rule, or a tie where the model gave none either."""
     NOT_ANSWERED = "not_answered"
     """The file of answers made elsewhere holds none for the sample."""
     FORM_REFUSED = "refused"
@@ -285,6 +296,80 @@ class JudgedScore(Metadata):
         return self.verdicts is None and "verdicts" in self.model_fields_set
 
 
+class Style(Metadata):
+    """How long an answer is, and how much Markdown it has outside of fenced code."""
+
+    words: Count
+    """Separated by white space."""
+    headers: Count
+    lists: Count
+    """Items of lists, numbered or not."""
+    bold: Count
+    """Passages in bold."""
+
+
+class Comparison(Metadata):
+    """One judge's verdict on the model's and the baseline's answer, in one order."""
+
+    judge: str
+    shown_first: bool
+    """Whether the model's answer was A; otherwise the baseline's was."""
+    label: Label | None
+    rationale: str | None
+    rubric_hash: str
+    replies: list[str]
+    """Raw, in order: one, or two where the first was no valid form."""
+    reason: Annotated[Unscored, Field(strict=False)] | None = None
+    """Why there is no label."""
+    error: str | None = None
+    """As in `Vote`."""
+
+
+class WinScore(JudgedScore):
+    """The metadata of a score of `arena`."""
+
+    labels: Annotated[dict[Name, list[Label | None]] | None, BeforeValidator(_given)] = None
+    """Each judge's labels: the model's answer shown as A, then as B; None where one is missing. No label where a rule
+    decided. None where they are read from a summary that has no room for them."""
+    comparisons: Annotated[list[Comparison] | None, BeforeValidator(_known)] = None
+    """None where they are read from a summary that has no room for them."""
+    style: Annotated[Style | None, BeforeValidator(_known)] = None
+    """Of the model's answer."""
+    baseline_style: Annotated[Style | None, BeforeValidator(_known)] = None
+    """Of the baseline's answer."""
+
+    @property
+    def counted(self) -> Mapping[str, Sequence[float | None]] | None:
+        """What each judge's labels are worth for the model, in their order; None for both where one is missing.
+
+        A label in one order alone holds the judge's preference for a place.
+        """
+        if self.labels is None:
+            return None
+        return {
+            judge: [
+                None if label is None or None in labels else win_value(label, shown_first=n == 0)
+                for n, label in enumerate(labels)
+            ]
+            for judge, labels in self.labels.items()
+        }
+
+    @property
+    def ratings_removed(self) -> bool:
+        """Whether the score has labels, and the summary that it is read from has no room for them."""
+        return self.labels is None and "labels" in self.model_fields_set
+
+
+def win_value(label: Label, shown_first: bool) -> float:
+    """Return what a label is worth for the model: 1 for a win, 0.5 for a tie, 0 for a loss.
+
+    Args:
+        label: A judge's label.
+        shown_first: Whether the model's answer was A.
+    """
+    return WINS[label] if shown_first else 1 - WINS[label]
+
+
 class ProbeScore(Metadata):
     """The metadata of a score of `judge_agreement`: how alike inference and note look to who understands neither.
 
@@ -374,7 +459,12 @@ class RunMetadata(Metadata):
     """Of `recall_note`: the seed by which other users' notes of equal fit are chosen."""
     without_comparison: Count | None = None
     """Of `recall_note`: thoughts that are no samples, for no other user's note could be compared, or there is no second
-    half."""
+    half. Of `arena`: prompts that are no samples, for the baseline could not answer them."""
+
+    against: str | None = None
+    """Of `arena`: what gave the baseline's answers; None of a run that only makes answers."""
+    against_answers: str | None = None
+    """Of `arena`: the checksum of the baseline's answers."""
 
     families: list[str] | None = None
     rubric_file: str | None = None
@@ -643,6 +733,15 @@ class PairMetadata(Metadata):
     """Names what several pairs are about."""
 
 
+class ArenaMetadata(Metadata):
+    """The metadata of a sample of `arena`."""
+
+    columns = ("category", "subcategory")
+
+    category: str = ""
+    subcategory: str = ""
+
+
 # ---- tasks
 
 
@@ -657,7 +756,7 @@ class TaskSpec:
     """The lowest and highest value of the score."""
     judged: bool
     """Whether judges rate the answers; otherwise the evaluated model fills in a form."""
-    unit: Literal["message", "thought", "conversation", "probe"]
+    unit: Literal["message", "thought", "conversation", "probe", "prompt"]
     """What one sample is about."""
     sample: type[Metadata]
     """The metadata of its samples."""
@@ -678,12 +777,13 @@ TASKS: dict[str, TaskSpec] = {
         TaskSpec("choose_thought", "choice", (0, 1), False, "thought", ChoiceMetadata),
         TaskSpec("predict_satisfaction", "satisfaction", (0, 1), False, "message", SatisfactionMetadata),
         TaskSpec("recall_note", "recall", (0, 1), False, "thought", RecallMetadata),
+        TaskSpec("arena", "win", (0, 1), True, "prompt", ArenaMetadata),
     )
 }
 """Every task, in the order in which reports show them."""
 
 INFER: dict[Kind, TaskSpec] = {"reason": TASKS["infer_reason"], "reaction": TASKS["infer_reaction"]}
-PREDICT, PROBE, CLASSIFY, COVER, RATE, RELATE, TOPIC, CHOOSE, SATISFACTION, RECALL = list(TASKS.values())[2:]
+PREDICT, PROBE, CLASSIFY, COVER, RATE, RELATE, TOPIC, CHOOSE, SATISFACTION, RECALL, ARENA = list(TASKS.values())[2:]
 
 OWN = "thoughttrace/"
 """What the registered names of our tasks, solvers and scorers begin with in a log."""

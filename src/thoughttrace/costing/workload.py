@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from inspect import signature
+from statistics import fmean
 from typing import Any, Literal
 
 from inspect_ai import Task
@@ -16,6 +17,7 @@ from thoughttrace.core.errors import UserError
 from thoughttrace.core.model_names import family, same_model
 from thoughttrace.core.prices import LOCAL, Prices
 from thoughttrace.core.record import (
+    ARENA,
     PREDICT,
     PROBE,
     RECALL,
@@ -32,12 +34,14 @@ from thoughttrace.costing.cache_bill import (
     Prompt,
     bill_input,
     cache_rules,
+    count_tokens,
     messages_of,
     shared_prompts,
     unshared_prompt,
 )
 from thoughttrace.scorers.agreement import judge_prompt, read_rubric
 from thoughttrace.scorers.message_similarity import nearness_prompt
+from thoughttrace.scorers.win import pair_prompt
 from thoughttrace.tasks._inference import REWORD
 
 # ---- tasks
@@ -85,6 +89,9 @@ def _bare(name: str) -> str:
 REASONING = 300
 """Tokens of reasoning assumed before each reply of a reasoning model."""
 
+ANSWER = 500
+"""Tokens assumed of an answer to an open prompt, where there is no baseline's answer to go by."""
+
 CONFIDENCE = 6
 """Tokens of the line `Confidence: 80` below an inference."""
 
@@ -102,6 +109,8 @@ class ReplyLengths:
 
     inference: int = 40
     """Without a confidence; `CONFIDENCE` is added where it is asked for."""
+    answer: int | None = None
+    """To an open prompt; None for as many as the baseline's answers have, or `ANSWER` without them."""
     verdict: int = 80
     reasoning: int | None = None
     """None for `REASONING` if Inspect's model data call a model a reasoning model, else 0."""
@@ -132,6 +141,9 @@ def judge_prompts(task: str, samples: Sequence[Sample], values: Mapping[str, Any
         values: All its arguments.
         length: Length of that sentence, in tokens.
     """
+    if task == ARENA.name:
+        yield from _pair_prompts(samples)
+        return
     rubric = read_rubric(str(path)).text if (path := values.get("rubric")) is not None else None
     sentence = (_SENTENCE * (1 + 4 * length // len(_SENTENCE)))[: 4 * length]
     for sample in samples:
@@ -145,6 +157,25 @@ def judge_prompts(task: str, samples: Sequence[Sample], values: Mapping[str, Any
             message = annotated.message if values["judge_message"] else None
             prompt = judge_prompt(annotated.kind, message, targets(sample), answer, rubric)
         yield from [unshared_prompt(prompt)] * values["judge_repeats"]
+
+
+def _pair_prompts(samples: Sequence[Sample]) -> Iterator[Prompt]:
+    """Yield what a judge of answers is asked, in both orders: an answer is taken to be as long as the baseline's."""
+    for sample in samples:
+        (request,), (baseline,) = messages_of(sample), targets(sample)
+        pair = pair_prompt(request.text, baseline, baseline)
+        yield from [unshared_prompt(pair)] * 2
+
+
+def answer_length(samples: Sequence[Sample], model: str) -> int:
+    """Return the tokens assumed of an answer to an open prompt: the mean of the baseline's, or `ANSWER` without one.
+
+    Args:
+        samples: Samples of `arena`.
+        model: The model that answers.
+    """
+    known = [count_tokens(text, model) for sample in samples for text in targets(sample) if text]
+    return round(fmean(known)) if known else ANSWER
 
 
 def needs_no_model(task: str, sample: Sample) -> bool:
@@ -262,14 +293,20 @@ def workloads(
         return Workload(spec.name, model, role, len(prompts) * epochs, plain, cached, output)
 
     for model in models:
-        if not spec.judged:
+        control = values.get("control")
+        if spec == ARENA:
+            asked = [unshared_prompt(messages_of(sample)) for sample in samples]
+            length = lengths.answer if lengths.answer is not None else answer_length(samples, model)
+            yield workload(model, "model", asked, length)
+            if values["baseline"] is None:
+                continue
+        elif not spec.judged:
             asked = [form_prompt(spec.name, sample) for sample in samples if not needs_no_model(spec.name, sample)]
             if asked:
                 reply = lengths.inference if spec == RECALL else lengths.verdict
                 yield workload(model, "judge" if spec == PROBE else "model", asked, reply)
             continue
-        control = values.get("control")
-        if control == "reworded":
+        elif control == "reworded":
             notes = [Prompt((REWORD, targets(sample)[0])) for sample in samples]
             yield workload(model, "model", notes, lengths.inference)
         elif control is None and values.get("answers") is None:

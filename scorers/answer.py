@@ -109,7 +109,8 @@ _DECLINES = re.compile(
     r"\W*(?:(?:i(?:['’]m| am) (?:\w+ )?(?:sorry|afraid)|sorry|my apologies|i apologi[sz]e|unfortunately"
     r"|as an ai\b[^.\n]{0,40}?)[^\w\n]*(?:but |that )?)?"
     r"i(?: cannot| can['’]t| can not|(?: am|['’]m) (?:not able|unable)| won['’]t| will not| must decline)\b"
-    r"[^.\n]{0,40}?\b(?:help|assist|provide|fulfil+|comply|continue|discuss|create|generate|engage|rewrite|do (?:that|this))\b",
+    r"[^.\n]{0,40}?\b(?:help|assist|provide|fulfil+|comply|continue|discuss|create|generate|engage|rewrite"
+    r"|do (?:that|this))\b",
     re.IGNORECASE,
 )
 

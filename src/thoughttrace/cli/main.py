@@ -22,6 +22,7 @@ COMMANDS = (
     "shift",
     "split",
     "export",
+    "pairs",
     "demo",
     "fetch-model",
 )

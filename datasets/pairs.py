@@ -199,18 +199,18 @@ def _why_dropped(rewrite: Rewrite, least: float | None, any_message: bool) -> st
     pair, text = rewrite.pair, rewrite.rewrite.strip()
     by_message = pair.signal == "message"
     ratings = [rating for rating in (pair.answers_complaint, pair.keeps_request) if rating is not None]
-    reasons = {
-        _NO_REWRITE.get(rewrite.unscored, ""): rewrite.unscored in _NO_REWRITE,
+    reasons = (
+        (_NO_REWRITE.get(rewrite.unscored, ""), rewrite.unscored in _NO_REWRITE),
         # A judge could not say whether the next message shows dissatisfaction; or the sample failed.
-        "undecided": by_message and not pair.message_dissatisfied and not (text and any_message),
-        "no rewrite": not text,
-        "refused": rewrite.declined,
-        "unchanged": _bare(text) == _bare(pair.rejected[0].content),
-        "next message not dissatisfied": by_message and pair.message_dissatisfied == "no" and not any_message,
-        "not rated": least is not None and len(ratings) < 2,
-        "below min score": least is not None and any(rating < least for rating in ratings),
-    }
-    return next((why for why, holds in reasons.items() if holds), "")
+        ("undecided", by_message and not pair.message_dissatisfied and not (text and any_message)),
+        ("no rewrite", not text),
+        ("refused", rewrite.declined),
+        ("unchanged", _bare(text) == _bare(pair.rejected[0].content)),
+        ("next message not dissatisfied", by_message and pair.message_dissatisfied == "no" and not any_message),
+        ("not rated", least is not None and len(ratings) < 2),
+        ("below min score", least is not None and any(rating < least for rating in ratings)),
+    )
+    return next((why for why, holds in reasons if holds), "")
 
 
 def match_sizes(arms: Mapping[Signal, Arm], seed: int) -> dict[Signal, Arm]:

@@ -277,7 +277,7 @@ def _row(run: Run) -> RewriteRow:
 
 
 def _differences(run: Run, control: Run) -> list[DifferenceRow]:
-    both = _rated(run).join(_rated(control), how="inner", rsuffix="_control")
+    both = _rated(run).join(_rated(control).add_suffix("_control"), how="inner")
     rows = []
     for outcome, words in _OUTCOMES.items():
         a, b = both[outcome], both[f"{outcome}_control"]

@@ -184,10 +184,10 @@ tokenizer = transformers.PreTrainedTokenizerFast(
     tokenizer_object=words, unk_token="[UNK]", eos_token="[EOS]", pad_token="[EOS]")
 tokenizer.chat_template = "{% for m in messages %}{{ m.role }} : {{ m.content }} [EOS] {% endfor %}"
 sizes = dict(hidden_size=8, intermediate_size=8, num_hidden_layers=1, num_attention_heads=1, vocab_size=2)
-model = transformers.LlamaForCausalLM(transformers.LlamaConfig(**sizes))
+transformers.LlamaForCausalLM(transformers.LlamaConfig(**sizes)).save_pretrained(folder + "/model")
 arguments = trl.DPOConfig(output_dir=folder + "/trained", max_steps=1, per_device_train_batch_size=2, max_length=64,
                           report_to=[], use_cpu=True, bf16=False, save_strategy="no")
-trainer = trl.DPOTrainer(model=model, args=arguments, train_dataset=pairs["train"],
+trainer = trl.DPOTrainer(model=folder + "/model", args=arguments, train_dataset=pairs["train"],
                          eval_dataset=pairs["validation"], processing_class=tokenizer)
 assert trainer.train().global_step == 1
 """

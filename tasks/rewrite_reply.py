@@ -52,7 +52,7 @@ class Decision(BaseModel):
     """A judge's reply on whether a message shows dissatisfaction."""
 
     rationale: str
-    dissatisfied: Literal["yes", "no"]
+    dissatisfied: Literal["no", "yes"]
 
 
 DECISION = Form(

@@ -246,8 +246,9 @@ def _row(run: Run) -> RewriteRow:
     }
     written, ratio = rated[rated["words"] > 0], none
     if len(written):
-        words = (written[column].astype(float) for column in ("words", "reply_words"))
-        ratio = ratio_of_means(*words, written["user"], denominator_name="reply length")
+        ratio = ratio_of_means(
+            written["words"], written["reply_words"], written["user"], denominator_name="reply length"
+        )
     about = run.rows.reindex(columns=["unchanged", "declined"]).fillna(value=False).astype(bool).sum()
     return RewriteRow(
         model=run.name,

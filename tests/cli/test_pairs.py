@@ -82,7 +82,7 @@ def rows(file: Path) -> list[dict[str, Any]]:
 
 def test_training_and_validation_are_of_the_splits_users(folder: Path, written: Path) -> None:
     users = read_split(folder / "v1.json").users
-    train, dev, test = ({*users["train"]}, {*users["dev"]}, {*users["test"]})  # type: ignore[index]
+    train, dev, test = ({*users["train"]}, {*users["dev"]}, {*users["test"]})
     assert test
     for signal in SIGNALS:
         trained, validated = ({row["user"] for row in rows(written / signal / name)} for name in

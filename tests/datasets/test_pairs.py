@@ -22,6 +22,9 @@ SPLIT = Split(
 def rewrite(
     user: str, number: int = 0, text: str = "new", unscored: str = "", declined: bool = False, **given: Any
 ) -> Rewrite:
+    usual: dict[str, Any] = {
+        "signal": "thought", "answers_complaint": 4.0, "keeps_request": 5.0, "message_dissatisfied": "",
+    }  # fmt: skip
     pair = Pair.model_construct(
         prompt=given.pop("prompt", [Turn(role="user", content=f"question {number} of {user}")]),
         chosen=[Turn.model_construct(role="assistant", content=text)],
@@ -36,7 +39,7 @@ def rewrite(
         data="d",
         data_revision="1",
         messages_left_out=0,
-        **{"signal": "thought", "answers_complaint": 4.0, "keeps_request": 5.0, "message_dissatisfied": ""} | given,
+        **usual | given,
     )
     return Rewrite(pair, unscored, declined)
 
@@ -94,7 +97,7 @@ def test_what_is_dropped_and_why(odd: Rewrite, options: dict[str, Any], why: str
     ],
 )
 def test_a_message_without_dissatisfaction_is_no_signal(said: str, any_message: bool, why: str | None) -> None:
-    about = {"signal": "message", "message_dissatisfied": said}
+    about: dict[str, Any] = {"signal": "message", "message_dissatisfied": said}
     good = rewrite("ann", 90, **about | {"message_dissatisfied": "yes"})
     assert dict(arm(good, rewrite("ann", **about), any_message=any_message).dropped) == ({why: 1} if why else {})
     gone = rewrite("ann", 1, text="", unscored="no_signal", **about | {"message_dissatisfied": "no"})

@@ -60,8 +60,7 @@ def prompt(sample: Sample) -> str:
 
 def places(**arguments: Any) -> list[str]:
     return sorted(
-        f"{sample.metadata['user']} {sample.metadata['message_index']}"  # type: ignore[index]
-        for sample in rewrite_reply(**arguments).dataset
+        f"{sample.metadata['user']} {sample.metadata['message_index']}" for sample in rewrite_reply(**arguments).dataset
     )
 
 
@@ -107,7 +106,7 @@ def test_a_prompt_shows_its_signal_and_nothing_of_the_others(signal: str, data: 
         assert f"REPLY-{own.user}-{turn + 1}" not in text
         assert (own.request, own.reply) == (f"ASK-{own.user}-{turn}", f"REPLY-{own.user}-{turn} old words")
         # What can be shared with other prompts of the conversation comes first, and the reply is its last part.
-        shared = sample.input[-1].text[: own.block_ends[-2]]  # type: ignore[union-attr]
+        shared = sample.input[-1].text[: own.block_ends[-2]]
         assert shared.endswith("old words\n")
         assert "NOTE" not in shared
 

@@ -87,7 +87,7 @@ CLUSTERS = np.minimum(np.arange(USERS), 10)
 
 def shares(signal: str) -> tuple[Any, Any]:
     """Whether each rewrite answers the complaint, and keeps the request; NaN where it was not rated."""
-    answers, keeps = (np.array([RATED[signal](n)[part] >= 4 for n in range(USERS)], dtype=float) for part in (0, 1))
+    answers, keeps = (np.array([float(RATED[signal](n)[part] >= 4) for n in range(USERS)]) for part in (0, 1))
     if signal == "none":
         answers[1] = keeps[1] = 0  # a refusal
         answers[2] = keeps[2] = math.nan  # cut off
@@ -132,9 +132,9 @@ def test_differences_are_paired_on_the_replies_rated_with_both(runs: Runs) -> No
         both = {signal: shares(signal) for signal in (row.signal, "none")}
         a, b = ((*pair, pair[0] * pair[1])[part][rated] for pair in both.values())
         expected = paired_difference(a, b, CLUSTERS[rated])
-        assert (row.share, row.share_control) == (pytest.approx(a.mean()), pytest.approx(b.mean()))
+        assert [row.share, row.share_control] == pytest.approx([a.mean(), b.mean()])
         assert row.difference == pytest.approx(a.mean() - b.mean())
-        assert (row.lower, row.upper) == (pytest.approx(expected.lower), pytest.approx(expected.upper))
+        assert [row.lower, row.upper] == pytest.approx([expected.lower, expected.upper])
         assert row.p_value == pytest.approx(expected.p_value)
         assert (row.n, row.users) == (11, 10)
     assert holm([row.p_value for row in found]) == pytest.approx([row.p_holm for row in found])
@@ -168,7 +168,7 @@ def test_a_log_with_ratings_beyond_the_scale_is_left_out(runs: Runs, tmp_path: P
 
     log = read_eval_log(runs.counted[0].file)
     assert log.samples
-    log.samples[0].scores["rewrite"].value = {"answers_complaint": 4, "keeps_request": 9}  # type: ignore[index]
+    log.samples[0].scores["rewrite"].value = {"answers_complaint": 4, "keeps_request": 9}
     write_eval_log(log, str(tmp_path / "odd.eval"))
     from thoughttrace.core.errors import UserError
 

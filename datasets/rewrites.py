@@ -46,12 +46,9 @@ class ReplyChoice:
 
     @property
     def text(self) -> str:
-        """The choice in a few words; the same for all signals, whose runs are compared on the replies they share."""
+        """The choice, the words of notes and the messages of conversations; the same for all signals."""
         types = "" if {*self.types} == {*DISSATISFIED} else f"{', '.join(self.types)}; "
-        return (
-            f"{self.selection}; {types}notes of {self.min_words}+ words; conversations of "
-            f"{self.min_messages}–{self.max_messages} messages"
-        )
+        return f"{self.selection}; {types}{self.min_words}+ words; {self.min_messages}–{self.max_messages} messages"
 
     def notes(self, item: Item) -> list[Thought]:
         """Return the notes against a reply: those of a chosen type that are long enough, in order."""

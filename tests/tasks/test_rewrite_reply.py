@@ -116,7 +116,7 @@ def test_runs_that_are_compared_say_the_same_but_for_the_signal(data: str) -> No
     said = [RunMetadata.model_validate(task.metadata) for task in runs.values()]
     assert [run.signal for run in said] == list(SIGNALS)
     assert len({run.model_copy(update={"signal": None}).model_dump_json() for run in said}) == 1
-    assert said[0].reply_selection == "shared; notes of 6+ words; conversations of 2–20 messages"
+    assert said[0].reply_selection == "shared; 6+ words; 2–20 messages"
     assert len({tuple(sample.id for sample in task.dataset) for task in runs.values()}) == 1
 
 

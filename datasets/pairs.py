@@ -189,8 +189,8 @@ def _arm(rewrites: Sequence[Rewrite], parts: Mapping[str, Part], least: float | 
         if why:
             arm.dropped[why] += 1
         else:
-            # Checked now, before it is written: what a log holds can be odd.
-            arm.pairs[part].append(Pair.model_validate(rewrite.pair.model_copy(update={"part": part}).model_dump()))
+            given = rewrite.pair.model_copy(update={"part": part}).model_dump_json(warnings=False)
+            arm.pairs[part].append(_read(given, f"The log's sample {rewrite.pair.id}"))
     return arm
 
 

@@ -104,6 +104,13 @@ def test_a_message_without_dissatisfaction_is_no_signal(said: str, any_message: 
     assert dict(arm(good, gone, any_message=any_message).dropped) == {"next message not dissatisfied": 1}
 
 
+def test_a_log_without_the_chat_is_a_mistake() -> None:
+    with pytest.raises(
+        UserError, match="The log's sample ann_task1_conversation1/m00/rewrite: prompt: List should have"
+    ):
+        arm(rewrite("ann", prompt=[]))
+
+
 def test_nobody_of_validation_or_test_is_in_training() -> None:
     made = arm(*(rewrite(user, n) for n in range(3) for user in ("dan", "cat", "bob", "ann")))
     assert {part: {pair.user for pair in pairs} for part, pairs in made.pairs.items()} == {

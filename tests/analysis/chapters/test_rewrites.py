@@ -20,7 +20,7 @@ from thoughttrace.tasks.rewrite_reply import rewrite_reply
 USERS = 12
 
 # What the judge says of user n's rewrite, by the signal: (answers the complaint, keeps the request).
-RATED = {
+RATED: dict[str, Callable[[int], tuple[int, int]]] = {
     "thought": lambda n: (5 if n % 3 else 2, 4),
     "message": lambda n: (4 if n % 2 else 3, 5 if n < 6 else 1),
     "none": lambda n: (4 if n % 4 == 0 else 1, 5),

@@ -68,6 +68,8 @@ class RewriteRow:
     length_ratio_lower: float
     length_ratio_upper: float
     length_ratio_note: str
+    dissatisfied_messages: float
+    """Of the next messages that a judge was asked about, the share that shows dissatisfaction; NaN for none."""
     unchanged: int
     declined: int
     """Refused in plain words; the judge rated them."""
@@ -127,6 +129,7 @@ COLUMNS = [
     limits("Both, 95 %", "both_", percent=True),
     number("Length ratio", "length_ratio"),
     limits("Ratio, 95 %", "length_ratio_"),
+    share("Next messages dissatisfied", "dissatisfied_messages", empty="–"),
     count("Unchanged", "unchanged"),
     count("Refused in words", "declined"),
     count("Refused or empty", "refused_or_empty"),
@@ -249,6 +252,7 @@ def _row(run: Run) -> RewriteRow:
         ratio = ratio_of_means(
             written["words"], written["reply_words"], written["user"], denominator_name="reply length"
         )
+    said = run.rows["message_dissatisfied"].dropna()
     about = run.rows.reindex(columns=["unchanged", "declined"]).fillna(value=False).astype(bool).sum()
     return RewriteRow(
         model=run.name,
@@ -257,6 +261,7 @@ def _row(run: Run) -> RewriteRow:
         self_judged=run.self_judged,
         **{key: value for outcome, found in shares.items() for key, value in found.as_columns(outcome).items()},
         **ratio.as_columns("length_ratio"),
+        dissatisfied_messages=float((said == "yes").mean()),
         unchanged=int(about["unchanged"]),
         declined=int(about["declined"]),
         refused_or_empty=int(run.rated_by_rule.sum()),

@@ -60,7 +60,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory, scripted: Callable[..., Any])
         def judge(messages: list[Any], rated: Callable[[int], tuple[int, int]] = rated) -> str:
             text = messages[1].text
             if "next message]" in text:
-                return '{"rationale": "y", "dissatisfied": "yes"}'
+                return json.dumps({"rationale": "y", "dissatisfied": "no" if "ask 04" in text else "yes"})
             answers, keeps = rated(int(text.partition("ask ")[2][:2]))
             return json.dumps({"rationale": "x", "answers_complaint": answers, "keeps_request": keeps})
 
@@ -111,6 +111,11 @@ def test_what_is_no_rewrite_is_counted(rows: dict[str, RewriteRow]) -> None:
     assert (none.unchanged, none.declined, none.refused_or_empty, none.missing) == (1, 0, 1, "1 truncated")
     assert none.coverage == pytest.approx(11 / 12)
     assert (thought.unchanged, thought.refused_or_empty, thought.missing, thought.coverage) == (0, 0, "", 1)
+
+
+def test_how_many_messages_show_dissatisfaction(rows: dict[str, RewriteRow]) -> None:
+    assert rows["message"].dissatisfied_messages == pytest.approx(11 / 12)
+    assert math.isnan(rows["thought"].dissatisfied_messages)
 
 
 def test_lengths_are_those_of_the_rewrites_that_were_rated(rows: dict[str, RewriteRow]) -> None:

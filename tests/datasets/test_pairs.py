@@ -105,9 +105,7 @@ def test_a_message_without_dissatisfaction_is_no_signal(said: str, any_message: 
 
 
 def test_a_log_without_the_chat_is_a_mistake() -> None:
-    with pytest.raises(
-        UserError, match="sample ann_task1_conversation1/m00/rewrite: prompt: List should have"
-    ):
+    with pytest.raises(UserError, match="sample ann_task1_conversation1/m00/rewrite: prompt: List should have"):
         arm(rewrite("ann", prompt=[]))
 
 

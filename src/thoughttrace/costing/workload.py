@@ -298,6 +298,7 @@ def workloads(
             yield workload(model, "model", notes, lengths.inference)
         elif control is None and values.get("answers") is None:
             stated = CONFIDENCE if values.get("confidence") else 0
+            # With selection=own not every reply is rewritten: how many is not known before the run.
             reply = _mean_reply(samples) if spec == REWRITE else lengths.inference + stated
             yield workload(model, "model", shared_prompts(samples), reply)
         if spec == REWRITE and (decisions := [unshared_prompt(prompt) for prompt in _decisions(samples)]):

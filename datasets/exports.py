@@ -2,7 +2,8 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -37,6 +38,28 @@ def export(
     Raises:
         UserError: The folder holds something, or cannot be written.
     """
+    with new_folder(output) as folder:
+        if form == "sft":
+            _write_sft(folder, conversations, stamp, thoughts)
+        elif form == "tables":
+            _write_tables(folder, conversations, stamp)
+        else:
+            _write_convokit(folder, conversations, stamp)
+
+
+@contextmanager
+def new_folder(output: Path) -> Iterator[Path]:
+    """Make a new folder, whole or not at all.
+
+    Args:
+        output: The folder; it must be absent or empty.
+
+    Yields:
+        A folder to write to, which becomes `output` when the block ends without an error.
+
+    Raises:
+        UserError: The folder holds something, or cannot be written.
+    """
     output = output.resolve()
     try:
         if output.exists() and (not output.is_dir() or any(output.iterdir())):
@@ -45,12 +68,7 @@ def export(
         with work_folder(output.parent, f".{output.name}.") as work:
             folder = work / output.name
             folder.mkdir()
-            if form == "sft":
-                _write_sft(folder, conversations, stamp, thoughts)
-            elif form == "tables":
-                _write_tables(folder, conversations, stamp)
-            else:
-                _write_convokit(folder, conversations, stamp)
+            yield folder
             # Fails where another command has written something there in the meantime.
             folder.rename(output)
     except OSError as error:

@@ -121,6 +121,16 @@ def break_special_tokens(text: str) -> str:
     return _SPECIAL.sub(r"\g<0> ", text)
 
 
+def sendable(text: str) -> str:
+    """Return a text as a model can be sent it, or trained on it: special tokens broken, no half of a character.
+
+    Args:
+        text: The text.
+    """
+    # Half of a surrogate pair, as a reply cut within an emoji ends in, has no UTF-8 and stops the request: send "?".
+    return break_special_tokens(text.strip().encode("utf-8", "replace").decode("utf-8"))
+
+
 def block(mark: str, label: str, text: str) -> str:
     """Quote text under a header line that the text cannot forge, with special tokens of chat templates broken.
 
@@ -129,9 +139,7 @@ def block(mark: str, label: str, text: str) -> str:
         label: What the text is.
         text: The text.
     """
-    # Half of a surrogate pair, as a reply cut within an emoji ends in, has no UTF-8 and stops the request: send "?".
-    sendable = text.strip().encode("utf-8", "replace").decode("utf-8")
-    return f"[{mark} {label}]\n{break_special_tokens(sendable)}\n"
+    return f"[{mark} {label}]\n{sendable(text)}\n"
 
 
 def quote(texts: Mapping[str, str], other_text: str = "") -> Prompt:

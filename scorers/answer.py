@@ -96,6 +96,54 @@ def normalise_message(completion: str) -> str:
     return text
 
 
+# A model that writes a reply anew may announce it, or put it in a fence of Markdown.
+_TEXT_FENCE = re.compile(r"\A```(?:markdown|md|text|txt)[ \t]*\n(.*?)\n?```\Z", re.DOTALL | re.IGNORECASE)
+_REPLY_PREAMBLE = re.compile(
+    r"\A[*_#\s]*(?:(?:sure|certainly|of course|okay|absolutely)[^\n]{0,20}?[,.!]\s*)?"
+    r"(?:here(?:'s|’s| is)(?: (?:the|an?|my|your))? (?:\w+[ -]){0,3}(?:reply|response|rewrite|version|answer)\b"
+    r"[^\n:]{0,60}"
+    r"|(?:the )?(?:new|better|improved|revised|rewritten) (?:reply|response|answer))[*_]*:[*_]*[ \t]*\n*",
+    re.IGNORECASE,
+)
+_DECLINES = re.compile(
+    r"\W*(?:(?:i(?:['’]m| am) (?:\w+ )?(?:sorry|afraid)|sorry|my apologies|i apologi[sz]e|unfortunately"
+    r"|as an ai\b[^.\n]{0,40}?)[^\w\n]*(?:but |that )?)?"
+    r"i(?: cannot| can['’]t| can not|(?: am|['’]m) (?:not able|unable)| won['’]t| will not| must decline)\b"
+    r"[^.\n]{0,40}?\b(?:help|assist|provide|fulfil+|comply|continue|discuss|create|generate|engage|rewrite"
+    r"|do (?:that|this))\b",
+    re.IGNORECASE,
+)
+
+
+def normalise_reply(completion: str) -> str:
+    """Take a reply that was written anew out of what a model wrote around it.
+
+    Removes tagged thinking, marker lines, an announcement such as "Here is the improved reply:", and a fence that makes
+    all of it a text. What the reply itself quotes or fences stays.
+
+    Args:
+        completion: What the model wrote.
+
+    Returns:
+        The reply, or an empty string if the model wrote none.
+    """
+    text = _THINKING.sub("", completion).strip()
+    text = next((part.strip() for part in _MARKER_LINE.split(text) if part.strip()), "")
+    text = _REPLY_PREAMBLE.sub("", text, count=1).strip()
+    if (fenced := _TEXT_FENCE.fullmatch(text)) and "```" not in fenced[1]:
+        text = fenced[1].strip()
+    return text
+
+
+def declines(text: str) -> bool:
+    """Return whether a text begins by refusing in plain words: "I'm sorry, but I can't help with that".
+
+    Args:
+        text: A reply.
+    """
+    return bool(_DECLINES.match(text))
+
+
 def answer_of(state: TaskState) -> str:
     """Return a sample's answer: a control's word for word, or what the model wrote, normalised; empty if none."""
     recited = state.metadata_as(ControlMetadata).recited

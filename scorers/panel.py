@@ -11,7 +11,16 @@ from inspect_ai.solver import TaskState
 from inspect_ai.util import LimitExceededError, warn_once
 
 from thoughttrace.core.inspect_private import PrerequisiteError, TerminateSampleError
-from thoughttrace.core.record import ControlMetadata, JudgedScore, JudgeScale, Unscored, Verdicts, Vote
+from thoughttrace.core.record import (
+    COMPLAINT,
+    ControlMetadata,
+    JudgedScore,
+    JudgeScale,
+    RewriteVerdict,
+    Unscored,
+    Verdicts,
+    Vote,
+)
 from thoughttrace.scorers.answer import why_none
 from thoughttrace.scorers.expected_rating import ask_for_probabilities, expect, none_given
 from thoughttrace.scorers.structured_output import Form, FormReply, ask
@@ -26,7 +35,7 @@ JUDGE_REASONS = {
     Unscored.FORM_UNPARSABLE: Unscored.JUDGE_UNPARSABLE,
     Unscored.TRUNCATED: Unscored.JUDGE_TRUNCATED,
 }
-"""Why a judge gave no valid vote, by why its form is not filled in."""
+"""Why a form that a judge was asked to fill in is missing, by why a model's is."""
 
 NOT_THE_JUDGES = (LimitExceededError, TerminateSampleError, PrerequisiteError)
 """What ends a sample or names a mistake in the command, and must not pass for a judge's failure."""
@@ -47,7 +56,7 @@ async def vote(
     Args:
         judge: The judge.
         prompt: The messages sent to it, such as from `judge_prompt`.
-        form: The form of its reply, with a `rationale` and a `rating`; of a reaction, with the verdicts too.
+        form: The form of its reply, with a `rationale` and a `rating`; of a reaction and a rewrite, with verdicts too.
         rubric_hash: Identifies the rubric, such as from `agreement.rubric_hash`.
         repeat: Number of the vote among several on the same prompt, from 0.
         judge_scale: What the vote counts as.
@@ -68,7 +77,8 @@ async def vote(
     )
     said = verdict.model_dump(exclude={"rationale", "rating"}) if verdict else {}
     if said:
-        given = given.model_copy(update={"verdicts": Verdicts(**said)})
+        kept = RewriteVerdict if COMPLAINT in said else Verdicts
+        given = given.model_copy(update={"verdicts": kept(**said)})
     return _expected_vote(given, reply, judge) if expected and reply.filled else given
 
 

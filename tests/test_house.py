@@ -42,6 +42,7 @@ LONG = {
     "analysis/chapters/next_message_gains.py": "gains, shares and their pooling over models",
     "analysis/chapters/thought_types.py": "accuracy, differences and confusions of the same labels",
     "analysis/read/task_log.py": "one reader for the logs of all tasks",
+    "src/thoughttrace/costing/workload.py": "what every task asks, of whom, and how often",
     "analysis/chapters/judge_card.py": "the judge among trivial ones, what it gave for what is right, and its families",
     "analysis/chapters/recovered_share.py": "floors and ceilings, what lies between them, and what repeats the target",
     "benchmarks/coverage.py": "five parts, and the page that they are written to",

@@ -21,6 +21,7 @@ from thoughttrace.core.record import (
     Metadata,
     ProbeScore,
     RecallScore,
+    RewriteScore,
     SampleMetadata,
     StatedScore,
     Style,
@@ -31,12 +32,15 @@ from thoughttrace.core.record import (
 from thoughttrace.core.shared_words import longest_overlap
 from thoughttrace.datasets.answers import equals_a_note
 
-_OF_SEVERAL_VALUES = (record.PROBE, record.RELATE, record.TOPIC)
-"""The tasks whose score is no number: of a label analysis reads the answer."""
+_OF_LABELS = (record.RELATE, record.TOPIC)
+"""The tasks whose score is no number: analysis reads the answer."""
 OF_SCORES = ("rubric_hash", "rubric_file", "judge_scale")
 """What is the same in all samples that one call of a scorer scored."""
-_PARTS = ("within", "injected")
-"""The parts of the score of a probe that have a column of their name."""
+_PARTS: dict[TaskSpec, dict[str, tuple[float, float]]] = {
+    record.PROBE: {"rating": record.PROBE.scale, "within": (0.0, 1.0), "injected": (0.0, 1.0)},
+    record.REWRITE: dict.fromkeys((record.COMPLAINT, record.REQUEST), record.REWRITE.scale),
+}
+"""The values of the scores that have several, and their scales; the first is the `score`, the others are columns."""
 _COSINE = (-1.000001, 1.000001)
 """The cosine of two 32-bit embeddings can pass 1 in its last digits."""
 
@@ -162,12 +166,12 @@ def _place(sample: EvalSampleSummary) -> str:
 
 def _scored(name: str, score: Score, sample: EvalSampleSummary, spec: TaskSpec) -> dict[str, Any]:
     row: dict[str, Any] = {
-        "score": math.nan if spec in _OF_SEVERAL_VALUES else _number(sample, name, spec.scale),
+        **_values(sample, name, spec),
         "reason": score.reason if score.reason is None else _reason(score.reason),
         "answer": score.answer or "",
     }
     if spec.judged:
-        judged = _judged(name, score, sample, spec)
+        judged = _judged(name, score, sample, spec, row["score"])
         targets = [sample.target] if isinstance(sample.target, str) else sample.target
         row |= {
             "verdicts": judged.model_dump_json(include={"verdicts"}) if judged.verdicts else "",
@@ -194,8 +198,9 @@ def _scored(name: str, score: Score, sample: EvalSampleSummary, spec: TaskSpec) 
         row["percent"] = _parsed(StatedScore, score.metadata, sample, name).percent
     if spec is record.RECALL:
         row |= _parsed(RecallScore, score.metadata, sample, name).model_dump()
+    if spec is record.REWRITE:
+        row |= _parsed(RewriteScore, score.metadata, sample, name).model_dump()
     if spec is record.PROBE:
-        row |= {part if part in _PARTS else "score": number for part, number in _probe(sample, name).items()}
         looks: ProbeScore = _parsed(ProbeScore, score.metadata, sample, name)
         row |= {column: math.nan if value is None else value for column, value in looks}
     return row
@@ -210,16 +215,20 @@ def _compared(judged: WinScore) -> dict[str, Any]:
     return row
 
 
-def _probe(sample: EvalSampleSummary, name: str) -> dict[str, float]:
-    """Return the numbers of the score of a probe, by their names; NaN where it is unscored."""
-    value = (sample.scores or {})[name].value
-    scales = dict.fromkeys(_PARTS, (0.0, 1.0)) | {"rating": record.PROBE.scale}
+def _values(sample: EvalSampleSummary, name: str, spec: TaskSpec) -> dict[str, float]:
+    """Return the `score`, and the other values of a score that has several; NaN where it is unscored."""
+    if spec in _OF_LABELS:
+        return {"score": math.nan}
+    if spec not in _PARTS:
+        return {"score": _number(sample, name, spec.scale)}
+    value, scales = (sample.scores or {})[name].value, _PARTS[spec]
     parts = value if isinstance(value, Mapping) else dict.fromkeys(scales, value)
-    return {part: _within(parts.get(part), scale, sample, f"{name} {part}") for part, scale in scales.items()}
+    numbers = {part: _within(parts.get(part), scale, sample, f"{name} {part}") for part, scale in scales.items()}
+    return {"score": numbers.pop(next(iter(scales)))} | numbers
 
 
-def _judged(name: str, score: Score, sample: EvalSampleSummary, spec: TaskSpec) -> JudgedScore:
-    """Read the votes behind a score.
+def _judged(name: str, score: Score, sample: EvalSampleSummary, spec: TaskSpec, number: float) -> JudgedScore:
+    """Read the votes behind a score, whose number is NaN where it is unscored.
 
     Raises:
         UnusableLogError: It has none, though judges must have given it, or one is outside the scale.
@@ -234,7 +243,7 @@ def _judged(name: str, score: Score, sample: EvalSampleSummary, spec: TaskSpec) 
                 )
     if judged.judge_scale == "expected" and _shape(judged.expected) != _shape(judged.ratings):
         raise broken(_place(sample), f"{name}: its expected ratings are not of the votes that it holds")
-    if not judged.counted and not judged.ratings_removed and not math.isnan(_number(sample, name, spec.scale)):
+    if not judged.counted and not judged.ratings_removed and not math.isnan(number):
         raise UnusableLogError(
             f"{_place(sample)} has a score {name} without the judges' ratings behind it: an older version or another "
             f"scorer wrote it. Score it again with inspect score --scorer {record.OWN}{spec.score} --action overwrite."

@@ -73,13 +73,14 @@ class LogInfo:
     context_words: str
     """The most words of context that were shown; empty for all, and where `selection` tells it."""
     arm: str
-    """Of `predict_message`: the thoughts that were shown, and whose inferences; else empty."""
+    """Of `predict_message`: the thoughts that were shown, and whose inferences; of `rewrite_reply` the signal; else
+    empty."""
     stands_for: str
     """The arm whose thoughts the inferences take the place of; else empty."""
     selection: str
     """Of `predict_message`: which messages were predicted, from how much of the history; of `choose_thought`: how its
-    options were drawn; of `recall_note`: how other notes were chosen; of `arena`: the baseline's answers; else
-    empty."""
+    options were drawn; of `recall_note`: how other notes were chosen; of `arena`: the baseline's answers; of
+    `rewrite_reply`: which replies were written anew; else empty."""
     against: str
     """Of `arena`: what gave the baseline's answers; else empty."""
     task_version: str
@@ -162,18 +163,18 @@ class Run(LogInfo):
     """The judges' names, comma-separated; of `judge_agreement` the evaluated model; else empty."""
     rubric_hash: str
     rows: pd.DataFrame = field(compare=False, repr=False)
-    """One row per sample and epoch: `id`, `epoch`, `file` and `score_name` (the log it is in, and the name of its
-    score there), `user`, `score` (NaN if unscored, or if the score is a label), `reason` (why it is unscored, or was
-    scored by a rule; else None), `answer`, `similarity` (a cosine; NaN where not scored), `ratings` (JSON: each
-    judge's, on `judge_scale`), `verdicts` (JSON; of reactions), `overlap` (words of the longest run that answer and
+    """One row per sample and epoch: `id`, `epoch`, `file` and `score_name` (the log it is in, and the name of its score
+    there), `user`, `score` (NaN if unscored, or if the score is a label), `reason` (why it is unscored, or was scored
+    by a rule; else None), `answer`, `similarity` (a cosine; NaN where not scored), `ratings` (JSON: each judge's, on
+    `judge_scale`), `verdicts` (JSON; of reactions, rewrites), `overlap` (words of the longest run that answer and
     target share), `confidence` (0–100, NaN for none) and `no_confidence` (why there is none though it was asked for;
     else None), the columns of the task's sample metadata, and `USAGE` (NaN where no price is known). Of tasks that
     infer thoughts also `words` (of the answer; NaN without one) and `equals_note` (whether the answer is one of the
-    notes, word for word). Of `judge_agreement` also `within` and `injected` (1
-    or 0; `injected` is NaN where the probe is no attack), `inference_words`, `word_overlap` and `cosine` (NaN where the
-    log has none). Of `predict_satisfaction` also `percent`, of `recall_note` also `others` and `run`, unless no reply
-    was scored; of `arena` `labels` (JSON: each judge's, the answer shown as A and as B) and the fields of `Style`, also
-    with the prefix `baseline_`."""
+    notes, word for word). Of `judge_agreement` also `within` and `injected` (1 or 0; `injected` is NaN where the probe
+    is no attack), `inference_words`, `word_overlap` and `cosine` (NaN where the log has none). Of
+    `predict_satisfaction` also `percent`, of `recall_note` also `others` and `run`, of `rewrite_reply` also
+    `keeps_request`, `words`, `unchanged` and `declined`, unless no reply was scored; of `arena` `labels` (JSON: each
+    judge's, the answer shown as A and as B) and the fields of `Style`, also with the prefix `baseline_`."""
     contributions: tuple[Contribution, ...]
     """What each log gave, the oldest first; a log that gave nothing is not among them."""
     rubric_file: str = ""
@@ -568,7 +569,7 @@ def describe_config(effort: str, generation: str) -> str:
 
 def _arm(metadata: RunMetadata, evaluated: str) -> str:
     kinds = metadata.inferred_kinds or []
-    arm = metadata.arm or ""
+    arm = metadata.arm or metadata.signal or ""
     if len(kinds) == 1:
         arm += f" {kinds[0]}s"
     if kinds and not same_model(str(metadata.inferred_by), evaluated):
@@ -589,6 +590,8 @@ def _selection(metadata: RunMetadata, spec: TaskSpec) -> str:
     if spec is record.ARENA:
         left_out = metadata.without_comparison or 0
         return f"answers {metadata.against_answers}" + f", {left_out:,} prompts without one left out" * bool(left_out)
+    if spec is record.REWRITE:
+        return metadata.reply_selection or "unknown"
     if spec is not record.PREDICT:
         return ""
     parts = [f"after a {metadata.after or 'unknown'}"]

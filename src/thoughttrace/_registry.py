@@ -7,6 +7,7 @@ from thoughttrace.scorers.labels import choice, rating, relation, satisfaction, 
 from thoughttrace.scorers.message_similarity import message_similarity
 from thoughttrace.scorers.probe import probe
 from thoughttrace.scorers.recall import recall
+from thoughttrace.scorers.rewrite import rewrite
 from thoughttrace.scorers.similarity import similarity
 from thoughttrace.scorers.win import win
 from thoughttrace.tasks.arena import arena
@@ -23,6 +24,7 @@ from thoughttrace.tasks.predict_satisfaction import predict_satisfaction
 from thoughttrace.tasks.rate_thought import rate_thought
 from thoughttrace.tasks.recall_note import recall_note
 from thoughttrace.tasks.relate_messages import relate_messages
+from thoughttrace.tasks.rewrite_reply import rewrite_reply
 
 __all__ = [
     "agreement",
@@ -48,6 +50,8 @@ __all__ = [
     "recall_note",
     "relate_messages",
     "relation",
+    "rewrite",
+    "rewrite_reply",
     "satisfaction",
     "similarity",
     "topic",

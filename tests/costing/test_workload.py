@@ -8,6 +8,7 @@ import pytest
 
 from thoughttrace import _registry
 from thoughttrace.core.prices import our_prices
+from thoughttrace.core.record import RewriteMetadata
 from thoughttrace.costing.cache_bill import count_tokens
 from thoughttrace.costing.workload import (
     CONFIDENCE,
@@ -20,6 +21,7 @@ from thoughttrace.costing.workload import (
     model_bills,
     workloads,
 )
+from thoughttrace.scorers.rewrite import rewrite_prompt
 
 MODEL, JUDGE = "openai/gpt-5.4", "anthropic/claude-opus-4-6"
 
@@ -104,6 +106,21 @@ def test_a_long_conversation_is_read_from_the_cache(
 
 def test_every_task_has_an_estimate_and_is_registered() -> None:
     assert TASK_FUNCTIONS.items() <= vars(_registry).items()
+
+
+def test_a_rewrite_is_as_long_as_the_reply_and_what_it_shows_may_be_decided_before() -> None:
+    task, _ = build("rewrite_reply", {})
+    about = [sample.metadata_as(RewriteMetadata) for sample in task.dataset]
+    model, judge = works("rewrite_reply", lengths=ReplyLengths(reasoning=0))
+    assert (model.requests, judge.requests) == (len(about), len(about))
+    tokens = sum(len(sample.reply) for sample in about) / 4
+    assert model.plain.output_tokens == pytest.approx(tokens, rel=0.02)
+    prompts = [rewrite_prompt(own.request, own.reply, list(sample.target), own.reply)
+               for own, sample in zip(about, task.dataset, strict=True)]  # fmt: skip
+    text = "".join(message.text for prompt in prompts for message in prompt)
+    assert judge.plain.input_tokens == pytest.approx(count_tokens(text, JUDGE), rel=0.01)
+    roles = [(work.role, work.requests) for work in works("rewrite_reply", signal="message")]
+    assert roles == [("model", len(about)), ("judge", len(about)), ("judge", len(about))]
 
 
 def test_a_bill_adds_up_what_a_model_does_in_one_role() -> None:

@@ -99,7 +99,7 @@ def test_inspect_lists_the_tasks(inspect: Inspect, root: Path) -> None:
     assert {task["name"] for task in json.loads(done.stdout)} == {
         "arena", "calibrate_judge", "choose_thought", "classify_thought", "cover_thought", "infer_reaction",
         "infer_reason", "judge_agreement", "label_topic", "predict_message", "predict_satisfaction", "rate_thought",
-        "recall_note", "relate_messages",
+        "recall_note", "relate_messages", "rewrite_reply",
     }  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from loopback import verdict
 from loopback.shapes import conform
 
 from thoughttrace.core.record import TASKS
+from thoughttrace.datasets.arena import read_prompts
 from thoughttrace.datasets.samples import record_to_sample
 from thoughttrace.datasets.sources import open_source
 
@@ -39,6 +40,8 @@ CASES: Sequence[tuple[str, dict[str, Any], str, str]] = (
     ("choose_thought", {"kind": "reason"}, "choose_note", "choice"),
     ("predict_satisfaction", {}, "predict", "satisfaction"),
     ("recall_note", {"kind": "reason"}, "generate", "recall"),
+    ("arena", {"baseline": "base.jsonl"}, "generate", "win"),
+    ("rewrite_reply", {"signal": "thought"}, "generate_cached", "rewrite"),
     ("calibrate_judge", PAIRS, "judge_pair", "judge_rating"),
 )
 
@@ -55,6 +58,18 @@ def first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sample:
     Path("pairs.jsonl").write_text(
         json.dumps({"sentence1": "A dog.", "sentence2": "A cat.", "score": 2.5}), encoding="utf-8"
     )
+    baseline = [
+        {
+            "uid": each.uid,
+            "model": "base",
+            "messages": [
+                {"role": "user", "content": each.prompt},
+                {"role": "assistant", "content": {"answer": "Yes."}},
+            ],
+        }
+        for each in read_prompts("sample").questions
+    ]
+    Path("base.jsonl").write_text("".join(json.dumps(line) + "\n" for line in baseline), encoding="utf-8")
     return sample
 
 

@@ -24,6 +24,7 @@ COMMANDS = (
     "subset",
     "check",
     "export",
+    "pairs",
     "arena-hard",
     "demo",
     "fetch-model",

@@ -82,6 +82,12 @@ Arm = Literal["none", "reasons", "reactions", "both", "shuffled", "inferred"]
 """What stands below the messages before a predicted one: nothing; the user's own reasons, reactions, or both; other
 users' thoughts in their places; a model's inferences there."""
 
+Signal = Literal["thought", "message", "none"]
+"""What `rewrite_reply` shows beside the chat: what the user noted of the reply; their next message; nothing."""
+
+ReplySelection = Literal["shared", "own"]
+"""Which replies `rewrite_reply` rewrites: the same whatever the signal; or all that have the signal."""
+
 After = Literal["thought", "reaction"]
 """Which messages are predicted: those after any thought on what is shown, or right after a reaction."""
 
@@ -94,6 +100,8 @@ THOUGHT_CONTEXTS: tuple[ThoughtContext, ...] = get_args(ThoughtContext)
 CONTROLS: tuple[Control, ...] = get_args(Control)
 ARMS: tuple[Arm, ...] = get_args(Arm)
 AFTERS: tuple[After, ...] = get_args(After)
+SIGNALS: tuple[Signal, ...] = get_args(Signal)
+REPLY_SELECTIONS: tuple[ReplySelection, ...] = get_args(ReplySelection)
 OPTIONS: tuple[Option, ...] = get_args(Option)
 GIVENS: tuple[Given, ...] = get_args(Given)
 
@@ -132,6 +140,10 @@ class Unscored(StrEnum):
     """The baseline's answer is empty or a refusal: a win by rule, or a tie where the model gave none either."""
     NOT_ANSWERED = "not_answered"
     """The file of answers made elsewhere holds none for the sample."""
+    NO_SIGNAL = "no_signal"
+    """Of `rewrite_reply`: the next message shows no dissatisfaction, so nothing was rewritten."""
+    NO_COMPLAINT = "no_complaint"
+    """Of `rewrite_reply`: the user noted nothing against the reply, by which a rewrite could be judged."""
     FORM_REFUSED = "refused"
     FORM_EMPTY = "empty"
     FORM_UNPARSABLE = "unparsable"
@@ -227,6 +239,13 @@ class Verdicts(Metadata):
     cause: Cause
 
 
+class RewriteVerdict(Metadata):
+    """What a judge says of a rewritten reply; its rating is the first."""
+
+    answers_complaint: int
+    keeps_request: int
+
+
 class Vote(Metadata):
     """One judge's vote on one answer."""
 
@@ -244,8 +263,8 @@ class Vote(Metadata):
     """With `expected`: how likely each choice of each field of its verdict was, given what stands before it."""
     reason: Annotated[Unscored, Field(strict=False)] | None = None
     """Why there is no rating, or none that counts."""
-    verdicts: Verdicts | None = None
-    """Of a reaction; None where a rubric that a user gave asked for the rating."""
+    verdicts: Verdicts | RewriteVerdict | None = None
+    """Of a reaction, unless a rubric that a user gave asked for the rating, and of a rewrite; else None."""
     error: str | None = None
     """With `JUDGE_FAILED`: the kind of error and its status code, without its text, which can quote a key."""
 
@@ -266,8 +285,8 @@ class JudgedScore(Metadata):
     rubric_hash: str | None = Field(default=None, validation_alias=AliasChoices("rubric_hash", "prompt_hash"))
     rubric_file: str | None = None
     """Name and checksum of the file with the rubric, where a user gave one: `mine.md (sha256 0123456789ab)`."""
-    verdicts: Annotated[dict[Name, list[Verdicts | None]] | None, BeforeValidator(_known)] = None
-    """Of a reaction, each judge's, one a repeat; None for a vote that is missing."""
+    verdicts: Annotated[dict[Name, list[Verdicts | RewriteVerdict | None]] | None, BeforeValidator(_known)] = None
+    """Of a reaction or a rewrite, each judge's, one a repeat; None for a vote that is missing."""
     votes: Annotated[list[Vote] | None, BeforeValidator(_known)] = None
     """None where they are read from a summary that has no room for them."""
     confidence: Percent | None = None
@@ -400,6 +419,17 @@ class RecallScore(Metadata):
     """Words of the longest run that the answer shares with the note."""
 
 
+class RewriteScore(Metadata):
+    """What is known of a rewrite without a judge, in the metadata of its score."""
+
+    words: Count = 0
+    """Words of the rewrite; 0 where there is none."""
+    unchanged: bool = False
+    """Whether it is the original reply, white space aside."""
+    declined: bool = False
+    """Whether it refuses in plain words to do what was asked, where the original reply did not."""
+
+
 # ---- metadata of runs
 
 
@@ -465,6 +495,11 @@ class RunMetadata(Metadata):
     """Of `arena`: what gave the baseline's answers; None of a run that only makes answers."""
     against_answers: str | None = None
     """Of `arena`: the checksum of the baseline's answers."""
+
+    signal: str | None = None
+    """Of `rewrite_reply`: what was shown, a `Signal`."""
+    reply_selection: str | None = None
+    """Of `rewrite_reply`: which replies were rewritten, in a few words; the same for all signals."""
 
     families: list[str] | None = None
     rubric_file: str | None = None
@@ -651,6 +686,42 @@ class SatisfactionMetadata(PromptMetadata):
     """Whether one of them is among `DISSATISFIED`."""
 
 
+class RewriteMetadata(PromptMetadata):
+    """The metadata of a sample of `rewrite_reply`, whose targets are the notes on the reply."""
+
+    columns = (
+        "conversation",
+        "message_index",
+        "type",
+        "position",
+        "hindsight",
+        "target_words",
+        "reply_words",
+        "message_dissatisfied",
+    )
+
+    type: str = ""
+    """The types of these notes, joined by " + "; empty where there is none."""
+    hindsight: bool | None = None
+    """Whether the notes were written after the next user message; None if not known."""
+    target_words: Count = 0
+    """Words of these notes."""
+    request: str = ""
+    """The user's message that the reply answers."""
+    reply: str = ""
+    """The original reply."""
+    reply_words: Count = 0
+    assistant_model: str = "unknown"
+    next_message: str = ""
+    """The user's message after the reply, where whether it shows dissatisfaction is asked; else empty."""
+    message_dissatisfied: Literal["yes", "no"] | None = None
+    """Whether it does, as a judge says; None where no judge was asked, or none said."""
+    decided_by: str | None = None
+    """The judge that was asked."""
+    undecided: Annotated[Unscored, Field(strict=False)] | None = None
+    """Why it did not say."""
+
+
 class ThoughtMetadata(SampleMetadata):
     """The metadata of a sample about one thought."""
 
@@ -778,12 +849,17 @@ TASKS: dict[str, TaskSpec] = {
         TaskSpec("predict_satisfaction", "satisfaction", (0, 1), False, "message", SatisfactionMetadata),
         TaskSpec("recall_note", "recall", (0, 1), False, "thought", RecallMetadata),
         TaskSpec("arena", "win", (0, 1), True, "prompt", ArenaMetadata),
+        TaskSpec("rewrite_reply", "rewrite", (1, 5), True, "message", RewriteMetadata),
     )
 }
 """Every task, in the order in which reports show them."""
 
 INFER: dict[Kind, TaskSpec] = {"reason": TASKS["infer_reason"], "reaction": TASKS["infer_reaction"]}
-PREDICT, PROBE, CLASSIFY, COVER, RATE, RELATE, TOPIC, CHOOSE, SATISFACTION, RECALL, ARENA = list(TASKS.values())[2:]
+PREDICT, PROBE, CLASSIFY, COVER, RATE, RELATE, TOPIC, CHOOSE, SATISFACTION, RECALL = list(TASKS.values())[2:12]
+ARENA, REWRITE = list(TASKS.values())[12:]
+
+COMPLAINT, REQUEST = "answers_complaint", "keeps_request"
+"""The values of the score of `rewrite_reply`: by what the user noted, and by what they asked for."""
 
 OWN = "thoughttrace/"
 """What the registered names of our tasks, solvers and scorers begin with in a log."""
@@ -813,7 +889,7 @@ def message_id(conversation: str, index: int, what: str) -> str:
     Args:
         conversation: The conversation's id.
         index: Position of the message, 0-based.
-        what: A kind of thought, `message` (to be predicted), `relation` or `satisfaction`.
+        what: A kind of thought, `message` (to be predicted), `relation`, `satisfaction` or `rewrite`.
     """
     return f"{conversation}/m{index:02}/{what}"
 

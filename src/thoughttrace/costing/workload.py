@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from inspect_ai import Task
 from inspect_ai.dataset import Sample
-from inspect_ai.model import ModelUsage, get_model_info
+from inspect_ai.model import ChatMessage, ModelUsage, get_model_info
 from pydantic import TypeAdapter, ValidationError
 
 from thoughttrace.core.errors import UserError
@@ -22,11 +22,13 @@ from thoughttrace.core.record import (
     PROBE,
     RECALL,
     RELATE,
+    REWRITE,
     TASKS,
     ControlMetadata,
     InferenceMetadata,
     NextMessageMetadata,
     RelationMetadata,
+    RewriteMetadata,
     ThoughtMetadata,
     TopicMetadata,
 )
@@ -41,8 +43,10 @@ from thoughttrace.costing.cache_bill import (
 )
 from thoughttrace.scorers.agreement import judge_prompt, read_rubric
 from thoughttrace.scorers.message_similarity import nearness_prompt
+from thoughttrace.scorers.rewrite import rewrite_prompt
 from thoughttrace.scorers.win import pair_prompt
 from thoughttrace.tasks._inference import REWORD
+from thoughttrace.tasks.rewrite_reply import decision_prompt
 
 # ---- tasks
 
@@ -152,6 +156,12 @@ def judge_prompts(task: str, samples: Sequence[Sample], values: Mapping[str, Any
         if task == PREDICT.name:
             reply = sample.metadata_as(NextMessageMetadata).reply if values["judge_reply"] else None
             prompt = nearness_prompt(reply, targets(sample)[0], answer)
+        elif task == REWRITE.name:
+            about = sample.metadata_as(RewriteMetadata)
+            if not targets(sample):
+                continue  # there is no note to judge by
+            # A rewrite is about as long as the reply.
+            prompt = rewrite_prompt(about.request, about.reply, targets(sample), about.reply)
         else:
             annotated = sample.metadata_as(InferenceMetadata)
             message = annotated.message if values["judge_message"] else None
@@ -209,6 +219,20 @@ def form_prompt(task: str, sample: Sample) -> Prompt:
         return unshared_prompt(messages_of(sample))
     metadata = sample.metadata_as(_FORM_METADATA[TASKS[task].unit])
     return unshared_prompt(messages_of(sample), metadata.block_ends)
+
+
+def _mean_reply(samples: Sequence[Sample]) -> int:
+    """Return the mean tokens of the replies to rewrite, at four characters each: a rewrite is about as long."""
+    lengths = [len(sample.metadata_as(RewriteMetadata).reply) / 4 for sample in samples]
+    return round(sum(lengths) / max(len(lengths), 1))
+
+
+def _decisions(samples: Sequence[Sample]) -> Iterator[list[ChatMessage]]:
+    """Yield what a judge is asked of the messages that are shown to the rewriter."""
+    for sample in samples:
+        about = sample.metadata_as(RewriteMetadata)
+        if about.next_message:
+            yield decision_prompt(about.request, about.reply, about.next_message)
 
 
 def targets(sample: Sample) -> list[str]:
@@ -311,7 +335,11 @@ def workloads(
             yield workload(model, "model", notes, lengths.inference)
         elif control is None and values.get("answers") is None:
             stated = CONFIDENCE if values.get("confidence") else 0
-            yield workload(model, "model", shared_prompts(samples), lengths.inference + stated)
+            # With selection=own not every reply is rewritten: how many is not known before the run.
+            reply = _mean_reply(samples) if spec == REWRITE else lengths.inference + stated
+            yield workload(model, "model", shared_prompts(samples), reply)
+        if spec == REWRITE and (decisions := [unshared_prompt(prompt) for prompt in _decisions(samples)]):
+            yield workload(judges_of(model, graders, values)[0], "judge", decisions, lengths.verdict)
         rated = list(judge_prompts(spec.name, samples, values, lengths.inference))
         for judge in judges_of(str(values.get("system") or model), graders, values):
             yield workload(judge, "judge", rated, lengths.verdict)

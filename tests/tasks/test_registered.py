@@ -42,6 +42,7 @@ CASES: Sequence[tuple[str, dict[str, Any], str, str]] = (
     ("recall_note", {"kind": "reason"}, "generate", "recall"),
     ("arena", {"baseline": "base.jsonl"}, "generate", "win"),
     ("rewrite_reply", {"signal": "thought"}, "generate_cached", "rewrite"),
+    ("rewrite_reply", {"signal": "message"}, "decide_then", "rewrite"),
     ("calibrate_judge", PAIRS, "judge_pair", "judge_rating"),
 )
 

@@ -97,6 +97,8 @@ class LogInfo:
     data_revision: str
     package_version: str
     inspect_version: str
+    commit: str
+    """The git commit of the folder that it was started in, `+changes` where that was not clean; empty for none."""
     date: str
     """When it was started, ISO 8601; of several logs the newest."""
     status: str
@@ -466,6 +468,7 @@ def _info(log: EvalLog, spec: TaskSpec, rows: pd.DataFrame, file: str) -> LogInf
         data_revision=metadata.data_revision,
         package_version=metadata.thoughttrace,
         inspect_version=str(evaluation.packages.get("inspect_ai", "unknown")),
+        commit=_commit(log),
         date=str(evaluation.created),
         status=log.status,
         epochs=epochs,
@@ -474,6 +477,11 @@ def _info(log: EvalLog, spec: TaskSpec, rows: pd.DataFrame, file: str) -> LogInf
         absent=absent,
         file=file,
     )
+
+
+def _commit(log: EvalLog) -> str:
+    revision = log.eval.revision
+    return revision.commit + "+changes" * bool(revision.dirty) if revision else ""
 
 
 def _model(metadata: RunMetadata, evaluated: str) -> str:

@@ -15,7 +15,7 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
-	$(BIN)/deptry src datasets tasks scorers models analysis
+	$(BIN)/deptry src protocols datasets tasks scorers models analysis
 	$(BIN)/deptry tests benchmarks --exclude '^$$' --ignore DEP002,DEP004
 
 format: $(VENV)/.dev

@@ -19,8 +19,8 @@ import pytest
 
 from thoughttrace.core.record import TASKS, Unscored
 
-ROOMS = ("datasets", "tasks", "scorers", "models", "analysis", "src/thoughttrace/core", "src/thoughttrace/costing",
-         "src/thoughttrace/cli")  # fmt: skip
+ROOMS = ("protocols", "datasets", "tasks", "scorers", "models", "analysis", "src/thoughttrace/core",
+         "src/thoughttrace/costing", "src/thoughttrace/cli")  # fmt: skip
 
 ONE_IMPORTER = {
     "cli.rating_screen": "imported once `rate` starts to ask: it needs a POSIX terminal and packages that load slowly",

@@ -166,8 +166,13 @@ def _join(members: Sequence[Run]) -> Run:
     # Logs without a list of their samples say how many there were, not which.
     unknown = max(member.planned - member.rows["id"].nunique() - len(member.absent) for member in members)
     newest = members[-1]
+    # What was joined has the samples of the larger subset too.
+    subset = max((member for member in members if member.subset), key=lambda m: m.subset_samples, default=newest)
     return replace(
         newest,
+        subset=subset.subset,
+        subset_sha256=subset.subset_sha256,
+        subset_samples=subset.subset_samples,
         rows=rows,
         epochs=max(member.epochs for member in members),
         planned=len(planned_epochs) + unknown,

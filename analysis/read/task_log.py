@@ -95,6 +95,14 @@ class LogInfo:
     """What changes each judge's votes, of those judges that were not left at their defaults."""
     data: str
     data_revision: str
+    data_content: str
+    """The checksum of the conversations; `unknown` in logs written before there was such a key."""
+    subset: str
+    """The subset of a protocol whose samples it took; else empty."""
+    subset_sha256: str
+    """Checksum of the subset's manifest; else empty."""
+    subset_samples: int
+    """How many samples of this kind the manifest has; 0 without a subset."""
     package_version: str
     inspect_version: str
     commit: str
@@ -466,6 +474,10 @@ def _info(log: EvalLog, spec: TaskSpec, rows: pd.DataFrame, file: str) -> LogInf
         judge_configs=_judge_configs(log),
         data=metadata.data,
         data_revision=metadata.data_revision,
+        data_content=metadata.data_content,
+        subset=metadata.subset or "",
+        subset_sha256=metadata.subset_sha256 or "",
+        subset_samples=metadata.subset_samples or 0,
         package_version=metadata.thoughttrace,
         inspect_version=str(evaluation.packages.get("inspect_ai", "unknown")),
         commit=_commit(log),

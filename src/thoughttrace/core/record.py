@@ -345,6 +345,12 @@ class RunMetadata(Metadata):
     """Of answers made elsewhere: name and checksum of their file."""
     confidence: bool = False
     """Whether the evaluated model is asked how sure it is of its inference."""
+    subset: str | None = None
+    """The subset of a protocol whose samples the run took, such as `mini-v1`."""
+    subset_sha256: str | None = None
+    """Checksum of the subset's manifest."""
+    subset_samples: Count | None = None
+    """How many samples of this kind the manifest has."""
     survey_answers_sent: bool = False
     unknown_labels: dict[str, int] | None = None
 

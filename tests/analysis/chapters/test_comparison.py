@@ -19,6 +19,7 @@ from thoughttrace.core.errors import UserError
 SETTING = {
     "task": "infer_reason", "kind": "reason", "judge": "j", "context": "history", "task_version": "1-A",
     "prompt_hash": "p", "prompt_file": "", "confidence": False, "rubric_hash": "r", "data": "d", "data_revision": "v",
+    "data_content": "unknown", "subset": "", "subset_sha256": "", "subset_samples": 0,
     "package_version": "0", "inspect_version": "0",
     "epochs": 1, "planned": 60, "file": "x.eval", "baseline": False, "arm": "",
     "stands_for": "", "selection": "", "probes_hash": "", "probe_rubrics": {}, "judge_message": True,

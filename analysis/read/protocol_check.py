@@ -1,0 +1,334 @@
+"""Compare an entry with a protocol, point by point."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from thoughttrace.analysis.read.entries import Entry
+from thoughttrace.analysis.read.measurement import ASPECT_NAMES
+from thoughttrace.analysis.read.task_log import Run
+from thoughttrace.core.model_names import family, same_model
+from thoughttrace.core.record import KINDS, Kind
+from thoughttrace.protocols.manifest import Manifest, kept_manifest
+from thoughttrace.protocols.protocol import Protocol
+
+
+@dataclass(frozen=True)
+class Point:
+    """One thing that a protocol asks."""
+
+    name: str
+    asked: str
+    found: str
+    followed: bool
+
+
+@dataclass(frozen=True)
+class ProtocolCheck:
+    """Whether an entry follows a protocol."""
+
+    protocol: str
+    """Its name."""
+    subset: str | None
+    """The subset whose samples the entry has, such as `mini-v1`; None where it names none."""
+    points: tuple[Point, ...]
+
+    @property
+    def followed(self) -> bool:
+        """Whether every point is followed."""
+        return all(point.followed for point in self.points)
+
+    @property
+    def deviations(self) -> list[Point]:
+        """The points that are not followed."""
+        return [point for point in self.points if not point.followed]
+
+    @property
+    def mark(self) -> str:
+        """The mark in tables: `infer-v1, mini`, or how many points are not followed; empty where no subset is named."""
+        if self.subset is None:
+            return ""
+        if self.followed:
+            return f"{self.protocol}, {self.subset.partition('-')[0]}"
+        count = len(self.deviations)
+        return f"not {self.protocol}: {count} point{'s' * (count > 1)}"
+
+
+@dataclass(frozen=True)
+class _Compared:
+    """One point for the run of one kind."""
+
+    asked: str
+    found: str
+    followed: bool
+
+
+def find_manifest(entry: Entry) -> Manifest | None:
+    """Return the manifest kept on this machine of the subset that an entry names; None if there is none.
+
+    Args:
+        entry: The entry.
+
+    Raises:
+        UserError: The manifest was altered.
+    """
+    kept = (kept_manifest(run.subset, run.data_revision) for run in entry.runs if run.subset)
+    return next((manifest for manifest in kept if manifest), None)
+
+
+def check_protocol(entry: Entry, protocol: Protocol, manifest: Manifest | None) -> ProtocolCheck:
+    """Compare an entry with a protocol.
+
+    Args:
+        entry: The entry.
+        protocol: The protocol.
+        manifest: Of the subset whose samples the entry must have. None where it is not here: then samples are compared
+            by what the log says of the subset that it took, which the run compared with its manifest.
+    """
+    named = {run.subset for run in entry.runs}
+    recorded = named.pop() if len(named) == 1 else None
+    subset = recorded or (manifest.name if manifest and recorded == "" else None)
+
+    def point(name: str, compare: Callable[[Run], _Compared]) -> Point:
+        return _merge(name, [(run, compare(run)) for run in entry.runs])
+
+    points = [
+        _kinds(entry),
+        point("system", _system),
+        point(ASPECT_NAMES["version"], lambda run: _version(run, protocol)),
+        point("prompt", lambda run: _prompt(run, protocol)),
+        point("confidence", lambda run: _same("not asked", "asked" if run.confidence else "not asked")),
+        point("context", lambda run: _same(protocol.context, run.context)),
+        point(ASPECT_NAMES["context_words"], lambda run: _same("all", run.context_words or "all")),
+        point("solver", lambda run: _same("the task's own", run.solver or "the task's own")),
+        point(ASPECT_NAMES["generation"], _generation),
+        point("epochs", lambda run: _same(str(protocol.epochs), str(run.epochs))),
+        point("rubric", lambda run: _rubric(run, protocol)),
+        point(ASPECT_NAMES["judge_message"], lambda run: _judge_message(run, protocol)),
+        point(ASPECT_NAMES["judge_scale"], lambda run: _same(protocol.judges.scale, run.judge_scale)),
+        point("judge repeats", lambda run: _repeats(run, protocol)),
+        point("judges' config", _judge_configs),
+        point("panel", lambda run: _panel(run, protocol)),
+        point("judges missing", lambda run: _missing_judges(run, protocol)),
+        point("judges' family", lambda run: _kinship(run, protocol)),
+        point("data", lambda run: _data(run, protocol, manifest)),
+        point("coverage", lambda run: _coverage(run, protocol)),
+        _subset(entry, protocol, manifest),
+    ]
+    if subset in protocol.subsets:
+        stated = protocol.subsets[subset].manifest_sha256
+        points += [
+            point("manifest", lambda run: _manifest(run, stated, manifest)),
+            point("samples missing", lambda run: _missing_samples(run, manifest)),
+            point("samples outside", lambda run: _samples_outside(run, manifest)),
+        ]
+    return ProtocolCheck(protocol.name, subset, tuple(points))
+
+
+def _merge(name: str, of_runs: Sequence[tuple[Run, _Compared]]) -> Point:
+    """Make one point of both kinds, which names a kind only where the kinds differ."""
+
+    def text(value: Callable[[_Compared], str]) -> str:
+        texts = {f"{run.kind}s": value(compared) for run, compared in of_runs}
+        if len(set(texts.values())) == 1:
+            return next(iter(texts.values()))
+        return "; ".join(f"{kind}: {said}" for kind, said in texts.items())
+
+    return Point(
+        name,
+        text(lambda compared: compared.asked),
+        text(lambda compared: compared.found),
+        all(compared.followed for _, compared in of_runs),
+    )
+
+
+def _same(asked: str, found: str) -> _Compared:
+    return _Compared(asked, found, asked == found)
+
+
+# ---- what is evaluated, and how it is asked
+
+
+def _kinds(entry: Entry) -> Point:
+    there = {run.kind for run in entry.runs}
+    found = " and ".join(f"{kind}s" for kind in KINDS if kind in there)
+    asked = " and ".join(f"{kind}s" for kind in KINDS)
+    return Point("kinds", asked, found if found == asked else f"{found} only", found == asked)
+
+
+def _system(run: Run) -> _Compared:
+    asked = "a model, or answers made elsewhere"
+    if run.control:
+        return _Compared(asked, run.model, False)
+    return _Compared(asked, f"answers made elsewhere, {run.answers_file}" if run.answers_file else "a model", True)
+
+
+def _version(run: Run, protocol: Protocol) -> _Compared:
+    asked = protocol.tasks[_kind(run)].version
+    return _Compared(str(asked), str(run.version), run.version == asked)
+
+
+def _prompt(run: Run, protocol: Protocol) -> _Compared:
+    asked = protocol.tasks[_kind(run)].prompt_hash
+    return _Compared(asked, run.prompt, run.prompt_hash == asked)
+
+
+def _generation(run: Run) -> _Compared:
+    effort = f"effort {run.effort}" if run.effort else "default effort"
+    return _Compared(
+        "the provider's defaults, any effort", f"{run.generation or 'defaults'}, {effort}", not run.generation
+    )
+
+
+# ---- how it is judged
+
+
+def _rubric(run: Run, protocol: Protocol) -> _Compared:
+    task = protocol.tasks[_kind(run)]
+    same = run.rubric_hash in {task.rubric_hash, task.rubric_hash_without_message}
+    asked = task.rubric_hash if protocol.judges.message else task.rubric_hash_without_message
+    return _Compared(asked, asked if same else run.rubric, same)
+
+
+def _judge_message(run: Run, protocol: Protocol) -> _Compared:
+    task = protocol.tasks[_kind(run)]
+    texts = {task.rubric_hash: "the message", task.rubric_hash_without_message: "not the message"}
+    asked = "the message" if protocol.judges.message else "not the message"
+    found = texts.get(run.rubric_hash, "not known of another rubric")
+    return _Compared(asked, found, found == asked or run.rubric_hash not in texts)
+
+
+def _repeats(run: Run, protocol: Protocol) -> _Compared:
+    counts = sorted({len(votes) for row in run.recorded_votes for votes in row.values() if votes})
+    asked = protocol.judges.repeats
+    return _Compared(str(asked), " and ".join(map(str, counts)) or "no votes", set(counts) <= {asked})
+
+
+def _judge_configs(run: Run) -> _Compared:
+    configs = [f"{judge}: {run.judge_configs[judge]}" for judge in run.configured_judges]
+    return _Compared("the providers' defaults", "; ".join(configs) or "the providers' defaults", not configs)
+
+
+def _seat(judge: str, protocol: Protocol) -> list[str] | None:
+    """Return the judge of the panel, with its stand-ins, that a judge is one of."""
+    return next((seat for seat in protocol.judges.panel if any(same_model(judge, model) for model in seat)), None)
+
+
+def _panel(run: Run, protocol: Protocol) -> _Compared:
+    """Compare the judges with the panel; a stand-in is accepted and named."""
+    texts, taken, followed = [], [], True
+    for judge in run.judges:
+        seat = _seat(judge, protocol)
+        if seat is None:
+            texts.append(f"{judge} (is none of the panel)")
+        elif seat in taken:
+            texts.append(f"{judge} (a second judge in the place of {seat[0]})")
+        else:
+            taken.append(seat)
+            texts.append(judge if same_model(judge, seat[0]) else f"{judge} (stands in for {seat[0]})")
+            continue
+        followed = False
+    asked = ", ".join(seat[0] for seat in protocol.judges.panel)
+    return _Compared(f"{asked}, or their stand-ins", ", ".join(texts), followed)
+
+
+def _kin(run: Run, model: str, protocol: Protocol) -> bool:
+    return protocol.judges.exclude_family and family(model) == family(run.evaluated)
+
+
+def _missing_judges(run: Run, protocol: Protocol) -> _Compared:
+    """Compare with the judges that the model must have: those of the panel that are not of its family."""
+    taken = [_seat(judge, protocol) for judge in run.judges]
+    needed = [seat for seat in protocol.judges.panel if not _kin(run, seat[0], protocol)]
+    missing = [seat[0] for seat in needed if seat not in taken]
+    return _Compared("none", ", ".join(missing) or "none", not missing)
+
+
+def _kinship(run: Run, protocol: Protocol) -> _Compared:
+    """Compare the judges' families with the evaluated model's."""
+    found = [
+        f"{judge} ({'is the model itself' if same_model(judge, run.evaluated) else 'is of its family'})"
+        for judge in run.judges
+        if same_model(judge, run.evaluated) or _kin(run, judge, protocol)
+    ]
+    return _Compared("another than the model's", ", ".join(found) or "another than the model's", not found)
+
+
+# ---- what it is measured on
+
+
+def _data(run: Run, protocol: Protocol, manifest: Manifest | None) -> _Compared:
+    """Compare the data: by their content where a manifest tells it, for a commit is only the server's word for it."""
+    asked = f"{protocol.data.name}, {protocol.data.revision}"
+    found = f"{run.data}, {run.data_revision}"
+    if manifest is None or run.data_content == "unknown":
+        return _Compared(asked, found, run.data_revision == protocol.data.revision)
+    if manifest.data_revision != protocol.data.revision:
+        return _Compared(asked, f"a manifest of {manifest.data}, {manifest.data_revision}", False)
+    if run.data_content != manifest.data_content:
+        return _Compared(asked, f"{found}, whose content {run.data_content} is another", False)
+    return _Compared(asked, found, True)
+
+
+def _coverage(run: Run, protocol: Protocol) -> _Compared:
+    rated = int(run.rows["score"].notna().sum())
+    share = rated / run.planned_replies
+    missing = f" ({run.missing})" if rated < run.planned_replies else ""
+    return _Compared(f"{protocol.coverage:.0%} or more", f"{share:.1%}{missing}", share >= protocol.coverage)
+
+
+def _subset(entry: Entry, protocol: Protocol, manifest: Manifest | None) -> Point:
+    asked = manifest.name if manifest else " or ".join(protocol.subsets)
+    names = {run.subset for run in entry.runs}
+    if names == {""}:
+        if manifest:
+            return Point("subset", asked, "none named; compared with this manifest", manifest.name in protocol.subsets)
+        return Point("subset", asked, "none named; its samples can be compared with --manifest FILE", False)
+    found = "; ".join(sorted(name or "none" for name in names))
+    allowed = {manifest.name} if manifest else set(protocol.subsets)
+    return Point("subset", asked, found, len(names) == 1 and names <= allowed)
+
+
+def _manifest(run: Run, stated: str | None, manifest: Manifest | None) -> _Compared:
+    """Compare the checksum of the manifest that a run took its samples from."""
+    here = manifest.sha256 if manifest else None
+    asked = stated or here
+    found = run.subset_sha256 or here or ""
+    followed = all(sha == asked for sha in (found, here) if asked and sha)
+    wrong = found if found != asked else here
+    return _Compared(
+        asked[:12] if asked else "any: the protocol states none yet",
+        (found if followed else wrong or "")[:12],
+        followed,
+    )
+
+
+def _missing_samples(run: Run, manifest: Manifest | None) -> _Compared:
+    wanted = _wanted(run, manifest)
+    if wanted is None:
+        short = run.subset_samples - run.planned
+        return _Compared("none", f"{short:,} of {run.subset_samples:,}" if short > 0 else "none", short <= 0)
+    missing = sorted(wanted - _planned(run))
+    found = f"{len(missing):,} of {len(wanted):,}, such as {missing[0]}" if missing else "none"
+    return _Compared("none", found, not missing)
+
+
+def _samples_outside(run: Run, manifest: Manifest | None) -> _Compared:
+    wanted = _wanted(run, manifest)
+    if wanted is None:
+        more = run.planned - run.subset_samples
+        return _Compared("none", f"{more:,}" if more > 0 else "none", more <= 0)
+    outside = sorted(_planned(run) - wanted)
+    return _Compared("none", f"{len(outside):,}, such as {outside[0]}" if outside else "none", not outside)
+
+
+def _wanted(run: Run, manifest: Manifest | None) -> set[str] | None:
+    return None if manifest is None else set(manifest.samples.get(_kind(run), {}))
+
+
+def _planned(run: Run) -> set[str]:
+    return {*map(str, run.rows["id"]), *run.absent}
+
+
+def _kind(run: Run) -> Kind:
+    assert run.kind, f"{run.task} is not about one kind of thought"
+    return run.kind

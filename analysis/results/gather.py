@@ -14,10 +14,11 @@ from thoughttrace.analysis.chapters.recovered_share import control_means, contro
 from thoughttrace.analysis.read.entries import Entry, entries
 from thoughttrace.analysis.read.evidence import Evidence
 from thoughttrace.analysis.read.judge_quality import JudgeCard, judge_cards
-from thoughttrace.analysis.read.measurement import SYSTEM, ASPECTS
-from thoughttrace.analysis.read.protocol_check import ProtocolCheck
+from thoughttrace.analysis.read.measurement import ASPECTS, SYSTEM
+from thoughttrace.analysis.read.protocol_check import ProtocolCheck, check_protocol, find_manifest
 from thoughttrace.analysis.read.task_log import Run
 from thoughttrace.analysis.stats.intervals import Interval
+from thoughttrace.core.errors import UserError
 from thoughttrace.core.record import CHOOSE, INFER, PROBE, SATISFACTION
 from thoughttrace.core.result import (
     Choice,
@@ -39,27 +40,48 @@ from thoughttrace.core.result import (
     System,
     Usage,
 )
+from thoughttrace.protocols.protocol import Protocol
 
 
 MOST_JUDGES = 4
 """Of more judges not every set has a mean of its own: there would be too many."""
 
 
-def gather(entry: Entry, evidence: Evidence, check: ProtocolCheck | None, submitted_by: str = "") -> Result:
-    """Gather what logs say of one system.
+def gather(evidence: Evidence, protocol: Protocol, submitted_by: str = "") -> list[Result]:
+    """Gather the result of each system in logs, the controls included.
 
     Args:
-        entry: Its runs.
-        evidence: All that was read: controls, the judges' cards, and what the system did without a judge.
-        check: Whether the runs follow a protocol; None where none was checked.
-        submitted_by: Who sends the result in; empty for a card.
+        evidence: What was read.
+        protocol: What each system is checked against; a control is no system under test, and not checked.
+        submitted_by: Who sends the results in; empty for cards.
+
+    Raises:
+        UserError: No log infers thoughts.
     """
-    runs = [run for run in (entry.reason, entry.reaction) if run]
-    newest = max(runs, key=lambda run: run.date)
+    found = [_result(entry, evidence, _check(entry, protocol), submitted_by) for entry in entries(evidence.runs)]
+    if not found:
+        names = " or ".join(task.name for task in INFER.values())
+        raise UserError(f"There is no run of {names} in these logs: only these have a result.")
+    return found
+
+
+def _check(entry: Entry, protocol: Protocol) -> ProtocolCheck | None:
+    if any(run.control for run in entry.runs):
+        return None
+    return check_protocol(entry, protocol, find_manifest(entry))
+
+
+def _result(entry: Entry, evidence: Evidence, check: ProtocolCheck | None, submitted_by: str) -> Result:
+    newest = max(entry.runs, key=lambda run: run.date)
     cards = judge_cards(evidence.runs.of(PROBE))
     return Result(
         system=_system(newest, evidence),
-        data=Data(name=newest.data, revision=newest.data_revision, subset=_line(newest.subset)),
+        data=Data(
+            name=_line(newest.data),
+            revision=newest.data_revision,
+            content=newest.data_content,
+            subset=_line(newest.subset),
+        ),
         reason=_kind(entry.reason, evidence, cards) if entry.reason else None,
         reaction=_kind(entry.reaction, evidence, cards) if entry.reaction else None,
         choose_thought=[_choice(run) for run in _of_system(evidence.runs.of(CHOOSE), newest)],
@@ -75,7 +97,7 @@ def gather(entry: Entry, evidence: Evidence, check: ProtocolCheck | None, submit
 
 
 def _system(run: Run, evidence: Evidence) -> System:
-    asked = not run.control and not run.person
+    asked = not run.control
     return System(
         name=_line(run.model),
         sort=_sort(run),
@@ -93,7 +115,7 @@ def _sort(run: Run) -> Sort:
     if run.control:
         return "control"
     if run.answers_file:
-        return "person" if run.person else "made elsewhere"
+        return "made elsewhere"
     return "model"
 
 
@@ -266,13 +288,11 @@ def _of_system(runs: Iterable[Run], system: Run) -> list[Run]:
 
 def _mark(check: ProtocolCheck) -> ProtocolMark:
     return ProtocolMark(
-        name=check.protocol.name,
-        subset=check.subset,
+        name=check.protocol,
+        subset=check.subset or "",
         followed=check.followed,
         deviations=[
-            Deviation(name=point.name, asked=point.asked[:1000], found=point.found[:1000])
-            for point in check.points
-            if not point.followed
+            Deviation(name=point.name, asked=point.asked[:1000], found=point.found[:1000]) for point in check.deviations
         ],
     )
 

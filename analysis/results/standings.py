@@ -187,7 +187,11 @@ def _test(a: Standing, b: Standing) -> tuple[float, float]:
     variance = sum(error**2 for error, _ in errors)
     if not variance > 0:
         return difference, math.nan
-    df = variance**2 / sum(error**4 / df for error, df in errors) if any(math.isfinite(df) for _, df in errors) else math.inf
+    df = (
+        variance**2 / sum(error**4 / df for error, df in errors)
+        if any(math.isfinite(df) for _, df in errors)
+        else math.inf
+    )
     return difference, float(2 * stats.t.sf(abs(difference) / math.sqrt(variance), df))
 
 
@@ -215,7 +219,6 @@ def _named(standings: Sequence[Standing]) -> list[Standing]:
         told = [tell(standing.result) for standing in standings]
         differ = {name: len({t for t, n in zip(told, names, strict=True) if n == name}) > 1 for name in twice}
         names = [
-            f"{name} ({text})" if differ.get(name) and text else name
-            for name, text in zip(names, told, strict=True)
+            f"{name} ({text})" if differ.get(name) and text else name for name, text in zip(names, told, strict=True)
         ]
     return [replace(standing, name=name) for standing, name in zip(standings, names, strict=True)]

@@ -14,12 +14,20 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from thoughttrace.core.cache_dir import write_whole
 from thoughttrace.core.cutoffs import Contamination
 from thoughttrace.core.errors import UserError
 from thoughttrace.core.record import KINDS, SAMPLE, Kind
 
 Sort = Literal["model", "person", "made elsewhere", "control"]
-"""What gave the answers: a model that Inspect asked, a person, a system that is no Inspect model, or a control."""
+
+SORTS: dict[Sort, str] = {
+    "model": "a model that Inspect asked",
+    "person": "a person",
+    "made elsewhere": "answers that were made elsewhere",
+    "control": "a control",
+}
+"""What gave the answers, in words."""
 
 Qualification = Literal["qualified", "not qualified", "untested"]
 """Whether a judge may rate one kind of thought, by its card; `untested` where there is none of it so configured."""
@@ -267,6 +275,8 @@ class Data(_Part):
     name: Line
     """`sample` is bundled and invented."""
     revision: Line
+    content: Line
+    """Checksum of the conversations: a revision is only a server's word for them."""
     subset: Line
     """The manifest that selected the samples, such as `mini-v1`; empty for none."""
 
@@ -341,10 +351,17 @@ class Result(_Part):
         """The name of its files: date, system, and a checksum of what was run; the same logs give the same name."""
         run = {
             "system": self.system.model_dump(exclude={"cutoff", "contamination"}),
-            "data": self.data.model_dump(),
+            "data": self.data.model_dump(exclude={"content"}),
             "kinds": {
                 kind: [
-                    [part.task, part.task_version, part.context, part.context_words, part.prompt_hash, part.rubric_hash],
+                    [
+                        part.task,
+                        part.task_version,
+                        part.context,
+                        part.context_words,
+                        part.prompt_hash,
+                        part.rubric_hash,
+                    ],
                     [part.judge_message, part.judge_scale, [[judge.name, judge.config] for judge in part.judges]],
                     sorted(part.logs),
                 ]
@@ -385,6 +402,28 @@ def read_results(folder: Path) -> list[Result]:
     if not files:
         raise UserError(f"{folder}: holds no results. Write some with thoughttrace submit LOGS --by NAME.")
     return [_read(file) for file in files]
+
+
+def write_result(result: Result, folder: Path) -> Path:
+    """Write a result into a folder, in the place of an earlier file of the same logs.
+
+    Args:
+        result: The result.
+        folder: Made if absent.
+
+    Returns:
+        The file.
+
+    Raises:
+        UserError: The folder cannot be written.
+    """
+    file = folder / f"{result.stem}.json"
+    try:
+        with write_whole(file) as part:
+            part.write_text(result.to_json(), encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{folder}: cannot write here ({error.strerror}). Choose another folder with -o.") from error
+    return file
 
 
 def _read(file: Path) -> Result:

@@ -176,11 +176,24 @@ def _agreement(result: Result) -> list[_Line]:
                 else ""
             ),
         ),
-        *(_both(result, f"Same judges: {control}", lambda part, of=control: _control(part, of)) for control in controls),
-        _both(result, "Verdict told, balanced", lambda part: _percent(part.verdicts and part.verdicts.balanced_accuracy)),
-        _both(result, "Cause told", lambda part: _percent(part.verdicts and part.verdicts.cause)),
-        _both(result, "Confidence: AUROC", lambda part: _plain(part.confidence and part.confidence.auroc)),
-        _both(result, "Confidence: overstated", lambda part: _percent(part.confidence and part.confidence.overstated)),
+        *(
+            _both(result, f"Same judges: {control}", lambda part, control=control: _control(part, control))
+            for control in controls
+        ),
+        _both(
+            result,
+            "Verdict told, balanced",
+            lambda part: _percent(part.verdicts.balanced_accuracy if part.verdicts else None),
+        ),
+        _both(result, "Cause told", lambda part: _percent(part.verdicts.cause if part.verdicts else None)),
+        _both(
+            result, "Confidence: AUROC", lambda part: _plain(part.confidence.auroc if part.confidence else None)
+        ),
+        _both(
+            result,
+            "Confidence: overstated",
+            lambda part: _percent(part.confidence.overstated if part.confidence else None),
+        ),
     ]  # fmt: skip
     return [line for line in lines if line.reason or line.reaction]
 
@@ -231,7 +244,7 @@ def _judge_free(result: Result) -> Iterator[_Line]:
 def _measured(result: Result) -> list[_Line]:
     lines = [
         _both(result, "Task, version", lambda part: f"{part.task}, {part.task_version}"),
-        _both(result, "Context", lambda part: part.context + f", {part.context_words} words" * bool(part.context_words)),
+        _both(result, "Context", _context),
         _both(result, "Prompt", lambda part: part.prompt_file or part.prompt_hash),
         _both(result, "Rubric", lambda part: part.rubric_file or part.rubric_hash),
         _both(result, "Judges see the message", lambda part: "yes" if part.judge_message else "no"),
@@ -286,6 +299,10 @@ def _percent(estimate: Estimate | None) -> str:
         return ""
     limits = format_interval(estimate.lower, estimate.upper, percent=True) or estimate.note.partition(":")[0]
     return f"{format_number(estimate.value, '.1%')} ({limits})"
+
+
+def _context(part: KindResult) -> str:
+    return part.context + f", {part.context_words} words at most" * bool(part.context_words)
 
 
 def _control(part: KindResult, of: str) -> str:

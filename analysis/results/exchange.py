@@ -4,7 +4,10 @@ Both are of what is evaluated: models, and systems whose answers were made elsew
 """
 
 import datetime
+import hashlib
 import json
+import re
+import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,7 +23,7 @@ from thoughttrace.datasets.hub import REPOSITORY
 EEE_VERSION = "0.3.0"
 """Of the schema of Every Eval Ever (arXiv:2606.14516) that the files follow."""
 
-EEE_FOLDER = "every_eval_ever"
+_DATABASE = "every_eval_ever/data/thoughttrace"
 REPORT_FILE = "evaluation_report.yaml"
 
 _INTERVAL = "cluster-robust by user"
@@ -35,7 +38,8 @@ def write_exchange(results: Sequence[Result], folder: Path) -> list[Path]:
 
     Args:
         results: Each measurement once.
-        folder: Made if absent; gets `every_eval_ever/NAME.json` for each result, and `evaluation_report.yaml`.
+        folder: Made if absent; gets `every_eval_ever/data/…`, laid out as that database is, and
+            `evaluation_report.yaml`.
 
     Returns:
         The files.
@@ -44,18 +48,19 @@ def write_exchange(results: Sequence[Result], folder: Path) -> list[Path]:
         UserError: The folder cannot be written.
     """
     evaluated = [result for result in results if result.system.sort in {"model", "made elsewhere"}]
+    records = ((result, every_eval_ever(result)) for result in evaluated)
     texts = {
-        folder / EEE_FOLDER / f"{result.stem}.json": json.dumps(record, indent=2, ensure_ascii=False) + "\n"
-        for result in evaluated
-        if (record := every_eval_ever(result))["evaluation_results"]
+        folder / _eee_path(result, record): json.dumps(record, indent=2, ensure_ascii=False) + "\n"
+        for result, record in records
+        if record["evaluation_results"]
     }
     if report := evaluation_report(evaluated):
         texts[folder / REPORT_FILE] = yaml.safe_dump({"evaluation_report": report}, sort_keys=False, width=120)
     try:
-        (folder / EEE_FOLDER).mkdir(parents=True, exist_ok=True)
-        for file in {*(folder / EEE_FOLDER).glob("*.json"), folder / REPORT_FILE} - texts.keys():
+        for file in {*folder.glob(f"{_DATABASE}/*/*/*.json"), folder / REPORT_FILE} - texts.keys():
             file.unlink(missing_ok=True)
         for file, words in texts.items():
+            file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(words, encoding="utf-8")
     except OSError as error:
         raise UserError(f"{folder}: cannot write here ({error.strerror}). Choose another folder with -o.") from error
@@ -73,7 +78,8 @@ def every_eval_ever(result: Result) -> dict[str, Any]:
     """
     when = str(int(datetime.datetime.fromisoformat(result.date).timestamp()))
     system = result.system
-    provider = system.name.partition("/")[0] if "/" in system.name else ""
+    named = "/" in system.name.strip("/")
+    provider = system.name.partition("/")[0] if named else ""
     deployed = {"deployment_type": "self_deployed" if provider in LOCAL else "unknown", "model_availability": "unknown"}
     return {
         "schema_version": EEE_VERSION,
@@ -96,8 +102,9 @@ def every_eval_ever(result: Result) -> dict[str, Any]:
             "additional_details": _texts(thoughttrace=result.package_version, commit=result.commit),
         },
         "model_info": {
-            "name": system.name.rpartition("/")[2],
-            "id": system.name,
+            "name": system.name.rpartition("/")[2] or system.name,
+            # The database files a model under who made it: of a system of no such name, who sent the result in.
+            "id": system.name if named else f"{_path_part(result.submitted_by)}/{_path_part(system.name)}",
             **({"inference_platform": provider} if provider else {}),
             "additional_details": deployed
             | _texts(
@@ -111,6 +118,18 @@ def every_eval_ever(result: Result) -> dict[str, Any]:
     }
 
 
+def _eee_path(result: Result, record: dict[str, Any]) -> Path:
+    """Give the path of a record: made of its model's id, with a UUID made of the result's name."""
+    developer, _, model = record["model_info"]["id"].partition("/")
+    number = uuid.UUID(bytes=hashlib.sha256(result.stem.encode()).digest()[:16], version=4)
+    return Path(_DATABASE, _path_part(developer), _path_part(model.replace("/", "_")), f"{number}.json")
+
+
+def _path_part(name: str) -> str:
+    """Make of a name, which somebody sent in, the name of a folder that leads nowhere else."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "_", name).strip("._ ") or "unnamed"
+
+
 def _eee_results(result: Result) -> Iterator[dict[str, Any]]:
     for kind, part in result.kinds.items():
         shared = (result, part.task, part.samples, _eee_details(part))
@@ -119,7 +138,8 @@ def _eee_results(result: Result) -> Iterator[dict[str, Any]]:
             shared, "agreement", part.mean, (1, 5), _AGREEMENT.format(kind=kind), unit="points", more=scoring
         )
         if part.recovered:
-            of = f"(agreement − floor) / (ceiling − floor); floor {part.recovered.floor_is}, ceiling {part.recovered.ceiling_is}."
+            ends = f"floor {part.recovered.floor_is}, ceiling {part.recovered.ceiling_is}"
+            of = f"(agreement − floor) / (ceiling − floor); {ends}."
             yield from _eee_metric(
                 (result, part.task, part.recovered.samples, {}), "recovered_share", part.recovered.share,
                 ("-Infinity", "Infinity"), of, more=scoring,
@@ -127,7 +147,7 @@ def _eee_results(result: Result) -> Iterator[dict[str, Any]]:
         if part.verdicts:
             yield from _eee_metric(
                 shared, "verdict_balanced_accuracy", part.verdicts.balanced_accuracy, (0, 1),
-                "Balanced share of inferred reactions with the verdict of the note, by the judges' votes.", more=scoring,
+                "Balanced share of inferred reactions with the note's verdict, by the judges' votes.", more=scoring,
             )  # fmt: skip
     for choice in result.choose_thought:
         yield from _eee_metric(
@@ -189,8 +209,11 @@ def _eee_data(result: Result, samples: int) -> dict[str, Any]:
     details = {"additional_details": _texts(revision=data.revision, content=data.content, subset=data.subset)}
     if data.name == "hub":
         return {
-            "dataset_name": "ThoughtTrace", "source_type": "hf_dataset", "hf_repo": REPOSITORY, "samples_number": samples,
-        } | details  # fmt: skip
+            "dataset_name": "ThoughtTrace",
+            "source_type": "hf_dataset",
+            "hf_repo": REPOSITORY,
+            "samples_number": samples,
+        } | details
     named = "ThoughtTrace bundled sample (invented)" if result.invented else data.name
     return {"dataset_name": named, "source_type": "other"} | details
 

@@ -42,7 +42,6 @@ from thoughttrace.core.result import (
 )
 from thoughttrace.protocols.protocol import Protocol
 
-
 MOST_JUDGES = 4
 """Of more judges not every set has a mean of its own: there would be too many."""
 

@@ -103,11 +103,11 @@ HELP = [
         "Rank",
         "A range where systems cannot be told apart: from one more than the number of systems that are significantly "
         "better to the number of all less those that are significantly worse. Pairs are compared by the judges that "
-        "rated both, by Welch’s t test of the results’ means and standard errors, with p-values adjusted by Holm within "
-        "the table. A result holds no single ratings, so the test takes the samples of two systems for independent. "
-        "Mostly they are the same samples, rated alike in part: then the test is conservative, and ranks are wider than "
-        "a report of both logs would give (thoughttrace report), which compares sample by sample. No rank: nothing to "
-        "compare with, or no interval.",
+        "rated both, by Welch’s t test of the results’ means and standard errors, with p-values adjusted by Holm "
+        "within the table. A result holds no single ratings, so the test takes the samples of two systems for "
+        "independent. Mostly they are the same samples, rated alike in part: then the test is conservative, and ranks "
+        "are wider than those of a report of both logs (thoughttrace report), which compares sample by sample. No "
+        "rank: nothing to compare with, or no interval.",
     ),
     (
         "Comparable",

@@ -5,14 +5,13 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
+import pandas as pd
 from scipy import stats
 
 from thoughttrace.analysis.stats.multiplicity import LEVEL, holm
 from thoughttrace.analysis.stats.ranks import components, rank_intervals
 from thoughttrace.core.record import KINDS, Kind
 from thoughttrace.core.result import KindResult, Mean, Result
-
-import pandas as pd
 
 
 @dataclass(frozen=True)

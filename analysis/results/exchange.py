@@ -78,8 +78,8 @@ def every_eval_ever(result: Result) -> dict[str, Any]:
     """
     when = str(int(datetime.datetime.fromisoformat(result.date).timestamp()))
     system = result.system
-    named = "/" in system.name.strip("/")
-    provider = system.name.partition("/")[0] if named else ""
+    parts = [part for name in system.name.split("/") if (part := _path_part(name))]
+    provider = parts[0] if len(parts) > 1 else ""
     deployed = {"deployment_type": "self_deployed" if provider in LOCAL else "unknown", "model_availability": "unknown"}
     return {
         "schema_version": EEE_VERSION,
@@ -104,7 +104,7 @@ def every_eval_ever(result: Result) -> dict[str, Any]:
         "model_info": {
             "name": system.name.rpartition("/")[2] or system.name,
             # The database files a model under who made it: of a system of no such name, who sent the result in.
-            "id": system.name if named else f"{_path_part(result.submitted_by)}/{_path_part(system.name)}",
+            "id": "/".join(parts if provider else [_path_part(result.submitted_by) or "unknown", *parts or ["system"]]),
             **({"inference_platform": provider} if provider else {}),
             "additional_details": deployed
             | _texts(
@@ -122,12 +122,12 @@ def _eee_path(result: Result, record: dict[str, Any]) -> Path:
     """Give the path of a record: made of its model's id, with a UUID made of the result's name."""
     developer, _, model = record["model_info"]["id"].partition("/")
     number = uuid.UUID(bytes=hashlib.sha256(result.stem.encode()).digest()[:16], version=4)
-    return Path(_DATABASE, _path_part(developer), _path_part(model.replace("/", "_")), f"{number}.json")
+    return Path(_DATABASE, developer, model.replace("/", "_"), f"{number}.json")
 
 
 def _path_part(name: str) -> str:
-    """Make of a name, which somebody sent in, the name of a folder that leads nowhere else."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "_", name).strip("._ ") or "unnamed"
+    """Make of a name, which somebody sent in, the name of a folder that leads nowhere else; empty if nothing is left."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "_", name).strip("._")
 
 
 def _eee_results(result: Result) -> Iterator[dict[str, Any]]:

@@ -41,7 +41,7 @@ Number = Annotated[float | None, BeforeValidator(_finite)]
 """None for what is not known: JSON has no NaN."""
 Count = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
-Agreement = Annotated[float | None, BeforeValidator(_finite), Field(ge=1, le=5)]
+Agreement = Annotated[Annotated[float, Field(ge=1, le=5)] | None, BeforeValidator(_finite)]
 Line = Annotated[str, Field(max_length=300, pattern=r"^[^\n\r]*$")]
 """One line; a result has no place for running text."""
 Names = list[Line]
@@ -75,9 +75,9 @@ class Mean(Estimate):
     value: Agreement
     lower: Agreement
     upper: Agreement
-    standard_error: Annotated[float | None, BeforeValidator(_finite), Field(ge=0)]
+    standard_error: Annotated[Annotated[float, Field(ge=0)] | None, BeforeValidator(_finite)]
     """CR2 by user; null where all ratings are at one end of the scale, or there is no interval."""
-    degrees_of_freedom: Annotated[float | None, BeforeValidator(_finite), Field(gt=0)]
+    degrees_of_freedom: Annotated[Annotated[float, Field(gt=0)] | None, BeforeValidator(_finite)]
     """Bell and McCaffrey's."""
 
 

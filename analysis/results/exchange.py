@@ -104,7 +104,9 @@ def every_eval_ever(result: Result) -> dict[str, Any]:
         "model_info": {
             "name": system.name.rpartition("/")[2] or system.name,
             # The database files a model under who made it: of a system of no such name, who sent the result in.
-            "id": "/".join(parts if provider else [_path_part(result.submitted_by) or "unknown", *parts or ["system"]]),
+            "id": "/".join(
+                parts if provider else [_path_part(result.submitted_by) or "unknown", *(parts or ["system"])]
+            ),
             **({"inference_platform": provider} if provider else {}),
             "additional_details": deployed
             | _texts(

@@ -128,7 +128,7 @@ def _eee_path(result: Result, record: dict[str, Any]) -> Path:
 
 
 def _path_part(name: str) -> str:
-    """Make of a name, which somebody sent in, the name of a folder that leads nowhere else; empty if nothing is left."""
+    """Make of a name that somebody sent in that of a folder, which leads nowhere else; empty if nothing is left."""
     return re.sub(r"[^A-Za-z0-9._-]+", "_", name).strip("._")
 
 

@@ -85,7 +85,7 @@ def test_without_an_interval_or_others_there_is_no_rank(make_result: Make) -> No
 def test_what_does_not_compare_stands_in_another_table(make_result: Make, change: dict[str, object]) -> None:
     found = groups([make_result("x/a"), make_result("x/b"), make_result("x/c", **change)])
     assert [sorted(standing.name for standing in group.standings) for group in found] == [["x/a", "x/b"], ["x/c"]]
-    assert [group.protocol for group in found][0] == "infer-v1, mini-v1"
+    assert next(group.protocol for group in found) == "infer-v1, mini-v1"
     same = groups([make_result("x/a"), make_result("x/b", part={"task_version": "3-B"}, system={"effort": "high"})])
     assert len(same) == 1
 

@@ -25,6 +25,7 @@ from thoughttrace.analysis.chapters import (
     next_message_gains,
     outcome_order,
     predict_satisfaction,
+    protocol,
     qualification,
     raters,
     reaction_verdicts,
@@ -43,6 +44,7 @@ from thoughttrace.core.errors import UserError
 CHAPTERS: tuple[Callable[[Evidence], Chapter], ...] = (
     qualification.chapter,
     headline.chapter,
+    protocol.chapter,
     outcome_order.chapter,
     estimands.chapter,
     reaction_verdicts.chapter,

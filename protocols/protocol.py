@@ -130,10 +130,13 @@ def read_protocol(name_or_path: str | Path) -> Protocol:
 
 
 def find_subset(name: str) -> tuple[Protocol, Subset] | None:
-    """Find a subset of a protocol that comes with this package.
+    """Find a subset by its name.
 
     Args:
         name: Such as `mini-v1`.
+
+    Returns:
+        The protocol that it belongs to, and the subset; None if no protocol of this package has it.
     """
     for protocol in map(read_protocol, protocol_names()):
         if name in protocol.subsets:

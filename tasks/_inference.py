@@ -8,6 +8,7 @@ from typing import Any
 from inspect_ai.dataset import MemoryDataset, Sample
 from inspect_ai.model import ChatMessageAssistant, ChatMessageUser, ModelOutput
 from inspect_ai.solver import Generate, Solver, TaskState, solver
+from inspect_ai.util import warn_once
 
 from thoughttrace.core.errors import UserError, check_choice
 from thoughttrace.core.record import (
@@ -28,6 +29,8 @@ from thoughttrace.datasets.counts import census
 from thoughttrace.datasets.prompt import block, marker
 from thoughttrace.datasets.samples import record_to_sample
 from thoughttrace.datasets.sampling import Item, select
+from thoughttrace.datasets.sources import Source
+from thoughttrace.datasets.subset import find_manifest, take
 from thoughttrace.models.embedding import LocalEmbedder, require_embedder
 from thoughttrace.models.prompt_cache import CacheOrdered, generate_cached
 from thoughttrace.scorers.answer import normalise_thought
@@ -101,7 +104,7 @@ def inference_samples(
         # In the question too: a small model heeds what it reads last, and its instructions hardly.
         instructions = f"{instructions}\n\n{explained}"
     source = options.open()
-    items = select(source.conversations, kind, options.selected_types, options.users, options.per_user, options.seed)
+    items, of_subset = _select(source, kind, options)
     answer = _recite(answered_by, source.conversations, kind, options.seed)
     given = None
     if elsewhere.answers and elsewhere.system:
@@ -138,6 +141,7 @@ def inference_samples(
         # The same in all contexts, which can be compared.
         prompt_hash=prompt_hash(instructions, question, of_next, how_sure),
         prompt_file=file,
+        **of_subset,
         **provenance(source),
     ).to_log()
     solver = generate_cached()
@@ -149,6 +153,26 @@ def inference_samples(
     elif answered_by:
         solver = reword_target()
     return dataset_of(samples, source, CacheOrdered), metadata, solver
+
+
+def _select(source: Source, kind: Kind, options: DataOptions) -> tuple[list[Item], dict[str, Any]]:
+    """Select the messages of a run; with a subset also the fields of `RunMetadata` that name it.
+
+    Raises:
+        UserError: An option is out of its range, nothing is left, or the subset cannot be taken from this data.
+    """
+    if options.subset is None:
+        types, users, per_user = options.selected_types, options.users, options.per_user
+        return select(source.conversations, kind, types, users, per_user, options.seed), {}
+    manifest = find_manifest(source, options.data, options.subset)
+    items = take(source, kind, manifest, options.seed)
+    if len(items[limit_of_command()]) < len(items) and not is_retry():
+        warn_once(
+            _logger,
+            f"subset={manifest.name}: --limit leaves some of its samples out; the run follows the protocol once the "
+            "others have been run too.",
+        )
+    return items, {"subset": manifest.name, "subset_sha256": manifest.sha256, "subset_samples": len(items)}
 
 
 def _check_confidence(confidence: bool, control: str | None, elsewhere: AnswerOptions) -> None:

@@ -36,7 +36,7 @@ class DataOptions:
     """Which data a run uses; each field is the task parameter of the same name.
 
     Raises:
-        UserError: `max_context_words` is not positive.
+        UserError: `max_context_words` is not positive, or a subset and another choice of samples are given.
     """
 
     data: str = "sample"
@@ -46,9 +46,14 @@ class DataOptions:
     seed: int = 0
     max_context_words: int | None = None
     skip_bad: bool = False
+    subset: str | None = None
+    """The subset of a protocol, or the path of a manifest; only of the tasks that infer thoughts."""
 
     def __post_init__(self) -> None:
         check_positive("max_context_words", self.max_context_words)
+        others = [name for name in ("types", "users", "per_user") if getattr(self, name) is not None]
+        if self.subset is not None and others:
+            raise UserError(f"subset={self.subset}: says which samples are taken; leave out {' and '.join(others)}.")
 
     @property
     def selected_types(self) -> Sequence[str] | None:

@@ -19,6 +19,7 @@ def infer_reason(
     seed: int = 0,
     max_context_words: int | None = None,
     skip_bad: bool = False,
+    subset: str | None = None,
     similarity: bool = False,
     judge_message: bool = True,
     allow_self_judging: bool = False,
@@ -48,6 +49,8 @@ def infer_reason(
         seed: Of the order of users and the choice within them.
         max_context_words: Drop the oldest turns until at most this many words are shown.
         skip_bad: Leave out lines of the data that cannot be used, and name them in the log.
+        subset: Take exactly the samples of a protocol's subset, `full-v1` or `mini-v1`, by the manifest that
+            `thoughttrace subset` made on this machine, or by the manifest of this path.
         similarity: Also score embedding similarity (extra `similarity`), a baseline to beat.
         judge_message: Show the judge the annotated message; a very small judge does better without it.
         allow_self_judging: Let the evaluated model judge itself; the report marks such numbers.
@@ -74,7 +77,7 @@ def infer_reason(
     judging.require_judge()
     # Before the data: a rubric that cannot be used is known in no time.
     scorer = judging.scorer(agreement)
-    options = DataOptions(data, types, users, per_user, seed, max_context_words, skip_bad)
+    options = DataOptions(data, types, users, per_user, seed, max_context_words, skip_bad, as_text(subset))
     dataset, metadata, answer = inference_samples("reason", context, control, prompt, confidence, options, elsewhere)
     return Task(
         dataset=dataset,

@@ -214,6 +214,8 @@ def test_wheel_and_sdist_hold_the_same_package(built: Path) -> None:
         packed = {name for name in packed if name.rpartition("/")[2].count(".")}
     assert inside == packed
     assert {
+        "thoughttrace/protocols/infer-v1.yml",
+        "thoughttrace/protocols/infer-v1-mini.yaml",
         "thoughttrace/datasets/sample.jsonl",
         "thoughttrace/tasks/infer.md",
         "thoughttrace/scorers/reason.md",

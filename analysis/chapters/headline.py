@@ -31,6 +31,7 @@ from thoughttrace.analysis.page.table import (
 )
 from thoughttrace.analysis.read.evidence import Evidence
 from thoughttrace.analysis.read.measurement import SYSTEM, measurement
+from thoughttrace.analysis.read.protocol_check import check_models
 from thoughttrace.analysis.read.task_log import Run
 from thoughttrace.analysis.read.votes import count_votes
 from thoughttrace.analysis.stats.intervals import Interval, Numbers, cluster_mean, pooled_mean
@@ -95,6 +96,8 @@ class HeadlineRow:
     similarity: float = math.nan
     """Mean cosine; NaN where not scored."""
     self_judged: bool = False
+    protocol: str = ""
+    """The protocol and subset that the model's runs follow, or how many points they do not; empty without a subset."""
     cutoff: str = ""
     """Up to when the model's training goes, or `unknown`; empty for means of models, controls and published values."""
     input_tokens: float = math.nan
@@ -160,7 +163,8 @@ def _columns(rows: Sequence[HeadlineRow]) -> list[Column]:
         several = len(contexts.get((row.kind, row.model), ())) > 1
         return row.model_shown + f" ({row.context})" * several
 
-    return [name("Model", named) if column.title == "Model" else column for column in COLUMNS]
+    columns = [name("Model", named) if column.title == "Model" else column for column in COLUMNS]
+    return [*columns, text("Protocol", "protocol")] if any(row.protocol for row in rows) else columns
 
 
 VARIANCE_COLUMNS = [
@@ -219,8 +223,10 @@ HELP = [
 def chapter(evidence: Evidence) -> Chapter:
     """Write the headline."""
     models, cutoffs = evidence.runs.models, evidence.cutoffs
+    marks = {id(run): check.mark for entry, check in check_models(evidence.runs) for run in entry.runs}
     rows = [
-        replace(row, cutoff=cutoffs.describe(run.evaluated)) for run, row in zip(models, headline(models), strict=True)
+        replace(row, cutoff=cutoffs.describe(run.evaluated), protocol=marks.get(id(run), ""))
+        for run, row in zip(models, headline(models), strict=True)
     ]
     over_models = pooled(evidence.runs.models)
     controls = headline(evidence.runs.controls)

@@ -3,13 +3,14 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from thoughttrace.analysis.read.entries import Entry
+from thoughttrace.analysis.read.entries import Entry, entries
 from thoughttrace.analysis.read.measurement import ASPECT_NAMES
+from thoughttrace.analysis.read.runs import Runs
 from thoughttrace.analysis.read.task_log import Run
 from thoughttrace.core.model_names import family, same_model
 from thoughttrace.core.record import KINDS, Kind
 from thoughttrace.protocols.manifest import Manifest, kept_manifest
-from thoughttrace.protocols.protocol import Protocol
+from thoughttrace.protocols.protocol import Protocol, find_subset
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class ProtocolCheck:
     protocol: str
     """Its name."""
     subset: str | None
-    """The subset whose samples the entry has, such as `mini-v1`; None where it names none."""
+    """The subset whose samples it must have, such as `mini-v1`; None where its runs name none, or different ones."""
     points: tuple[Point, ...]
 
     @property
@@ -44,10 +45,8 @@ class ProtocolCheck:
 
     @property
     def mark(self) -> str:
-        """The mark in tables: `infer-v1, mini`, or how many points are not followed; empty where no subset is named."""
-        if self.subset is None:
-            return ""
-        if self.followed:
+        """The mark in tables: `infer-v1, mini`, or how many points are not followed."""
+        if self.subset and self.followed:
             return f"{self.protocol}, {self.subset.partition('-')[0]}"
         count = len(self.deviations)
         return f"not {self.protocol}: {count} point{'s' * (count > 1)}"
@@ -73,6 +72,24 @@ def find_manifest(entry: Entry) -> Manifest | None:
     """
     kept = (kept_manifest(run.subset, run.data_revision) for run in entry.runs if run.subset)
     return next((manifest for manifest in kept if manifest), None)
+
+
+def check_models(runs: Runs) -> list[tuple[Entry, ProtocolCheck]]:
+    """Compare the entries that name a subset with its protocol, those of controls left out.
+
+    Args:
+        runs: The runs that count.
+
+    Raises:
+        UserError: A manifest on this machine was altered.
+    """
+    checks = []
+    for entry in entries(runs):
+        of_subset = [found for run in entry.runs if not run.control and (found := find_subset(run.subset))]
+        if of_subset:
+            protocol, _ = of_subset[0]
+            checks.append((entry, check_protocol(entry, protocol, find_manifest(entry))))
+    return checks
 
 
 def check_protocol(entry: Entry, protocol: Protocol, manifest: Manifest | None) -> ProtocolCheck:
@@ -273,7 +290,9 @@ def _coverage(run: Run, protocol: Protocol) -> _Compared:
     rated = int(run.rows["score"].notna().sum())
     share = rated / run.planned_replies
     missing = f" ({run.missing})" if rated < run.planned_replies else ""
-    return _Compared(f"{protocol.coverage:.0%} or more", f"{share:.1%}{missing}", share >= protocol.coverage)
+    return _Compared(
+        f"{100 * protocol.coverage:g} % or more", f"{100 * share:.1f} %{missing}", share >= protocol.coverage
+    )
 
 
 def _subset(entry: Entry, protocol: Protocol, manifest: Manifest | None) -> Point:

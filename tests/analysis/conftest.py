@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import shutil
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
@@ -9,14 +10,18 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from inspect_ai import eval as inspect_eval
 from inspect_ai.log import EvalLog, write_eval_log
 from inspect_ai.model import get_model
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from thoughttrace.core.record import TYPES
+from thoughttrace.analysis.read.task_log import USAGE, Run
+from thoughttrace.core.record import INFER, KINDS, TYPES, Kind
 from thoughttrace.datasets.taxonomy import SUBTOPICS
+from thoughttrace.protocols.manifest import Manifest, checksum
+from thoughttrace.protocols.protocol import Protocol, read_protocol
 from thoughttrace.tasks.classify_thought import classify_thought
 from thoughttrace.tasks.cover_thought import cover_thought
 from thoughttrace.tasks.infer_reason import infer_reason
@@ -167,3 +172,49 @@ def opened(browser: Browser, folder: Path) -> Iterator[Callable[[str], Page]]:
     for page in pages:
         page.close()
     assert events == [f"request: {(folder / 'index.html').as_uri()}"[:209]] * len(pages)
+
+
+@pytest.fixture(scope="session")
+def protocol() -> Protocol:
+    return read_protocol("infer-v1")
+
+
+@pytest.fixture(scope="session")
+def manifest(protocol: Protocol) -> Manifest:
+    """The manifest of a `mini-v1` of 20 users, as if of the release."""
+    samples: dict[Kind, dict[str, str]] = {
+        kind: {f"user{n}_task1_conversation1/m00/{kind}": f"{n:016x}" for n in range(20)} for kind in KINDS
+    }
+    return Manifest(
+        name="mini-v1", rule="made up", data="hub", data_revision=protocol.data.revision, data_content="sha256:c",
+        sha256=checksum("mini-v1", samples), samples=samples,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def follows(protocol: Protocol, manifest: Manifest) -> Callable[..., Run]:
+    """Make a run that follows the protocol on the manifest's samples, with whatever else is given in its place."""
+
+    def make(kind: Kind = "reason", model: str = "xai/grok-4.20", **other: Any) -> Run:
+        judge = other.get("judge", "anthropic/claude-opus-4-6, google/gemini-3.1-pro-preview, openai/gpt-5.4")
+        ids = list(manifest.samples[kind])
+        rows = pd.DataFrame({
+            "id": ids, "epoch": 1, "user": [name.partition("_")[0] for name in ids], "file": "x.eval",
+            "score": 4.0, "reason": None, "ratings": json.dumps({name: [4] for name in judge.split(", ")}),
+            "thoughts": 1, "similarity": math.nan, "words": 5.0, "equals_note": False,
+        } | dict.fromkeys(USAGE, 0.0))  # fmt: skip
+        asked = protocol.tasks[kind]
+        return Run(**{
+            "task": INFER[kind].name, "kind": kind, "model": model, "evaluated": model, "answers_file": "",
+            "control": "", "baseline": False, "effort": "high", "generation": "", "solver": "", "context": "history",
+            "context_words": "", "arm": "", "stands_for": "", "selection": "", "task_version": f"{asked.version}-A",
+            "prompt_hash": asked.prompt_hash, "prompt_file": "", "confidence": False, "probes_hash": "",
+            "probe_rubrics": {}, "probe_rubric_file": "", "judge_message": True, "judge_scale": "sampled",
+            "judge_configs": {}, "data": "hub", "data_revision": protocol.data.revision, "data_content": "sha256:c",
+            "subset": "mini-v1", "subset_sha256": manifest.sha256, "subset_samples": 20, "package_version": "0",
+            "inspect_version": "0", "date": "2026-11-29", "status": "success", "epochs": 1, "planned": 20,
+            "planned_replies": 20, "absent": [], "file": f"{kind}.eval", "judge": judge,
+            "rubric_hash": asked.rubric_hash, "rows": rows, "contributions": (),
+        } | other)  # fmt: skip
+
+    return make

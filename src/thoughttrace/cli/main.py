@@ -24,6 +24,8 @@ COMMANDS = (
     "annotate",
     "shift",
     "split",
+    "subset",
+    "check",
     "export",
     "demo",
     "fetch-model",

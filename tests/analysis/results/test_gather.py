@@ -183,7 +183,7 @@ def test_verdicts_choices_and_satisfaction_are_those_of_the_report(results: dict
     same(result.reaction.verdicts.cause, of, "cause", "cause_")
     assert {choice.kind for choice in result.choose_thought} == {*TASKS}
     for choice in result.choose_thought:
-        same(choice.accuracy, row(report, "choice_models", kind=choice.kind), "accuracy", "accuracy_")
+        same(choice.accuracy, row(report, "chosen_notes_models", kind=choice.kind), "accuracy", "accuracy_")
     (satisfaction,) = result.predict_satisfaction
     of = row(report, "satisfaction_models")
     same(satisfaction.auroc, of, "auroc", "auroc_")

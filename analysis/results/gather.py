@@ -98,7 +98,7 @@ def _result(entry: Entry, evidence: Evidence, check: ProtocolCheck | None, submi
 def _system(run: Run, evidence: Evidence) -> System:
     asked = not run.control
     return System(
-        name=_line(run.model),
+        name=_line(run.model if run.control else run.evaluated),
         sort=_sort(run),
         effort=_line(run.effort),
         generation=_line(run.generation),

@@ -95,7 +95,7 @@ COLUMNS = [
     dollars("Cost", lambda row: "" if row.what != "model" else row.cost),
     name("Sent in by", "submitted_by"),
     short("Date", "date"),
-    name("Result", "file"),
+    short("Result", "file"),
 ]
 
 HELP = [

@@ -205,7 +205,8 @@ def _error(mean: Mean) -> tuple[float, float]:
 
 def _named(standings: Sequence[Standing]) -> list[Standing]:
     """Name each system, with what tells it from others of the same name."""
-    names = [standing.result.system.name for standing in standings]
+    systems = [standing.result.system for standing in standings]
+    names = [system.name + " (person)" * (system.sort == "person") for system in systems]
     for tell in (
         lambda result: f"effort {result.system.effort or 'default'}",
         lambda result: result.system.generation or "default generation",

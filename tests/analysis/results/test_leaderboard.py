@@ -47,7 +47,7 @@ def test_what_compares_is_ranked_and_the_rest_stands_apart(results: list[Result]
     first, second = (pd.read_csv(tmp_path / f"reason_{number}.csv", keep_default_na=False) for number in (1, 2))
     assert list(zip(first["rank"], first["system"], first["what"], strict=True)) == [
         ("1", "openai/best", "model"),
-        ("2–4", "ann", "person"),
+        ("2–4", "ann (person)", "person"),
         ("2–4", "openai/second", "model"),
         ("2–4", "ours <script>", "made elsewhere"),
         ("", "control constant", "control"),

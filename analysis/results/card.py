@@ -16,7 +16,8 @@ from thoughttrace.analysis.page.table import (
 )
 from thoughttrace.core.cutoffs import RELEASE
 from thoughttrace.core.record import OWN, RECALL, Kind
-from thoughttrace.core.result import SORTS, Estimate, KindResult, Result, Usage, write_result
+from thoughttrace.core.result import SORTS, Estimate, KindResult, Result, Usage
+from thoughttrace.core.result_files import write_result
 from thoughttrace.core.terminal import visible
 
 FEW_USERS = 30
@@ -104,6 +105,8 @@ def _limits(result: Result) -> Iterator[str]:
                     "no card shows that it rates as the rubric says"
                 )  # fmt: skip
                 yield f"For {kind}s the judge is {status}: {', '.join(judges)} ({meaning})."
+        if part.self_judged:
+            yield f"On {kind}s the system is among the judges of its own answers: do not compare its mean."
     if (mark := result.protocol) and not mark.followed:
         points = ", ".join(deviation.name for deviation in mark.deviations)
         yield f"It does not follow the protocol {mark.name} ({points}): do not compare it with results that do."
@@ -176,10 +179,7 @@ def _agreement(result: Result) -> list[_Line]:
                 else ""
             ),
         ),
-        *(
-            _both(result, f"Same judges: {control}", lambda part, control=control: _control(part, control))
-            for control in controls
-        ),
+        *(_both(result, f"Same judges: {control}", _mean_of(control)) for control in controls),
         _both(
             result,
             "Verdict told, balanced",
@@ -305,8 +305,8 @@ def _context(part: KindResult) -> str:
     return part.context + f", {part.context_words} words at most" * bool(part.context_words)
 
 
-def _control(part: KindResult, of: str) -> str:
-    return next((_plain(control.mean) for control in part.controls if control.control == of), "")
+def _mean_of(control: str) -> Callable[[KindResult], str]:
+    return lambda part: next((_plain(of.mean) for of in part.controls if of.control == control), "")
 
 
 def _tokens(usage: Usage) -> str:

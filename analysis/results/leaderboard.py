@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from matplotlib.figure import Figure
 
@@ -22,8 +23,7 @@ from thoughttrace.analysis.page.table import (
     short,
     text,
 )
-from thoughttrace.analysis.results.exchange import write_exchange
-from thoughttrace.analysis.results.standings import Group, Standing, groups, newest
+from thoughttrace.analysis.results.standings import Group, Standing, groups
 from thoughttrace.analysis.stats.ranks import rank_text
 from thoughttrace.core.record import INFER, Kind
 from thoughttrace.core.result import Estimate, Result
@@ -140,11 +140,12 @@ HELP = [
 ]
 
 
-def write_leaderboard(results: Sequence[Result], folder: Path) -> list[Chapter]:
-    """Write the leaderboard: the page, and the results in the forms of the field.
+def write_leaderboard(results: Sequence[Result], left_out: Sequence[str], folder: Path) -> list[Chapter]:
+    """Write the leaderboard.
 
     Args:
-        results: Read from files.
+        results: Each measurement once, as `newest` gives them.
+        left_out: A sentence for each result that does not count.
         folder: Made if absent.
 
     Returns:
@@ -153,12 +154,11 @@ def write_leaderboard(results: Sequence[Result], folder: Path) -> list[Chapter]:
     Raises:
         UserError: The folder cannot be written.
     """
-    counted, left_out = newest(results)
-    found = groups(counted)
+    found = groups(results)
     chapters = [_chapter(kind, [group for group in found if group.kind == kind]) for kind in INFER]
-    without = [result.system.name for result in counted if result.system.sort != "control" and not _followed(result)]
+    without = [result.system.name for result in results if result.system.sort != "control" and not _followed(result)]
     warnings = []
-    if all(result.invented for result in counted):
+    if all(result.invented for result in results):
         warnings.append(
             "All results here are of the bundled sample, which is invented: they show how the leaderboard works, and "
             "say nothing about users or about language models."
@@ -171,7 +171,6 @@ def write_leaderboard(results: Sequence[Result], folder: Path) -> list[Chapter]:
     )  # fmt: skip
     chapters[0] = _with(chapters[0], warnings)
     write_page(folder, TITLE, INTRO, [*chapters, left])
-    write_exchange(counted, folder)
     return [*chapters, left]
 
 
@@ -192,7 +191,6 @@ def _chapter(kind: Kind, found: Sequence[Group]) -> Chapter:
 def _section(kind: Kind, number: int, group: Group) -> Section:
     rows = [_row(standing, kind) for standing in (*group.standings, *group.controls)]
     place = f"{kind}_{number}"
-    # A figure of one name alone shows nothing that its row does not.
     pictures = [Picture(place, _figure(group), "Mean agreement with its 95 % interval; dotted: controls.")]
     return Section(
         place, _title(group), rows, COLUMNS, _note(group), pictures,
@@ -258,10 +256,10 @@ def _row(standing: Standing, kind: Kind) -> LeaderRow:
         date=result.date[:10],
         file=f"{result.stem}.json",
         control=system.sort == "control",
-    )  # type: ignore[arg-type]
+    )
 
 
-def _columns(prefix: str, estimate: Estimate | None) -> dict[str, object]:
+def _columns(prefix: str, estimate: Estimate | None) -> dict[str, Any]:
     if estimate is None:
         estimate = Estimate(value=None, lower=None, upper=None)
     return {
@@ -284,6 +282,8 @@ def _remarks(result: Result, kind: Kind) -> Iterator[str]:
     for status in ("not qualified", "untested"):
         if judges := [judge.name for judge in part.judges if judge.qualification == status]:
             yield f"judge {status}: {', '.join(judges)}"
+    if part.self_judged:
+        yield "judges itself"
     if not result.invented and system.contamination in {"after", "trained on it"}:
         yield "may have read the notes" if system.contamination == "after" else "trained on ThoughtTrace"
     if part.answers_equal_to_note and system.sort != "control":
@@ -297,20 +297,20 @@ def _followed(result: Result) -> bool:
 
 
 def _figure(group: Group) -> Figure:
-    """Draw the means, best first; of controls the floors and a ceiling as lines."""
-    points = [
-        Dot(standing.name, *ends, text=in_figures(*ends))
-        for standing in group.standings or group.controls
-        for ends in [
-            [_or_nan(end) for end in (standing.part.mean.value, standing.part.mean.lower, standing.part.mean.upper)]
-        ]
-    ]
+    """Draw the means, best first; beside systems the controls as lines."""
     lines = [
         Reference(value, control.name.removeprefix("control ").replace("_", " "), "control")
         for control in group.controls
         if group.standings and (value := control.part.mean.value) is not None
     ]
+    points = [_dot(standing) for standing in group.standings or group.controls]
     return dots(points, "mean agreement, 1–5, with 95 % interval", lines, scale=INFER[group.kind].scale)
+
+
+def _dot(standing: Standing) -> Dot:
+    estimate = standing.part.mean
+    mean, lower, upper = _or_nan(estimate.value), _or_nan(estimate.lower), _or_nan(estimate.upper)
+    return Dot(standing.name, mean, lower, upper, text=in_figures(mean, lower, upper))
 
 
 def _or_nan(value: float | None) -> float:

@@ -1,7 +1,7 @@
 """Group results whose numbers compare, and rank the systems of each group: what is not clearly apart shares ranks."""
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
@@ -203,22 +203,27 @@ def _error(mean: Mean) -> tuple[float, float]:
     return max(mean.upper - mean.value, mean.value - mean.lower) / float(stats.norm.ppf(0.975)), math.inf
 
 
+_TELLING: tuple[Callable[[Result], str], ...] = (
+    lambda result: f"effort {result.system.effort or 'default'}",
+    lambda result: result.system.generation or "default generation",
+    lambda result: result.system.answers_file,
+    lambda result: f"by {result.submitted_by}",
+    lambda result: result.date[:10],
+    lambda result: result.stem.rpartition("_")[2],
+)
+"""In what systems of one name may differ; a name says of it no more than is needed."""
+
+
 def _named(standings: Sequence[Standing]) -> list[Standing]:
     """Name each system, with what tells it from others of the same name."""
     systems = [standing.result.system for standing in standings]
     names = [system.name + " (person)" * (system.sort == "person") for system in systems]
-    for tell in (
-        lambda result: f"effort {result.system.effort or 'default'}",
-        lambda result: result.system.generation or "default generation",
-        lambda result: result.system.answers_file,
-        lambda result: f"by {result.submitted_by}",
-        lambda result: result.date[:10],
-        lambda result: result.stem.rpartition("_")[2],
-    ):
-        twice = {name for name in names if names.count(name) > 1}
+    for tell in _TELLING:
         told = [tell(standing.result) for standing in standings]
-        differ = {name: len({t for t, n in zip(told, names, strict=True) if n == name}) > 1 for name in twice}
+        said: dict[str, set[str]] = {}
+        for name, text in zip(names, told, strict=True):
+            said.setdefault(name, set()).add(text)
         names = [
-            f"{name} ({text})" if differ.get(name) and text else name for name, text in zip(names, told, strict=True)
+            f"{name} ({text})" if len(said[name]) > 1 and text else name for name, text in zip(names, told, strict=True)
         ]
     return [replace(standing, name=name) for standing, name in zip(standings, names, strict=True)]

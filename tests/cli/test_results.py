@@ -10,7 +10,6 @@ import pytest
 from click.testing import CliRunner, Result
 
 from thoughttrace.cli.main import main
-from thoughttrace.core.result import write_result
 
 Make = Callable[..., Any]
 JUDGE = """
@@ -116,13 +115,3 @@ def test_a_mistake_is_one_sentence(
     assert said.startswith(f"Error: {message}")
     assert "Traceback" not in said
     assert [path.name for path in tmp_path.iterdir()] == ["LOGS"]
-
-
-def test_a_wrong_file_among_results_writes_nothing(
-    make_result: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    write_result(make_result(), Path("results"))
-    Path("results/wrong.json").write_text("{}", encoding="utf-8")
-    assert "results/wrong.json: is no result: system: Field required" in run("leaderboard", "results", code=1).output
-    assert not Path("leaderboard").exists()

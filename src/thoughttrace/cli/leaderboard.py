@@ -24,11 +24,15 @@ def leaderboard(results: Path, output: Path) -> None:
     form of Every Eval Ever, and as the evaluation_report of an entry in the register of Inspect's evaluations.
     """
     # Imported here: they take seconds, which --help would have to wait for.
+    from thoughttrace.analysis.results.exchange import write_exchange  # noqa: PLC0415
     from thoughttrace.analysis.results.leaderboard import write_leaderboard  # noqa: PLC0415
-    from thoughttrace.core.result import read_results  # noqa: PLC0415
+    from thoughttrace.analysis.results.standings import newest  # noqa: PLC0415
+    from thoughttrace.core.result_files import read_results  # noqa: PLC0415
 
     console = Terminal()
-    chapters = write_leaderboard(read_results(results), output)
+    counted, left_out = newest(read_results(results))
+    chapters = write_leaderboard(counted, left_out, output)
+    write_exchange(counted, output)
     for section in (section for chapter in chapters for section in chapter.filled if section.terminal):
         console.print(section.table.to_terminal(section.title, console.width))
     for sentence in (sentence for chapter in chapters for sentence in chapter.warnings):

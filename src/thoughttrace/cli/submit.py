@@ -33,7 +33,7 @@ def submit(logs: tuple[str, ...], protocol: str, name: str, output: Path) -> Non
     from thoughttrace.analysis.results.card import limits_of  # noqa: PLC0415
     from thoughttrace.analysis.results.gather import gather  # noqa: PLC0415
     from thoughttrace.core.errors import UserError  # noqa: PLC0415
-    from thoughttrace.core.result import write_result  # noqa: PLC0415
+    from thoughttrace.core.result_files import write_result  # noqa: PLC0415
     from thoughttrace.protocols.protocol import read_protocol  # noqa: PLC0415
 
     if not name.strip() or not name.isprintable() or len(name) > 100:

@@ -8,15 +8,11 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from thoughttrace.core.cache_dir import write_whole
 from thoughttrace.core.cutoffs import Contamination
-from thoughttrace.core.errors import UserError
 from thoughttrace.core.record import KINDS, SAMPLE, Kind
 
 Sort = Literal["model", "person", "made elsewhere", "control"]
@@ -221,6 +217,11 @@ class KindResult(_Part):
     date: Line
     logs: Annotated[Names, Field(min_length=1)]
 
+    @property
+    def self_judged(self) -> bool:
+        """Whether the system is among the judges of its own answers."""
+        return {judge.name for judge in self.judges} != {judge for panel in self.by_judges for judge in panel.judges}
+
 
 class Choice(_Part):
     """How often the system chose the user's own note among several; no judge is involved."""
@@ -375,69 +376,3 @@ class Result(_Part):
     def to_json(self) -> str:
         """Give the text of its file."""
         return self.model_dump_json(indent=2) + "\n"
-
-
-def result_schema() -> str:
-    """Give the JSON schema of a result's file."""
-    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **Result.model_json_schema()}
-    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
-
-
-SCHEMA = "schema.json"
-"""The file beside results that holds their schema."""
-
-
-def read_results(folder: Path) -> list[Result]:
-    """Read the results in a folder.
-
-    Args:
-        folder: Its JSON files are results, but for `schema.json`.
-
-    Raises:
-        UserError: There is none, or a file is no result: the message names file and field.
-    """
-    if not folder.is_dir():
-        raise UserError(f"{folder}: no such folder of results. Write one with thoughttrace submit LOGS --by NAME.")
-    files = sorted(file for file in folder.glob("*.json") if file.name != SCHEMA)
-    if not files:
-        raise UserError(f"{folder}: holds no results. Write some with thoughttrace submit LOGS --by NAME.")
-    return [_read(file) for file in files]
-
-
-def write_result(result: Result, folder: Path) -> Path:
-    """Write a result into a folder, in the place of an earlier file of the same logs.
-
-    Args:
-        result: The result.
-        folder: Made if absent.
-
-    Returns:
-        The file.
-
-    Raises:
-        UserError: The folder cannot be written.
-    """
-    file = folder / f"{result.stem}.json"
-    try:
-        with write_whole(file) as part:
-            part.write_text(result.to_json(), encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"{folder}: cannot write here ({error.strerror}). Choose another folder with -o.") from error
-    return file
-
-
-def _read(file: Path) -> Result:
-    try:
-        return Result.model_validate_json(file.read_bytes())
-    except OSError as error:
-        raise UserError(f"{file}: cannot be read ({error.strerror}).") from error
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        field = _field(first["loc"])
-        said = first["msg"].removeprefix("Value error, ")
-        raise UserError(f"{file}: is no result: {field}{said}. Its fields: results/{SCHEMA}.") from error
-
-
-def _field(place: Sequence[int | str]) -> str:
-    """Name a field by where it stands, such as `reason.judges.0.name: `; nothing for the file as a whole."""
-    return ".".join(map(str, place)) + ": " if place else ""

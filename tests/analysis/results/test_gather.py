@@ -210,7 +210,8 @@ def test_a_control_is_a_result_of_its_own_and_not_checked(results: dict[str, Res
     assert control.reason
     assert control.reason.answers_equal_to_note == control.reason.samples
     assert (control.reason.controls, control.reason.recovered, control.choose_thought) == ([], None, [])
-    assert results["scripted/m"].reason.answers_equal_to_note == 0  # type: ignore[union-attr]
+    assert results["scripted/m"].reason
+    assert results["scripted/m"].reason.answers_equal_to_note == 0
 
 
 def test_it_says_what_was_run_and_in_what_it_deviates(results: dict[str, Result]) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from thoughttrace.analysis.results.card import card, limits_of
 from thoughttrace.analysis.results.leaderboard import write_leaderboard
+from thoughttrace.analysis.results.standings import newest
 from thoughttrace.core.result import Result
 
 Make = Callable[..., Result]
@@ -43,7 +44,7 @@ def results(make_result: Make) -> list[Result]:
 
 
 def test_what_compares_is_ranked_and_the_rest_stands_apart(results: list[Result], tmp_path: Path) -> None:
-    write_leaderboard(results, tmp_path)
+    write_leaderboard(*newest(results), tmp_path)
     first, second = (pd.read_csv(tmp_path / f"reason_{number}.csv", keep_default_na=False) for number in (1, 2))
     assert list(zip(first["rank"], first["system"], first["what"], strict=True)) == [
         ("1", "openai/best", "model"),
@@ -61,7 +62,7 @@ def test_what_compares_is_ranked_and_the_rest_stands_apart(results: list[Result]
 
 
 def test_the_page_is_whole_without_scripts_or_network(results: list[Result], tmp_path: Path) -> None:
-    chapters = write_leaderboard(results, tmp_path)
+    chapters = write_leaderboard(*newest(results), tmp_path)
     page = (tmp_path / "index.html").read_text(encoding="utf-8")
     assert "infer-v1, mini-v1, hub 0420f3d8, context history" in page
     assert "No protocol, hub 0420f3d8, context message" in page
@@ -82,7 +83,7 @@ def test_the_page_is_whole_without_scripts_or_network(results: list[Result], tmp
 
 def test_results_of_the_invented_sample_are_named_as_that(make_result: Make, tmp_path: Path) -> None:
     invented = make_result(data={"name": "sample"}, protocol=NOT_FOLLOWED, system={"contamination": "after"})
-    (warning,) = [sentence for chapter in write_leaderboard([invented], tmp_path) for sentence in chapter.warnings]
+    (warning,) = [sentence for chapter in write_leaderboard([invented], [], tmp_path) for sentence in chapter.warnings]
     assert "invented" in warning
     page = (tmp_path / "index.html").read_text(encoding="utf-8")
     assert "may have read the notes" not in page  # nobody can have read invented ones
@@ -102,6 +103,7 @@ def test_results_of_the_invented_sample_are_named_as_that(make_result: Make, tmp
             "Of reasons 90.0 % of the replies are rated (9 truncated)",
         ),
         ({"part": {"users": 29}}, "On reasons there are only 29 users"),
+        ({"part": {"by_judges": []}}, "On reasons the system is among the judges of its own answers"),
         ({"protocol": NOT_FOLLOWED}, "It does not follow the protocol infer-v1 (context)"),
         ({"system": {"sort": "control"}}, "This is a control"),
         ({}, "Self-reported by somebody"),

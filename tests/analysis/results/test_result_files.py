@@ -7,15 +7,18 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from click.testing import CliRunner
 
+from thoughttrace.cli.main import main
 from thoughttrace.core.errors import UserError
-from thoughttrace.core.result import Estimate, Result, read_results, result_schema, write_result
+from thoughttrace.core.result import Estimate, Result
+from thoughttrace.core.result_files import read_results, result_schema, write_result
 
 Make = Callable[..., Result]
 
 
 def test_the_schema_beside_the_results_is_that_of_the_type(root: Path, make_result: Make) -> None:
-    """Write it anew with `python -c "from thoughttrace.core.result import result_schema as s; print(s(), end='')"`."""
+    """Write it anew: `python -c "from thoughttrace.core.result_files import *; print(result_schema(), end='')"`."""
     written = (root / "results/schema.json").read_text(encoding="utf-8")
     assert written == result_schema()
     validator = jsonschema.Draft202012Validator(json.loads(written))
@@ -84,3 +87,15 @@ def test_a_folder_without_results_says_how_to_get_some(tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path / "none"):
         with pytest.raises(UserError, match="thoughttrace submit LOGS --by NAME"):
             read_results(folder)
+
+
+def test_a_wrong_file_among_results_writes_nothing(
+    make_result: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_result(make_result(), Path("results"))
+    Path("results/wrong.json").write_text("{}", encoding="utf-8")
+    done = CliRunner().invoke(main, ["leaderboard", "results"])
+    assert done.exit_code == 1
+    assert done.output.startswith("Error: results/wrong.json: is no result: system: Field required")
+    assert not Path("leaderboard").exists()

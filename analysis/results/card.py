@@ -98,15 +98,7 @@ def _limits(result: Result) -> Iterator[str]:
         yield "The bundled sample is invented: these numbers say nothing about users or about language models."
     if result.system.sort == "control":
         yield "This is a control, which shows where the scale begins or ends, and no system under test."
-    for kind, part in result.kinds.items():
-        for status in ("not qualified", "untested"):
-            if judges := [judge.name for judge in part.judges if judge.qualification == status]:
-                meaning = "by its card it does not rate as the rubric says" if status == "not qualified" else (
-                    "no card shows that it rates as the rubric says"
-                )  # fmt: skip
-                yield f"For {kind}s the judge is {status}: {', '.join(judges)} ({meaning})."
-        if part.self_judged:
-            yield f"On {kind}s the system is among the judges of its own answers: do not compare its mean."
+    yield from _limits_of_judging(result)
     if (mark := result.protocol) and not mark.followed:
         points = ", ".join(deviation.name for deviation in mark.deviations)
         yield f"It does not follow the protocol {mark.name} ({points}): do not compare it with results that do."
@@ -128,6 +120,18 @@ def _limits(result: Result) -> Iterator[str]:
             yield f"On {kind}s there are only {part.users:,} users: intervals are rough."
     if result.self_reported and result.submitted_by:
         yield f"Self-reported by {result.submitted_by}: nobody else has run it."
+
+
+def _limits_of_judging(result: Result) -> Iterator[str]:
+    for kind, part in result.kinds.items():
+        for status in ("not qualified", "untested"):
+            if judges := [judge.name for judge in part.judges if judge.qualification == status]:
+                meaning = "by its card it does not rate as the rubric says" if status == "not qualified" else (
+                    "no card shows that it rates as the rubric says"
+                )  # fmt: skip
+                yield f"For {kind}s the judge is {status}: {', '.join(judges)} ({meaning})."
+        if part.self_judged:
+            yield f"On {kind}s the system is among the judges of its own answers: do not compare its mean."
 
 
 def _contamination(result: Result) -> Iterator[str]:
@@ -247,7 +251,6 @@ def _measured(result: Result) -> list[_Line]:
         _both(result, "Context", _context),
         _both(result, "Prompt", lambda part: part.prompt_file or part.prompt_hash),
         _both(result, "Rubric", lambda part: part.rubric_file or part.rubric_hash),
-        _both(result, "Judges see the message", lambda part: "yes" if part.judge_message else "no"),
         _both(result, "Ratings", lambda part: part.judge_scale),
         _both(result, "Tokens in / out", lambda part: _tokens(part.system_usage)),
         _both(result, "Cost", lambda part: _cost(part.system_usage.cost)),

@@ -131,7 +131,6 @@ def _kind(run: Run, evidence: Evidence, cards: Sequence[JudgeCard]) -> KindResul
         prompt_file=_line(run.prompt_file),
         rubric_hash=run.rubric_hash,
         rubric_file=_line(run.rubric_file),
-        judge_message=run.judge_message,
         judge_scale=run.judge_scale,
         judges=[_judge(run, judge, cards) for judge in run.judges],
         mean=_mean(run),

@@ -35,6 +35,10 @@ INTRO = (
 )
 
 
+_NAMED = 3
+"""Points of a protocol that a row names."""
+
+
 @dataclass(frozen=True)
 class LeaderRow:
     """One system in a group; NaN for what is not known."""
@@ -222,7 +226,6 @@ def _note(group: Group) -> str:
     texts += [
         f"rubric {part.rubric_hash}",
         f"{part.judge_scale} ratings",
-        "judges see the message" if part.judge_message else "judges do not see the message",
     ]
     judges = dict.fromkeys(
         judge.name for standing in (*group.standings, *group.controls) for judge in standing.part.judges
@@ -276,7 +279,7 @@ def _remarks(result: Result, kind: Kind) -> Iterator[str]:
     if _followed(result) and mark:
         yield f"follows {mark.name}, {mark.subset}"
     elif mark:
-        yield f"not {mark.name}: {', '.join(deviation.name for deviation in mark.deviations)}"
+        yield f"not {mark.name}: {_first([deviation.name for deviation in mark.deviations])}"
     elif system.sort != "control":
         yield "no protocol checked"
     for status in ("not qualified", "untested"):
@@ -290,6 +293,12 @@ def _remarks(result: Result, kind: Kind) -> Iterator[str]:
         yield f"{part.answers_equal_to_note:,} answers equal their note"
     if result.self_reported:
         yield "self-reported"
+
+
+def _first(names: Sequence[str]) -> str:
+    """List names; of many only as many as a row has room for."""
+    more = len(names) - _NAMED
+    return ", ".join(names) if more < 2 else f"{', '.join(names[:_NAMED])} and {more} more points"
 
 
 def _followed(result: Result) -> bool:

@@ -55,7 +55,9 @@ def newest(results: Sequence[Result]) -> tuple[list[Result], list[str]]:
     latest: dict[Hashable, Result] = {}
     left_out = []
     for result in sorted(results, key=lambda result: (result.date, result.stem)):
-        key = (result.submitted_by, result.system.model_dump_json(), result.data, *map(_measured, _parts(result)))
+        # What is known of a model's training may have changed since.
+        system = result.system.model_dump_json(exclude={"cutoff", "contamination"})
+        key = (result.submitted_by, system, result.data, *map(_measured, result.kinds.values()))
         if key in latest:
             left_out.append(f"{latest[key].stem}.json: superseded by {result.stem}.json, of the same measurement.")
         latest[key] = result
@@ -88,21 +90,17 @@ def groups(results: Sequence[Result]) -> list[Group]:
     return found
 
 
-def _parts(result: Result) -> list[KindResult]:
-    return list(result.kinds.values())
-
-
 def _rated(standing: Standing) -> tuple[Hashable, ...]:
     """Give what must be equal for a control to stand beside a system: everything but who rated, and what was read."""
     part, data = standing.part, standing.result.data
     version = part.task_version.partition("-")[0]
-    return part.task, version, part.rubric_hash, part.judge_message, part.judge_scale, data.revision, data.subset
+    return part.task, version, part.rubric_hash, part.judge_scale, data.revision, data.subset
 
 
 def _measured(part: KindResult) -> tuple[Hashable, ...]:
     judges = tuple((judge.name, judge.config) for judge in part.judges)
     texts = part.task, part.task_version, part.prompt_hash, part.rubric_hash, part.context, part.context_words
-    return *texts, part.judge_message, part.judge_scale, judges
+    return *texts, part.judge_scale, judges
 
 
 def _setting(standing: Standing) -> tuple[Hashable, ...]:

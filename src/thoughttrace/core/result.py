@@ -169,10 +169,9 @@ class KindResult(_Part):
     prompt_file: Line
     """Name and checksum of the file with the prompt; empty for the built-in one."""
     rubric_hash: Line
+    """Also of whether the judges are shown the annotated message."""
     rubric_file: Line
     """Name and checksum of the file with the rubric; empty for the built-in one."""
-    judge_message: bool
-    """Whether the judges are shown the annotated message."""
     judge_scale: Line
     """What a vote counts as: `sampled`, the rating that was written, or `expected`, its mean by its probabilities."""
     judges: Annotated[list[Judge], Field(min_length=1)]
@@ -363,7 +362,7 @@ class Result(_Part):
                         part.prompt_hash,
                         part.rubric_hash,
                     ],
-                    [part.judge_message, part.judge_scale, [[judge.name, judge.config] for judge in part.judges]],
+                    [part.judge_scale, [[judge.name, judge.config] for judge in part.judges]],
                     sorted(part.logs),
                 ]
                 for kind, part in self.kinds.items()

@@ -26,7 +26,7 @@ def result(
     usage = {"input_tokens": 10.0, "output_tokens": 2.0, "cost": None}
     of_kind = {
         "task_version": "3-A", "context": "history", "context_words": "", "prompt_hash": "p", "prompt_file": "",
-        "rubric_hash": "r", "rubric_file": "", "judge_message": True, "judge_scale": "sampled",
+        "rubric_hash": "r", "rubric_file": "", "judge_scale": "sampled",
         "judges": [{"name": judge, "config": "", "qualification": "qualified"} for judge in judges],
         "mean": agreement, "by_judges": [{"judges": sorted(judges), "mean": agreement}],
         "samples": 90, "thoughts": 99, "users": 45, "samples_planned": 90, "replies": 90, "replies_rated": 90,

@@ -115,3 +115,12 @@ def test_a_card_says_what_limits_its_numbers(make_result: Make, change: dict[str
     assert all(said in card(make_result(**change)) for said in changed)
     assert not change or not any(said.startswith(sentence) for said in plain)
     assert len(plain) == 1
+
+
+def test_a_row_names_the_first_points_that_a_result_does_not_follow(make_result: Make, tmp_path: Path) -> None:
+    points = [{"name": f"point {number}", "asked": "a", "found": "b"} for number in range(1, 7)]
+    many, few = ({"followed": False, "deviations": points[:count]} for count in (6, 4))
+    write_leaderboard([make_result("x/many", protocol=many), make_result("x/few", protocol=few)], [], tmp_path)
+    remarks = pd.read_csv(tmp_path / "reason_1.csv").set_index("system")["remarks"]
+    assert remarks["x/many"].startswith("not infer-v1: point 1, point 2, point 3 and 3 more points\n")
+    assert remarks["x/few"].startswith("not infer-v1: point 1, point 2, point 3, point 4\n")

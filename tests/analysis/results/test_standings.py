@@ -77,7 +77,6 @@ def test_without_an_interval_or_others_there_is_no_rank(make_result: Make) -> No
         {"part": {"rubric_hash": "other"}},
         {"part": {"prompt_hash": "other"}},
         {"part": {"judge_scale": "expected"}},
-        {"part": {"judge_message": False}},
         {"judges": ["google/j2"]},
         {"system": {"solver": "mine()"}},
     ],

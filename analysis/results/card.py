@@ -16,12 +16,21 @@ from thoughttrace.analysis.page.table import (
 )
 from thoughttrace.core.cutoffs import RELEASE
 from thoughttrace.core.record import OWN, RECALL, Kind
-from thoughttrace.core.result import SORTS, Estimate, KindResult, Result, Usage
+from thoughttrace.core.result import SORTS, Estimate, KindResult, Qualification, Result, Usage
 from thoughttrace.core.result_files import write_result
 from thoughttrace.core.terminal import visible
 
 FEW_USERS = 30
 """With fewer users an interval is rough and its mean may be of unusual ones."""
+
+
+_KINDS = "\0"
+"""Stands in a sentence for the kinds of which it is true."""
+
+_MEANINGS: dict[Qualification, str] = {
+    "not qualified": "by their cards they do not rate as the rubric says",
+    "untested": "no card shows that they rate as the rubric says",
+}
 
 
 @dataclass(frozen=True)
@@ -98,40 +107,51 @@ def _limits(result: Result) -> Iterator[str]:
         yield "The bundled sample is invented: these numbers say nothing about users or about language models."
     if result.system.sort == "control":
         yield "This is a control, which shows where the scale begins or ends, and no system under test."
-    yield from _limits_of_judging(result)
+    yield from _of_kinds(result, _judging)
     if (mark := result.protocol) and not mark.followed:
         points = ", ".join(deviation.name for deviation in mark.deviations)
         yield f"It does not follow the protocol {mark.name} ({points}): do not compare it with results that do."
     if not result.invented:
         yield from _contamination(result)
-    for kind, part in result.kinds.items():
-        if part.answers_equal_to_note and result.system.sort != "control":
-            count = f"{part.answers_equal_to_note:,} answers on {kind}s equal" if part.answers_equal_to_note > 1 else (
-                f"1 answer on {kind}s equals"
-            )  # fmt: skip
-            yield f"{count} the note word for word: the system may have seen the notes."
-        if part.coverage < 1:
-            yield (
-                f"Of {kind}s {format_share(part.coverage)} of the replies are rated ({part.missing}); with every lost "
-                f"vote at an end of the scale the mean would be {_number(part.mean_if_missing_1)} to "
-                f"{_number(part.mean_if_missing_5)}."
-            )
-        if part.users < FEW_USERS:
-            yield f"On {kind}s there are only {part.users:,} users: intervals are rough."
+    if result.system.sort != "control":
+        yield from _of_kinds(result, _notes_given)
+    yield from _of_kinds(result, _answers)
     if result.self_reported and result.submitted_by:
         yield f"Self-reported by {result.submitted_by}: nobody else has run it."
 
 
-def _limits_of_judging(result: Result) -> Iterator[str]:
+def _of_kinds(result: Result, say: Callable[[KindResult], Iterator[str]]) -> Iterator[str]:
+    """Say of each kind what there is to say, and what is the same of both in one sentence."""
+    said: dict[str, list[str]] = {}
     for kind, part in result.kinds.items():
-        for status in ("not qualified", "untested"):
-            if judges := [judge.name for judge in part.judges if judge.qualification == status]:
-                meaning = "by its card it does not rate as the rubric says" if status == "not qualified" else (
-                    "no card shows that it rates as the rubric says"
-                )  # fmt: skip
-                yield f"For {kind}s the judge is {status}: {', '.join(judges)} ({meaning})."
-        if part.self_judged:
-            yield f"On {kind}s the system is among the judges of its own answers: do not compare its mean."
+        for sentence in say(part):
+            said.setdefault(sentence, []).append(f"{kind}s")
+    return (sentence.replace(_KINDS, " and ".join(kinds)) for sentence, kinds in said.items())
+
+
+def _judging(part: KindResult) -> Iterator[str]:
+    for status, meaning in _MEANINGS.items():
+        if judges := [judge.name for judge in part.judges if judge.qualification == status]:
+            yield f"Of {_KINDS}, judges that are {status}: {', '.join(judges)} ({meaning})."
+    if part.self_judged:
+        yield f"On {_KINDS} the system is among the judges of its own answers: do not compare its mean."
+
+
+def _answers(part: KindResult) -> Iterator[str]:
+    if part.coverage < 1:
+        yield (
+            f"Of {_KINDS} {format_share(part.coverage)} of the replies are rated ({part.missing}); with every lost "
+            f"vote at an end of the scale the mean would be {_number(part.mean_if_missing_1)} to "
+            f"{_number(part.mean_if_missing_5)}."
+        )
+    if part.users < FEW_USERS:
+        yield f"On {_KINDS} there are only {part.users:,} users: intervals are rough."
+
+
+def _notes_given(part: KindResult) -> Iterator[str]:
+    if count := part.answers_equal_to_note:
+        said = f"{count:,} answers on {_KINDS} equal" if count > 1 else f"1 answer on {_KINDS} equals"
+        yield f"{said} the note word for word: the system may have seen the notes."
 
 
 def _contamination(result: Result) -> Iterator[str]:

@@ -242,9 +242,9 @@ def test_cards_are_written_beside_their_results(results: dict[str, Result], tmp_
     part = results["scripted/m"].reason
     assert part
     assert f"| Mean agreement | {part.mean.value:.2f} |" in text
-    assert "For reasons the judge is not qualified: scripted/j" in text
+    assert "Of reasons and reactions, judges that are not qualified: scripted/j" in text
     assert "does not follow the protocol infer-v1" in text
-    assert "there are only 7 users" in text
+    assert "On reasons and reactions there are only 7 users" in text
     assert json.loads(files[0].with_suffix(".json").read_text(encoding="utf-8"))["record_version"] == 1
 
 

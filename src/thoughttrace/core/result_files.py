@@ -55,6 +55,7 @@ def write_result(result: Result, folder: Path) -> Path:
     try:
         with write_whole(file) as part:
             part.write_text(result.to_json(), encoding="utf-8")
+            part.chmod(0o644)  # a temporary file is its owner's alone, and a result is for others
     except OSError as error:
         raise UserError(f"{folder}: cannot write here ({error.strerror}). Choose another folder with -o.") from error
     return file

@@ -38,6 +38,7 @@ def test_the_results_in_the_repository_are_results(root: Path) -> None:
 def test_it_is_read_as_it_was_written_and_not_known_is_null(tmp_path: Path, make_result: Make) -> None:
     result = make_result(mean=(5.0, 4.2, 5.0), error=None, df=None)
     file = write_result(result, tmp_path)
+    assert file.stat().st_mode & 0o777 == 0o644
     assert json.loads(file.read_text(encoding="utf-8"))["reason"]["mean"]["standard_error"] is None
     assert read_results(tmp_path) == [result]
     assert Estimate(value=math.nan, lower=math.nan, upper=math.nan).value is None

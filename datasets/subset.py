@@ -13,8 +13,14 @@ from thoughttrace.protocols.manifest import Manifest, checksum, kept_manifest, r
 from thoughttrace.protocols.protocol import Protocol, Subset, find_subset, protocol_names, read_protocol
 
 
-def _find_subset(name: str) -> tuple[Protocol, Subset]:
-    """Find a subset by its name, and the protocol that it belongs to.
+def known_subset(name: str) -> tuple[Protocol, Subset]:
+    """Find a subset by its name.
+
+    Args:
+        name: Such as `mini-v1`.
+
+    Returns:
+        The protocol that it belongs to, and the subset.
 
     Raises:
         UserError: No protocol has such a subset.
@@ -40,7 +46,7 @@ def make_manifest(source: Source, name: str) -> Manifest:
     Raises:
         UserError: There is no such subset, or the data have no thought of a kind.
     """
-    _, subset = _find_subset(name)
+    _, subset = known_subset(name)
     samples = {}
     for kind in KINDS:
         items = select(source.conversations, kind, None, subset.users, subset.per_user, subset.seed)
@@ -98,7 +104,7 @@ def find_manifest(source: Source, data: str, subset: str) -> Manifest:
     if path.is_file():
         manifest = read_manifest(path)
     else:
-        _find_subset(subset)
+        known_subset(subset)
         kept = kept_manifest(subset, source.revision)
         if kept is None:
             raise UserError(
@@ -106,7 +112,7 @@ def find_manifest(source: Source, data: str, subset: str) -> Manifest:
                 f"with `thoughttrace subset {data} {subset}`, or name a manifest's file with -T subset=FILE."
             )
         manifest = kept
-    protocol, asked = _find_subset(manifest.name)
+    protocol, asked = known_subset(manifest.name)
     stated = asked.manifest_sha256
     if stated and source.revision == protocol.data.revision and stated != manifest.sha256:
         raise UserError(

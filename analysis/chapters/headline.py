@@ -154,7 +154,10 @@ COLUMNS = [
 
 
 def _columns(rows: Sequence[HeadlineRow]) -> list[Column]:
-    """Return the columns; of a model in several contexts the name says which, for a terminal shows few columns."""
+    """Return the columns; of a model in several contexts the name says which, for a terminal shows few columns.
+
+    Where runs took the samples of a protocol, a column after the interval says whether they follow it.
+    """
     contexts: dict[tuple[str, str], set[str]] = {}
     for row in rows:
         contexts.setdefault((row.kind, row.model), set()).add(row.context)
@@ -164,7 +167,10 @@ def _columns(rows: Sequence[HeadlineRow]) -> list[Column]:
         return row.model_shown + f" ({row.context})" * several
 
     columns = [name("Model", named) if column.title == "Model" else column for column in COLUMNS]
-    return [*columns, text("Protocol", "protocol")] if any(row.protocol for row in rows) else columns
+    if any(row.protocol for row in rows):
+        place = [column.title for column in columns].index("95 % interval") + 1
+        columns.insert(place, name("Protocol", "protocol"))
+    return columns
 
 
 VARIANCE_COLUMNS = [

@@ -21,10 +21,10 @@ class DeviationRow:
 
 COLUMNS = [
     name("Model", "model"),
-    short("Protocol", "protocol"),
-    text("Point", "point"),
-    text("Asked", "asked"),
+    short("Point", "point"),
     text("Found", "found"),
+    text("Asked", "asked"),
+    short("Protocol", "protocol"),
 ]
 
 
@@ -38,8 +38,9 @@ def chapter(evidence: Evidence) -> Chapter:
         [
             Section(
                 "protocol", "Points of the protocol that are not followed", rows, COLUMNS,
-                "Runs that took a protocol's samples, compared with it point by point, as `thoughttrace check` does. "
+                "Runs that took a protocol's samples, compared with it point by point, as thoughttrace check does. "
                 "Numbers that follow the same protocol on the same subset stand in one table; these do not.",
+                terminal=True,
             )
         ],
     )  # fmt: skip

@@ -38,6 +38,7 @@ def test_subset_writes_the_manifest_and_says_what_to_expect_of_it(data: Path) ->
     shift, critical = difference / (1.1 / math.sqrt(12)), stats.t.ppf(0.975, 11)
     assert stats.nct.sf(critical, 11, shift) == pytest.approx(0.8, abs=0.002)
     assert "Computed from assumptions, not measured" in done.output
+    assert "mini-v1 asks for 500 users of each kind; here all were taken, for there are fewer." in done.output
 
 
 def test_subset_writes_to_a_file(data: Path, tmp_path: Path) -> None:

@@ -41,9 +41,10 @@ def subset(data: str, name: str, output: Path | None) -> None:
     from thoughttrace.core.errors import UserError  # noqa: PLC0415
     from thoughttrace.core.record import place_of  # noqa: PLC0415
     from thoughttrace.datasets.sources import open_source  # noqa: PLC0415
-    from thoughttrace.datasets.subset import make_manifest  # noqa: PLC0415
+    from thoughttrace.datasets.subset import known_subset, make_manifest  # noqa: PLC0415
     from thoughttrace.protocols.manifest import manifest_path  # noqa: PLC0415
 
+    _, asked = known_subset(name)
     source = open_source(data)
     manifest = make_manifest(source, name)
     path = output or manifest_path(name, source.revision)
@@ -59,6 +60,9 @@ def subset(data: str, name: str, output: Path | None) -> None:
     }
     console = Terminal()
     console.print(_table(f"{name} of {source.name}, {source.revision}", sizes))
+    if (wanted := asked.users) and min(map(len, sizes.values())) < wanted:
+        sentence = f"{name} asks for {wanted:,} users of each kind; here all were taken, for there are fewer."
+        console.print(sentence, soft_wrap=True)
     console.print(
         f"Computed from assumptions, not measured: ratings with a standard deviation of {SD:g}, of whose variance "
         f"{100 * ICC:g} % lies between users, and a correlation of {CORRELATION:g} between two models' ratings; power "

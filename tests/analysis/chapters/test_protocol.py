@@ -27,7 +27,7 @@ def test_the_headline_marks_what_follows_and_what_does_not(follows: Callable[...
         ("xai/other", "reaction"): "not infer-v1: 1 point",
         ("xai/third", "reason"): "",
     }
-    assert [column.title for column in section.columns][-1] == "Protocol"
+    assert [column.title for column in section.columns][2:5] == ["Agreement", "95 % interval", "Protocol"]
     (chapter,) = protocol.chapter(Evidence(Runs([*right, *warm, plain]))).sections
     assert [(row.model, row.point, row.found) for row in chapter.rows] == [
         ("xai/other", "generation config", "temperature 0.7, effort high")

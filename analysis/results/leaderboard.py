@@ -308,7 +308,8 @@ def _followed(result: Result) -> bool:
 def _figure(group: Group) -> Figure:
     """Draw the means, best first; beside systems the controls as lines."""
     lines = [
-        Reference(value, control.name.removeprefix("control ").replace("_", " "), "control")
+        # Of "control reworded by MODEL" one word: a line has room for no more.
+        Reference(value, control.result.system.name.removeprefix("control ").split(" ")[0].replace("_", " "), "control")
         for control in group.controls
         if group.standings and (value := control.part.mean.value) is not None
     ]

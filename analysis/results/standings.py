@@ -159,6 +159,7 @@ def _ranked(kind: Kind, members: Sequence[Standing], controls: Sequence[Standing
     ranks = rank_intervals(sorted(compared), clear)
     standings = [replace(member, ranks=ranks.get(number)) for number, member in enumerate(members)]
     standings.sort(key=lambda one: (one.ranks is None, one.ranks or (), -(one.part.mean.value or 0)))
+    beside.sort(key=lambda control: control.part.mean.value or 0)
     return [Group(kind, standings, _named(beside))]
 
 
@@ -201,13 +202,14 @@ def _error(mean: Mean) -> tuple[float, float]:
     return max(mean.upper - mean.value, mean.value - mean.lower) / float(stats.norm.ppf(0.975)), math.inf
 
 
-_TELLING: tuple[Callable[[Result], str], ...] = (
-    lambda result: f"effort {result.system.effort or 'default'}",
-    lambda result: result.system.generation or "default generation",
-    lambda result: result.system.answers_file,
-    lambda result: f"by {result.submitted_by}",
-    lambda result: result.date[:10],
-    lambda result: result.stem.rpartition("_")[2],
+_TELLING: tuple[Callable[[Standing], str], ...] = (
+    lambda standing: f"effort {standing.result.system.effort or 'default'}",
+    lambda standing: standing.result.system.generation or "default generation",
+    lambda standing: standing.result.system.answers_file,
+    lambda standing: f"judged by {', '.join(judge.name for judge in standing.part.judges)}",
+    lambda standing: f"sent in by {standing.result.submitted_by}",
+    lambda standing: standing.result.date[:10],
+    lambda standing: standing.result.stem.rpartition("_")[2],
 )
 """In what systems of one name may differ; a name says of it no more than is needed."""
 
@@ -217,7 +219,7 @@ def _named(standings: Sequence[Standing]) -> list[Standing]:
     systems = [standing.result.system for standing in standings]
     names = [system.name + " (person)" * (system.sort == "person") for system in systems]
     for tell in _TELLING:
-        told = [tell(standing.result) for standing in standings]
+        told = [tell(standing) for standing in standings]
         said: dict[str, set[str]] = {}
         for name, text in zip(names, told, strict=True):
             said.setdefault(name, set()).add(text)

@@ -252,3 +252,22 @@ def test_logs_without_inferences_have_no_result(evidence: Evidence) -> None:
     runs = [run for run in evidence.runs.counted if run not in evidence.runs.inferences]
     with pytest.raises(UserError, match="no run of infer_reason or infer_reaction"):
         gather(Evidence(type(evidence.runs)(runs)), read_protocol("infer-v1"))
+
+
+def test_of_a_panel_there_is_a_mean_by_each_set_of_judges(root: Path) -> None:
+    runs = read_runs([str(root / "tests/net/logs/panel")])
+    found = {
+        (result.system.name, kind): part
+        for result in gather(Evidence(runs), read_protocol("infer-v1"))
+        for kind, part in result.kinds.items()
+    }
+    panels = {3: 7, 1: 0}  # one model was judged by nobody but itself
+    for run in runs.inferences:
+        part = found[run.model if run.control else run.evaluated, run.kind]  # type: ignore[index]
+        assert len(part.by_judges) == panels[len(run.judges)]
+        assert part.self_judged == (len(run.judges) == 1)
+        for panel in part.by_judges:
+            ratings = run.ratings_of(panel.judges).mean(axis=1)
+            assert panel.mean.value == pytest.approx(ratings.mean())
+            assert panel.judges == sorted(panel.judges)
+    assert len(found) == len(runs.inferences) == 14

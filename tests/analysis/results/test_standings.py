@@ -1,5 +1,6 @@
 """Which results compare, and what ranks their systems may have."""
 
+import json
 import math
 from collections.abc import Callable
 
@@ -130,4 +131,12 @@ def test_a_name_says_in_what_systems_differ(make_result: Make) -> None:
     low, high = make_result(), make_result(system={"effort": "high"})
     twice = make_result(submitted_by="others")
     assert set(ranks(groups([low, high]))) == {"openai/gpt-5.4 (effort default)", "openai/gpt-5.4 (effort high)"}
-    assert set(ranks(groups([low, twice]))) == {"openai/gpt-5.4 (by somebody)", "openai/gpt-5.4 (by others)"}
+    assert set(ranks(groups([low, twice]))) == {
+        "openai/gpt-5.4 (sent in by somebody)",
+        "openai/gpt-5.4 (sent in by others)",
+    }
+    panels = [make_result(judges=judges) for judges in (["google/j1"], ["google/j1", "google/j2"])]
+    alone = {"judges": ["google/j1"], "mean": json.loads(panels[0].to_json())["reason"]["mean"]}
+    panels[1] = make_result(judges=["google/j1", "google/j2"], part={"by_judges": [alone]})
+    names = {"openai/gpt-5.4 (judged by google/j1)", "openai/gpt-5.4 (judged by google/j1, google/j2)"}
+    assert set(ranks(groups(panels))) == names

@@ -40,34 +40,42 @@ from thoughttrace.core.result import (
     System,
     Usage,
 )
+from thoughttrace.protocols.manifest import Manifest
 from thoughttrace.protocols.protocol import Protocol
 
 MOST_JUDGES = 4
 """Of more judges not every set has a mean of its own: there would be too many."""
 
 
-def gather(evidence: Evidence, protocol: Protocol, submitted_by: str = "") -> list[Result]:
+def gather(
+    evidence: Evidence, protocol: Protocol, submitted_by: str = "", manifest: Manifest | None = None
+) -> list[Result]:
     """Gather the result of each system in logs, the controls included.
 
     Args:
         evidence: What was read.
         protocol: What each system is checked against; a control is no system under test, and not checked.
         submitted_by: Who sends the results in; empty for cards.
+        manifest: Whose samples systems must have that name no other subset; None for that of the subset they name.
 
     Raises:
         UserError: No log infers thoughts.
     """
-    found = [_result(entry, evidence, _check(entry, protocol), submitted_by) for entry in entries(evidence.runs)]
+    found = [
+        _result(entry, evidence, _check(entry, protocol, manifest), submitted_by) for entry in entries(evidence.runs)
+    ]
     if not found:
         names = " or ".join(task.name for task in INFER.values())
         raise UserError(f"There is no run of {names} in these logs: only these have a result.")
     return found
 
 
-def _check(entry: Entry, protocol: Protocol) -> ProtocolCheck | None:
+def _check(entry: Entry, protocol: Protocol, given: Manifest | None) -> ProtocolCheck | None:
     if any(run.control for run in entry.runs):
         return None
-    return check_protocol(entry, protocol, find_manifest(entry))
+    named = {run.subset for run in entry.runs} - {""}
+    manifest = given if given and named <= {given.name} else find_manifest(entry)
+    return check_protocol(entry, protocol, manifest)
 
 
 def _result(entry: Entry, evidence: Evidence, check: ProtocolCheck | None, submitted_by: str) -> Result:

@@ -12,6 +12,12 @@ from thoughttrace.core.terminal import Terminal
 @click.option(
     "--protocol", default="infer-v1", show_default=True, help="The protocol that the runs are checked against."
 )
+@click.option(
+    "--manifest",
+    "manifest_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The manifest, written by `thoughttrace subset`.  [default: the one on this machine of the logs' subset]",
+)
 @click.option("--by", "name", required=True, help="Who sends the results in: a name, which the leaderboard shows.")
 @click.option(
     "-o",
@@ -21,7 +27,7 @@ from thoughttrace.core.terminal import Terminal
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder of results.",
 )
-def submit(logs: tuple[str, ...], protocol: str, name: str, output: Path) -> None:
+def submit(logs: tuple[str, ...], protocol: str, manifest_file: Path | None, name: str, output: Path) -> None:
     """Write a result of each system in LOGS for a leaderboard: a JSON file of numbers, names and checksums.
 
     It says whether the runs follow the protocol and, if not, in which points: the leaderboard shows those apart. No
@@ -34,14 +40,16 @@ def submit(logs: tuple[str, ...], protocol: str, name: str, output: Path) -> Non
     from thoughttrace.analysis.results.gather import gather  # noqa: PLC0415
     from thoughttrace.core.errors import UserError  # noqa: PLC0415
     from thoughttrace.core.result_files import write_result  # noqa: PLC0415
+    from thoughttrace.protocols.manifest import read_manifest  # noqa: PLC0415
     from thoughttrace.protocols.protocol import read_protocol  # noqa: PLC0415
 
     if not name.strip() or not name.isprintable() or len(name) > 100:
         raise UserError(f"--by {name}: give a name of 1 to 100 characters on one line.")
     console = Terminal()
     asked = read_protocol(protocol)
+    manifest = read_manifest(manifest_file) if manifest_file else None
     runs = read_runs(logs)
-    for result in gather(Evidence(runs), asked, name.strip()):
+    for result in gather(Evidence(runs), asked, name.strip(), manifest):
         console.print(f"\n{result.system.name}", style="bold", markup=False, soft_wrap=True)
         mark = result.protocol
         if mark and mark.followed:

@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ from inspect_ai import eval as inspect_eval
 from loopback import verdict
 
 from thoughttrace.analysis.read.evidence import Evidence
-from thoughttrace.analysis.read.runs import read_runs
+from thoughttrace.analysis.read.runs import Runs, read_runs
+from thoughttrace.analysis.read.task_log import Contribution, Run
 from thoughttrace.analysis.report import write_report
 from thoughttrace.analysis.results.card import card, write_cards
 from thoughttrace.analysis.results.gather import gather
@@ -21,7 +23,8 @@ from thoughttrace.core.errors import UserError
 from thoughttrace.core.reaction_verdict import REPLY_VERDICTS
 from thoughttrace.core.record import TYPES
 from thoughttrace.core.result import Estimate, KindResult, Result
-from thoughttrace.protocols.protocol import read_protocol
+from thoughttrace.protocols.manifest import Manifest
+from thoughttrace.protocols.protocol import Protocol, read_protocol
 from thoughttrace.tasks.choose_thought import choose_thought
 from thoughttrace.tasks.infer_reaction import infer_reaction
 from thoughttrace.tasks.infer_reason import infer_reason
@@ -263,7 +266,7 @@ def test_of_a_panel_there_is_a_mean_by_each_set_of_judges(root: Path) -> None:
     }
     panels = {3: 7, 1: 0}  # one model was judged by nobody but itself
     for run in runs.inferences:
-        part = found[run.model if run.control else run.evaluated, run.kind]  # type: ignore[index]
+        part = found[run.model if run.control else run.evaluated, run.kind]
         assert len(part.by_judges) == panels[len(run.judges)]
         assert part.self_judged == (len(run.judges) == 1)
         for panel in part.by_judges:
@@ -271,3 +274,28 @@ def test_of_a_panel_there_is_a_mean_by_each_set_of_judges(root: Path) -> None:
             assert panel.mean.value == pytest.approx(ratings.mean())
             assert panel.judges == sorted(panel.judges)
     assert len(found) == len(runs.inferences) == 14
+
+
+def test_what_follows_the_protocol_is_marked_also_by_a_manifest_that_is_given(
+    follows: Callable[..., Run], protocol: Protocol, manifest: Manifest
+) -> None:
+    def result(given: Manifest | None, **changes: Any) -> Result:
+        runs = [follows(kind, **changes) for kind in TASKS]
+        logs = [Contribution(f"{run.kind}.eval", "agreement", run.date, "success", 20, 20) for run in runs]
+        runs = [
+            replace(run, rows=run.rows.assign(verdicts=None), contributions=(log,))
+            for run, log in zip(runs, logs, strict=True)
+        ]
+        (found,) = gather(Evidence(Runs(runs)), protocol, "somebody", given)
+        return found
+
+    for given, changes in ((None, {}), (manifest, {"subset": "", "subset_sha256": "", "subset_samples": 0})):
+        mark = result(given, **changes).protocol
+        assert mark
+        assert (mark.name, mark.subset, mark.followed, mark.deviations) == ("infer-v1", "mini-v1", True, [])
+    unnamed = result(None, subset="", subset_sha256="", subset_samples=0).protocol
+    assert unnamed
+    assert [deviation.name for deviation in unnamed.deviations] == ["subset"]
+    deviating = result(manifest, epochs=2).protocol
+    assert deviating
+    assert [deviation.name for deviation in deviating.deviations] == ["epochs"]

@@ -193,16 +193,7 @@ def _agreement(result: Result) -> list[_Line]:
         _both(result, "Replies rated", lambda part: f"{part.replies_rated:,} of {part.replies:,}"),
         _both(result, "Refused or empty", lambda part: f"{part.refused_or_empty:,}"),
         _both(result, "Replies rated 1·2·3·4·5", lambda part: "·".join(f"{count:,}" for count in part.ratings)),
-        _both(
-            result,
-            "Recovered share",
-            lambda part: (
-                f"{_percent(part.recovered.share)} of the way from {part.recovered.floor_is} "
-                f"({_number(part.recovered.floor)}) to {part.recovered.ceiling_is} ({_number(part.recovered.ceiling)})"
-                if part.recovered
-                else ""
-            ),
-        ),
+        _both(result, "Recovered share", _recovered),
         *(_both(result, f"Same judges: {control}", _mean_of(control)) for control in controls),
         _both(
             result,
@@ -326,6 +317,14 @@ def _percent(estimate: Estimate | None) -> str:
 
 def _context(part: KindResult) -> str:
     return part.context + f", {part.context_words} words at most" * bool(part.context_words)
+
+
+def _recovered(part: KindResult) -> str:
+    if (found := part.recovered) is None:
+        return ""
+    ends = f"from {found.floor_is} ({_number(found.floor)}) to {found.ceiling_is} ({_number(found.ceiling)})"
+    share = _percent(found.share)
+    return f"{share} of the way {ends}" if share else f"not known, {ends}: {found.share.note.partition(':')[0]}"
 
 
 def _mean_of(control: str) -> Callable[[KindResult], str]:

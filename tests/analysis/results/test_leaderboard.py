@@ -124,3 +124,12 @@ def test_a_row_names_the_first_points_that_a_result_does_not_follow(make_result:
     remarks = pd.read_csv(tmp_path / "reason_1.csv").set_index("system")["remarks"]
     assert remarks["x/many"].startswith("not infer-v1: point 1, point 2, point 3 and 3 more points\n")
     assert remarks["x/few"].startswith("not infer-v1: point 1, point 2, point 3, point 4\n")
+
+
+def test_a_card_gives_the_recovered_share_or_says_why_there_is_none(make_result: Make) -> None:
+    ends = {"floor_is": "constant", "floor": 2.0, "ceiling_is": "target", "ceiling": 4.8, "samples": 80}
+    share = {"value": 0.25, "lower": 0.1, "upper": 0.4, "note": ""}
+    none = {"value": None, "lower": None, "upper": None, "note": "no distance: ceiling and floor are the same"}
+    known, unknown = (card(make_result(part={"recovered": ends | {"share": one}})) for one in (share, none))
+    assert "| 25.0 % (10.0 – 40.0 %) of the way from constant (2.00) to target (4.80) |" in known
+    assert "| not known, from constant (2.00) to target (4.80): no distance |" in unknown

@@ -8,8 +8,6 @@ from typing import Literal, get_args
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from thoughttrace.analysis.chapters.headline import kind_of
 from thoughttrace.analysis.page.table import (
@@ -33,6 +31,7 @@ from thoughttrace.analysis.stats.intervals import Interval, paired_difference
 from thoughttrace.analysis.stats.multiplicity import LEVEL, holm_by_family
 from thoughttrace.analysis.stats.panel import difference_over_judges
 from thoughttrace.analysis.stats.power import detectable_difference, equivalence_margin
+from thoughttrace.analysis.stats.ranks import components, rank_intervals, rank_text
 from thoughttrace.core.errors import UserError
 from thoughttrace.core.record import Kind
 
@@ -124,7 +123,7 @@ class RankRow:
     @property
     def rank(self) -> str:
         """One rank, or a range of ranks."""
-        return str(self.best_rank) if self.best_rank == self.worst_rank else f"{self.best_rank}–{self.worst_rank}"
+        return rank_text(self.best_rank, self.worst_rank)
 
 
 COLUMNS = [
@@ -241,7 +240,7 @@ def compare(runs: Sequence[Run], by: By = "model", force: bool = False) -> tuple
         refused[reason] = refused.get(reason, 0) + 1
     adjusted = holm_by_family([row.p_value for row in rows], [row.kind for row in rows])
     sentences = [f"{n} {'pair' if n == 1 else 'pairs'} not compared: {reason}." for reason, n in refused.items()]
-    rankings = _components(len(runs), compared)
+    rankings = components(len(runs), compared)
     numbered = zip(rows, adjusted, (rankings[i] for i, _ in compared), strict=True)
     return [replace(row, p_holm=p_holm, ranking=number) for row, p_holm, number in numbered], sentences
 
@@ -264,13 +263,6 @@ def _most_alike(a: Run, b: Run, panels: _Panels) -> bool:
         key=lambda pair: (pair[0].judge == pair[1].judge, len(shared_judges(*pair))),
     )
     return most == (a, b)
-
-
-def _components(n: int, edges: Sequence[tuple[int, int]]) -> list[int]:
-    """Number the groups of runs that comparisons connect: only runs of one group have a common ranking."""
-    rows, columns = zip(*edges, strict=True) if edges else ((), ())
-    graph = coo_array((np.ones(len(edges)), (rows, columns)), shape=(n, n))
-    return [int(number) for number in connected_components(graph, directed=False)[1]]
 
 
 def misleading(rows: Sequence[PairRow]) -> list[str]:
@@ -308,10 +300,7 @@ def require(runs: Sequence[Run], by: By, force: bool) -> tuple[list[PairRow], li
 
 
 def ranking(pairs: Sequence[PairRow]) -> list[RankRow]:
-    """Rank what was compared; what is not significantly different shares ranks.
-
-    A rank interval runs from one more than the number of others that are significantly better to the number of all
-    less those that are significantly worse.
+    """Rank what was compared; what is not significantly different shares ranks (`rank_intervals`).
 
     Args:
         pairs: From `compare`.
@@ -332,9 +321,7 @@ def _ranks(pairs: Sequence[PairRow]) -> list[RankRow]:
     """Give the rank intervals of one ranking, best first."""
     means = {row.a: row.mean_a for row in pairs} | {row.b: row.mean_b for row in pairs}
     clear = [row for row in pairs if row.p_holm < LEVEL]
-    winners = [row.a if row.difference > 0 else row.b for row in clear]
-    losers = [row.b if row.difference > 0 else row.a for row in clear]
-    ranks = {name: (1 + losers.count(name), len(means) - winners.count(name)) for name in means}
+    ranks = rank_intervals(list(means), [(row.a, row.b) if row.difference > 0 else (row.b, row.a) for row in clear])
     best_first = sorted(means, key=lambda name: (*ranks[name], -means[name]))
     first, judges = pairs[0], {row.judge for row in pairs}
     judge = first.judge if len(judges) == 1 else "of each pair, those that rated both"

@@ -3,12 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from thoughttrace.analysis.chapters.headline import kind_of
 from thoughttrace.analysis.page.table import Chapter, Section, name, short, text
 from thoughttrace.analysis.read.evidence import Evidence
-from thoughttrace.analysis.read.judge_quality import RULE, judge_cards
-from thoughttrace.core.record import INFER, PROBE, Kind
+from thoughttrace.analysis.read.judge_quality import RULE, JudgeCard, judge_cards
+from thoughttrace.analysis.read.task_log import Run
+from thoughttrace.core.record import PROBE, Kind
+from thoughttrace.core.result import Qualification
 
-QUALIFIED, NOT_QUALIFIED, UNTESTED = "qualified", "not qualified", "untested"
+QUALIFIED: Qualification = "qualified"
+NOT_QUALIFIED: Qualification = "not qualified"
+UNTESTED: Qualification = "untested"
 
 
 @dataclass(frozen=True)
@@ -17,8 +22,8 @@ class QualificationRow:
 
     judge: str
     kind: Kind
-    status: str
-    """`QUALIFIED`, `NOT_QUALIFIED` or `UNTESTED`."""
+    status: Qualification
+
     rubric: str
     """The file that a user gave, or the hash of ours."""
     config: str
@@ -64,24 +69,46 @@ _INVENTED = "The bundled sample is invented: its numbers say nothing about users
 
 def qualifications(evidence: Evidence) -> list[QualificationRow]:
     """Look for the card of each judge of each run of a model."""
-    cards = sorted(judge_cards(evidence.runs.of(PROBE)), key=lambda card: card.run.date)
+    cards = judge_cards(evidence.runs.of(PROBE))
     rows = {}
     for run in evidence.runs.models:
-        kind = next(kind for kind, spec in INFER.items() if spec.name == run.task)
         for judge in run.judges:
-            config = run.judge_configs.get(judge, "")
-            own = [card for card in cards if card.is_of(run, judge, kind) and kind in card.by_kind]
-            if own:
-                faults = own[-1].by_kind[kind].faults
-                status = NOT_QUALIFIED if faults else QUALIFIED
-                why, log = "; ".join(faults), own[-1].run.log
-            else:
-                of_judge = any(card.run.evaluated == judge for card in cards)
-                why = "its card is of another rubric or configuration" if of_judge else "no card in these logs"
-                status, log = UNTESTED, ""
-            row = QualificationRow(judge, kind, status, run.rubric, config, why, log)
-            rows[judge, kind, run.rubric_hash, config] = row
+            row = qualification(run, judge, cards)
+            rows[judge, row.kind, run.rubric_hash, row.config] = row
     return list(rows.values())
+
+
+def qualification(run: Run, judge: str, cards: Sequence[JudgeCard]) -> QualificationRow:
+    """Say whether one judge of a run is qualified to rate its kind of thought.
+
+    Args:
+        run: A run that infers thoughts.
+        judge: One of its judges.
+        cards: The cards among which its own is looked for.
+    """
+    kind, config = kind_of(run), run.judge_configs.get(judge, "")
+    card = card_of(run, judge, cards)
+    if card:
+        faults = card.faults
+        status, why, log = NOT_QUALIFIED if faults else QUALIFIED, "; ".join(faults), card.run.log
+    else:
+        of_judge = any(other.run.evaluated == judge for other in cards)
+        why = "its card is of another rubric or configuration" if of_judge else "no card in these logs"
+        status, log = UNTESTED, ""
+    return QualificationRow(judge, kind, status, run.rubric, config, why, log)
+
+
+def card_of(run: Run, judge: str, cards: Sequence[JudgeCard]) -> JudgeCard | None:
+    """Return the newest card of one judge of a run, on the probes of the run's kind; None where there is none.
+
+    Args:
+        run: A run that infers thoughts.
+        judge: One of its judges.
+        cards: The cards among which it is looked for.
+    """
+    kind = kind_of(run)
+    own = [card for card in cards if card.is_of(run, judge, kind) and kind in card.by_kind]
+    return max(own, key=lambda card: card.run.date).by_kind[kind] if own else None
 
 
 def _sentence(rows: Sequence[QualificationRow]) -> str:

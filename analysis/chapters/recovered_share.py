@@ -187,7 +187,7 @@ def chapter(evidence: Evidence) -> Chapter:
             ),
             Section(
                 "controls", "Controls",
-                [_mean_over_donors(*row) for row in zip(headline(controls), controls, strict=True) if row[0].n],
+                [row for row in control_means(controls) if row.n],
                 HEADLINE_COLUMNS,
                 "Inferences that needed no model under test, rated by the same judge in the same task. Where the log "
                 "says whose thoughts were drawn, the interval is clustered by user and by donor.",
@@ -246,6 +246,25 @@ def against_controls(runs: Sequence[Run]) -> list[ControlPairRow]:
     ]
     adjusted = holm_by_family([row.p_value for row in rows], [row.kind for row in rows])
     return [replace(row, p_holm=p_holm) for row, p_holm in zip(rows, adjusted, strict=True)]
+
+
+def control_means(controls: Sequence[Run]) -> list[HeadlineRow]:
+    """Estimate the mean agreement of each control, clustered by user and, where donors are known, by donor.
+
+    Args:
+        controls: Runs of controls.
+    """
+    return [_mean_over_donors(*row) for row in zip(headline(controls), controls, strict=True)]
+
+
+def controls_beside(run: Run, runs: Sequence[Run]) -> list[Run]:
+    """Give each control that shares a judge with a model, as the judges of both rated it.
+
+    Args:
+        run: A run of a model.
+        runs: Models and controls.
+    """
+    return [_rated_alike(run, members[-1])[1] for members in _serving(run, runs).values()]
 
 
 def _mean_over_donors(row: HeadlineRow, control: Run) -> HeadlineRow:

@@ -63,7 +63,7 @@ class ShownSection:
     titles: list[str]
     natures: list[Nature]
     rows: list[list[Cell]]
-    row_classes: list[Annotated[str, Field(pattern="^(published|clear|)$")]]
+    row_classes: list[Annotated[str, Field(pattern="^(published|control|clear|)$")]]
     pictures: list[tuple[_Name, str]]
     """Names and captions."""
     files: list[Annotated[str, Field(pattern="^(csv|md|tex)$")]]

@@ -112,6 +112,8 @@ class LogInfo:
     """How many samples of this kind the manifest has; 0 without a subset."""
     package_version: str
     inspect_version: str
+    commit: str
+    """The git commit of the folder that it was started in, `+changes` where that was not clean; empty for none."""
     date: str
     """When it was started, ISO 8601; of several logs the newest."""
     status: str
@@ -490,6 +492,7 @@ def _info(log: EvalLog, spec: TaskSpec, rows: pd.DataFrame, file: str) -> LogInf
         subset_samples=metadata.subset_samples or 0,
         package_version=metadata.thoughttrace,
         inspect_version=str(evaluation.packages.get("inspect_ai", "unknown")),
+        commit=_commit(log),
         date=str(evaluation.created),
         status=log.status,
         epochs=epochs,
@@ -498,6 +501,11 @@ def _info(log: EvalLog, spec: TaskSpec, rows: pd.DataFrame, file: str) -> LogInf
         absent=absent,
         file=file,
     )
+
+
+def _commit(log: EvalLog) -> str:
+    revision = log.eval.revision
+    return revision.commit + "+changes" * bool(revision.dirty) if revision else ""
 
 
 def _model(metadata: RunMetadata, evaluated: str) -> str:

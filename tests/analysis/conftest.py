@@ -209,6 +209,7 @@ def follows(protocol: Protocol, manifest: Manifest) -> Callable[..., Run]:
             "probe_rubrics": {}, "probe_rubric_file": "", "judge_message": True, "judge_scale": "sampled",
             "judge_configs": {}, "data": "hub", "data_revision": protocol.data.revision, "data_content": "sha256:c",
             "person": False, "subset": "mini-v1", "subset_sha256": manifest.sha256, "subset_samples": 20,
+            "commit": "", "against": "",
             "package_version": "0", "inspect_version": "0", "date": "2026-11-29", "status": "success",
             "epochs": 1, "planned": 20, "planned_replies": 20, "absent": [], "file": f"{kind}.eval", "judge": judge,
             "rubric_hash": asked.rubric_hash, "rows": rows, "contributions": (),

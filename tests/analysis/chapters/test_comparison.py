@@ -23,7 +23,7 @@ SETTING = {
     "package_version": "0", "inspect_version": "0",
     "epochs": 1, "planned": 60, "file": "x.eval", "baseline": False, "arm": "",
     "stands_for": "", "selection": "", "probes_hash": "", "probe_rubrics": {}, "judge_message": True,
-    "probe_rubric_file": "", "answers_file": "", "person": False,
+    "probe_rubric_file": "", "answers_file": "", "person": False, "commit": "", "against": "",
     "effort": "", "generation": "", "solver": "", "context_words": "", "judge_configs": {}, "status": "success",
     "planned_replies": 60, "absent": [], "contributions": (), "judge_scale": "sampled",
 }  # fmt: skip

@@ -1,0 +1,1 @@
+"""Results: one record of each system measured, its card, and the leaderboard made of such records."""

@@ -231,6 +231,13 @@ def test_it_says_what_was_run_and_in_what_it_deviates(results: dict[str, Result]
     assert result.reason.task_version.startswith("3-")
 
 
+def test_a_person_is_named_as_one_and_has_no_training(evidence: Evidence) -> None:
+    runs = [replace(run, person=True, evaluated="ann") for run in evidence.runs.models]
+    (found,) = gather(Evidence(Runs(runs)), read_protocol("infer-v1"))
+    assert (found.system.name, found.system.sort) == ("ann", "person")
+    assert (found.system.cutoff, found.system.contamination) == ("", None)
+
+
 def test_no_word_of_the_data_or_of_a_model_is_in_result_or_card(results: dict[str, Result]) -> None:
     for result in results.values():
         for text in (result.to_json(), card(result)):

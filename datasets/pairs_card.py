@@ -63,6 +63,9 @@ whichever is right more often in training. A reward accuracy that is not above i
 
 {lengths}
 
+Prompts have {prompts} words. A trainer's `max_length`, in tokens, is for a prompt with its reply: TRL drops pairs whose
+prompt alone is as long, and cuts the end of replies that are longer.
+
 The texts are real people's conversations where the data are: the data's licence and terms hold for them. Special tokens
 of chat templates in them are broken by a space.
 """
@@ -104,7 +107,14 @@ def card(arms: Mapping[Signal, Arm], facts: Mapping[str, str]) -> str:
         counts=_table(["", *arms], counts),
         matched=matched,
         lengths=_table(head, lengths),
+        prompts=_prompt_words([pair for arm in arms.values() for pairs in arm.pairs.values() for pair in pairs]),
     )
+
+
+def _prompt_words(pairs: Sequence[Pair]) -> str:
+    words = sorted(sum(len(turn.content.split()) for turn in pair.prompt) for pair in pairs)
+    nine_tenths = words[math.ceil(0.9 * len(words)) - 1]
+    return f"{median(words):,g} (median), nine in ten at most {nine_tenths:,}, the longest {words[-1]:,}"
 
 
 def shared_replies(arms: Mapping[Signal, Arm], part: Part) -> int:

@@ -177,6 +177,17 @@ def test_length_alone_is_measured() -> None:
     assert "| thought | validation | 3 | 1 | 2 | 33% | 33% |" in text
 
 
+def test_a_card_says_how_long_prompts_are() -> None:
+    """Ten prompts of 3 to 11 and 40 words, in three messages each."""
+
+    def prompt(words: int) -> list[Turn]:
+        roles = {"user": "one", "assistant": "two " * (words - 2), "last": "three"}
+        return [Turn(role="assistant" if role == "assistant" else "user", content=text) for role, text in roles.items()]
+
+    made = arm(*(rewrite("ann", n, prompt=prompt(n)) for n in (*range(3, 12), 40)))
+    assert "Prompts have 7.5 (median), nine in ten at most 11, the longest 40 words." in card({"thought": made}, {})
+
+
 def test_a_card_counts_what_was_dropped() -> None:
     made = arm(GOOD, rewrite("ann", declined=True), rewrite("dan"), rewrite("bob", text="", unscored="no_response"))
     text = card({"thought": made}, {"data": "d, revision 1"})

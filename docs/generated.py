@@ -1,0 +1,69 @@
+"""Write the pages of reference: commands from click, tasks from their signatures and docstrings, as the code has them."""
+
+import inspect
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import click
+from docstring_parser import DocstringStyle, parse
+
+from thoughttrace.cli.main import COMMANDS, main
+from thoughttrace.core.record import TASKS
+
+_COLUMNS = 100
+
+
+def write_pages(folder: Path) -> None:
+    """Write `commands.md` and `tasks.md`.
+
+    Args:
+        folder: Made if absent.
+    """
+    folder.mkdir(exist_ok=True)
+    for name, page in (("commands", _commands()), ("tasks", _tasks())):
+        (folder / f"{name}.md").write_text(page, encoding="utf-8")
+
+
+def _commands() -> str:
+    parent = click.Context(main, info_name="thoughttrace")
+    parts = ["# Commands\n\nWhat `--help` says. Evaluations are run with Inspect's own command, `inspect eval`.\n"]
+    for name in COMMANDS:
+        command = main.get_command(parent, name)
+        assert command
+        context = click.Context(command, info_name=name, parent=parent, terminal_width=_COLUMNS, max_content_width=_COLUMNS)
+        parts.append(f"## thoughttrace {name}\n\n```text\n{command.get_help(context)}\n```\n")
+    return "\n".join(parts)
+
+
+def _tasks() -> str:
+    parts = [
+        "# Tasks\n\nRun one with `inspect eval thoughttrace/NAME`, and give its parameters as `-T NAME=VALUE`.\n",
+        "\n".join(["| task | it asks a model to |", "|---|---|", *(_row(name) for name in TASKS)]) + "\n",
+    ]
+    for name in TASKS:
+        function = _function(name)
+        told = parse(inspect.getdoc(function) or "", DocstringStyle.GOOGLE)
+        said = {argument.arg_name: argument.description or "" for argument in told.params}
+        table = ["| `-T` | default | |", "|---|---|---|"] + [
+            f"| `{parameter.name}` | {_default(parameter)} | {_cell(said[parameter.name])} |"
+            for parameter in inspect.signature(function).parameters.values()
+        ]
+        parts += [f"## {name}\n", f"{told.short_description}\n", f"{told.long_description or ''}\n", "\n".join(table) + "\n"]
+    return "\n".join(parts)
+
+
+def _function(name: str) -> Any:
+    return getattr(import_module(f"thoughttrace.tasks.{name}"), name)
+
+
+def _row(name: str) -> str:
+    return f"| [`{name}`](#{name}) | {_cell(parse(inspect.getdoc(_function(name)) or '').short_description or '')} |"
+
+
+def _default(parameter: inspect.Parameter) -> str:
+    return "required" if parameter.default is parameter.empty else f"`{parameter.default}`"
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")

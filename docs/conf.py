@@ -7,7 +7,7 @@ from sphinx.application import Sphinx
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from generated import write_pages  # noqa: E402
+from generated import write_pages
 
 project = html_title = "ThoughtTrace evaluation"
 author = "The ThoughtTrace evaluation authors"
@@ -19,7 +19,6 @@ html_theme = "furo"
 html_copy_source = html_show_sourcelink = html_show_copyright = False
 # A finished report, copied as it is.
 html_extra_path = ["example"]
-# The leaderboard and the card link to files of the repository; these come with the site.
 
 
 def setup(app: Sphinx) -> None:

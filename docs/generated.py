@@ -1,6 +1,7 @@
-"""Write the pages of reference: commands from click, tasks from their signatures and docstrings, as the code has them."""
+"""Write the pages of reference from the code: commands from click, tasks from their signatures and docstrings."""
 
 import inspect
+import os
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,10 @@ def write_pages(folder: Path) -> None:
     """
     folder.mkdir(exist_ok=True)
     for name, page in (("commands", _commands()), ("tasks", _tasks())):
-        (folder / f"{name}.md").write_text(page, encoding="utf-8")
+        # Whole or not at all: two builds may run at once.
+        whole = folder / f"{name}.md.{os.getpid()}"
+        whole.write_text(page, encoding="utf-8")
+        whole.replace(folder / f"{name}.md")
 
 
 def _commands() -> str:
@@ -31,7 +35,7 @@ def _commands() -> str:
     for name in COMMANDS:
         command = main.get_command(parent, name)
         assert command
-        context = click.Context(command, info_name=name, parent=parent, terminal_width=_COLUMNS, max_content_width=_COLUMNS)
+        context = click.Context(command, info_name=name, parent=parent, terminal_width=_COLUMNS)
         parts.append(f"## thoughttrace {name}\n\n```text\n{command.get_help(context)}\n```\n")
     return "\n".join(parts)
 
@@ -49,7 +53,8 @@ def _tasks() -> str:
             f"| `{parameter.name}` | {_default(parameter)} | {_cell(said[parameter.name])} |"
             for parameter in inspect.signature(function).parameters.values()
         ]
-        parts += [f"## {name}\n", f"{told.short_description}\n", f"{told.long_description or ''}\n", "\n".join(table) + "\n"]
+        summary, more = told.short_description, told.long_description or ""
+        parts += [f"## {name}\n", f"{summary}\n", f"{more}\n", "\n".join(table) + "\n"]
     return "\n".join(parts)
 
 

@@ -1,8 +1,8 @@
 """A process that has imported Inspect and this package, and forks for each command.
 
 Starting one anew takes seconds: a fork has done nothing yet but import, and read what Inspect knows of packages and
-models. Everything else is as in a process of its own. It serves on a Unix socket, whose path is its only argument, until
-its input ends:
+models. Everything else is as in a process of its own. It serves on a Unix socket, whose path is its only argument,
+until its input ends:
 
     python tests/command_host.py SOCKET
 
@@ -59,7 +59,7 @@ def preload() -> None:
         "thoughttrace._registry", "thoughttrace.cli.main", "thoughttrace.cli.report",
     ):  # fmt: skip
         importlib.import_module(name)
-    from inspect_ai._util import package  # noqa: PLC2701
+    from inspect_ai._util import package
     from inspect_ai.model import get_model_info
 
     package.packages_distributions = cache(package.packages_distributions)
@@ -67,7 +67,8 @@ def preload() -> None:
     get_model_info("openai/gpt-5.4")
 
 
-def main(path: str) -> None:
+def main(path: str) -> Callable[[], Any] | None:
+    """Serve; return, in the process of a command, what it is to run."""
     preload()
     gc.freeze()
     # A command's end is waited for by the process between; nobody waits for that one.
@@ -79,17 +80,16 @@ def main(path: str) -> None:
         while True:
             ready, _, _ = select.select([listener, sys.stdin], [], [])
             if sys.stdin in ready:
-                return
+                return None
             client, _ = listener.accept()
             if not os.fork():
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-                listener.close()
-                serve(client)
+                return serve(client)
             client.close()
 
 
-def serve(client: socket.socket) -> None:
-    """Run one command, in a process of its own; the process that this is called in ends with it."""
+def serve(client: socket.socket) -> Callable[[], Any]:
+    """Start one command in a process of its own, and return there; the process that this is called in ends with it."""
     said, files, _, _ = socket.recv_fds(client, 65536, 3)
     while not said.endswith(b"\n"):
         said += client.recv(65536)
@@ -105,8 +105,7 @@ def serve(client: socket.socket) -> None:
                 os.dup2(file, descriptor)
         for file in files:
             os.close(file)
-        become(order)
-        return  # to the end of this module, as a command of its own
+        return become(order)
     client.sendall(b"%d\n" % pid)
     threading.Thread(target=end_with, args=(client, pid), daemon=True).start()
     untyped = talk(terminal, files[1], order["dialogue"]) if order["dialogue"] else []
@@ -128,24 +127,23 @@ def end_with(client: socket.socket, pid: int) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
-def become(order: Order) -> None:
-    """Set this process up as the command's, and remember what it is to do."""
-    global command
+def become(order: Order) -> Callable[[], Any]:
+    """Set this process up as the command's, and return what it is to run."""
     # A shell without job control, which may have started the tests, lets its background jobs ignore it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.chdir(order["cwd"])
     os.environ.clear()
     os.environ.update(order["environment"])
     sys.path[1:1] = order["path"]
-    sys.stdin = open(0, encoding="utf-8")
+    sys.stdin = open(0, encoding="utf-8")  # noqa: SIM115
     for name, descriptor in (("stdout", 1), ("stderr", 2)):
-        setattr(sys, name, open(descriptor, "w", buffering=1, encoding="utf-8", closefd=False))
+        setattr(sys, name, open(descriptor, "w", buffering=1, encoding="utf-8", closefd=False))  # noqa: SIM115
     sys.argv = order["arguments"]
     if order["setup"]:
         runpy.run_path(order["setup"])
     module = {"inspect": "inspect_ai._cli.main", "thoughttrace": "thoughttrace.cli.main"}[sys.argv[0]]
-    command = importlib.import_module(module).main
-    raise Forked
+    command: Callable[[], Any] = importlib.import_module(module).main
+    return command
 
 
 def talk(terminal: int, output: int, dialogue: list[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -166,16 +164,5 @@ def talk(terminal: int, output: int, dialogue: list[tuple[str, str]]) -> list[tu
             unanswered = ""
 
 
-class Forked(Exception):
-    """Leaves the loop of the host for the command's own end."""
-
-
-command: Callable[[], Any] | None = None
-
-if __name__ == "__main__":
-    try:
-        main(sys.argv[1])
-    except Forked:
-        pass
-    if command:
-        command()
+if __name__ == "__main__" and (command := main(sys.argv[1])):
+    command()

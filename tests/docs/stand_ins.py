@@ -24,6 +24,7 @@ inspect_ai.model._providers.util.batch.DEFAULT_SEND_DELAY = 0.5
 inspect_ai.model._providers.util.batch.DEFAULT_BATCH_TICK = 0.05
 inspect_ai._eval.task.log.SampleBufferDatabase = lambda **_: None  # type: ignore[assignment, misc]
 
+
 # Compiling umap takes ten seconds; tests/analysis/shift has the real one.
 class FirstComponents:
     """Where `shift` draws what UMAP made: here the first two principal components."""
@@ -53,9 +54,7 @@ class LocalStandIn(OpenAICompatibleAPI):
     """A `local/…` model that the loopback server answers for: the real ones take seconds a reply."""
 
     def __init__(self, model_name: str, config: GenerateConfig = GenerateConfig(), **_: Any) -> None:  # noqa: B008
-        super().__init__(
-            model_name, os.environ["LOOP_BASE_URL"], os.environ["LOOP_API_KEY"], config, service="local"
-        )
+        super().__init__(model_name, os.environ["LOOP_BASE_URL"], os.environ["LOOP_API_KEY"], config, service="local")
 
 
 thoughttrace.models.weights.fetch_weights = lambda name, source="auto": f"weights/{name}.gguf"  # type: ignore[assignment]

@@ -32,7 +32,7 @@ PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("example
 BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 NOT_RUN = {
-    "make demo": "fetches 1.6 GB and takes minutes; tests/cli/test_demo.py, and its commands are `inspect eval` as here",
+    "make demo": "fetches 1.6 GB and takes minutes: tests/cli/test_demo.py; what it runs is `inspect eval` as here",
     "make test": "these tests",
     "make docs": "tests/docs/test_site.py",
     "pip install -e .": "this environment is made so, by the Makefile",
@@ -89,7 +89,7 @@ def environment(
     commands = folder / "bin"
     commands.mkdir()
     client = Path(command_client.__file__).read_text(encoding="utf-8")
-    not_run = f"grep -qxF -- \"${{0##*/}} $*\" '{folder}/not_run' || {{ echo \"not listed: $0 $*\" >&2; exit 1; }}\n"
+    not_run = f'grep -qxF -- "${{0##*/}} $*" \'{folder}/not_run\' || {{ echo "not listed: $0 $*" >&2; exit 1; }}\n'
     (folder / "not_run").write_text("\n".join(NOT_RUN))
     for name in ("inspect", "thoughttrace"):
         (commands / name).write_text(f"#!{sys.executable} -IS\n{client}", encoding="utf-8")

@@ -7,7 +7,7 @@ from sphinx.application import Sphinx
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from generated import write_pages
+from reference import write_pages
 
 project = html_title = "ThoughtTrace evaluation"
 author = "The ThoughtTrace evaluation authors"

@@ -63,8 +63,8 @@ def main() -> int:
     """Run the command that this file is named like, with this process's files, folder and environment."""
     arguments = [os.path.basename(sys.argv[0]), *sys.argv[1:]]
     words = " ".join(arguments)
-    dialogues = json.loads(os.environ[DIALOGUES])
-    dialogue = next((said for command, said in dialogues.items() if command in words), [])
+    dialogues: dict[str, list[list[str]]] = json.loads(os.environ[DIALOGUES])
+    dialogue: list[list[str]] = next((said for command, said in dialogues.items() if command in words), [])
     _, connection = start(
         os.environ[SOCKET], arguments, (0, 1, 2), os.getcwd(), os.environ,
         setup=os.environ[SETUP], dialogue=dialogue,

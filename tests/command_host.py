@@ -27,6 +27,7 @@ import threading
 import time
 from collections.abc import Callable
 from functools import cache
+from importlib.metadata import packages_distributions
 from typing import Any, TypedDict
 
 STOP = "\x03"
@@ -62,8 +63,9 @@ def preload() -> None:
     from inspect_ai._util import package
     from inspect_ai.model import get_model_info
 
-    package.packages_distributions = cache(package.packages_distributions)
-    package.packages_distributions()
+    installed = cache(packages_distributions)
+    installed()
+    vars(package).update(packages_distributions=installed)
     get_model_info("openai/gpt-5.4")
 
 

@@ -292,7 +292,7 @@ class InspectHost:
     def start(self, arguments: Sequence[str], cwd: Path, files: Sequence[Path], path: Sequence[Path] = (),
               **environment: str) -> int:  # fmt: skip
         """Start an `inspect` command whose output and errors go to files; its process id."""
-        names = [os.devnull, *files]
+        names: list[str | Path] = [os.devnull, *files]
         descriptors = [os.open(name, os.O_RDWR | os.O_CREAT | os.O_TRUNC) for name in names]
         pid, self.connection = command_client.start(
             self.socket, ["inspect", *arguments], descriptors, str(cwd), os.environ | environment,

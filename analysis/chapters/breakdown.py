@@ -97,6 +97,7 @@ def chapter(evidence: Evidence) -> Chapter:
                     Picture("stages", group_plot(rows, "stage", joined=True),
                             f"Mean agreement by stage of the conversation. {_DRAWN}"),
                 ] if rows else [],
+                parquet=True,
                 row_class=row_class,
             ),
         ],

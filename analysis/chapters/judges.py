@@ -63,7 +63,7 @@ class ReliabilityRow:
     estimate: float
     """At most 1; 0 for what chance would give."""
     lower: float
-    """95 % percentile limit, seeded bootstrap of users."""
+    """95 % percentile limit, jackknife of users."""
     upper: float
     n: int
     """Inferences that two or more of these judges rated."""
@@ -223,7 +223,7 @@ def chapter(evidence: Evidence) -> Chapter:
             Section(
                 "reliability", "Agreement between judges", reliability(several), RELIABILITY_COLUMNS,
                 "Krippendorff's alpha of all judges and Cohen's kappa of every two, over inferences that two or more "
-                "judges rated; 95 % intervals by a seeded bootstrap of users.",
+                "judges rated; 95 % intervals by a jackknife of users.",
             ),
             Section(
                 "preference", "Self-preference", self_preference(several), PREFERENCE_COLUMNS,

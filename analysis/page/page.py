@@ -66,7 +66,7 @@ class ShownSection:
     row_classes: list[Annotated[str, Field(pattern="^(published|control|clear|)$")]]
     pictures: list[tuple[_Name, str]]
     """Names and captions."""
-    files: list[Annotated[str, Field(pattern="^(csv|md|tex)$")]]
+    files: list[Annotated[str, Field(pattern="^(csv|parquet|md|tex)$")]]
     """The endings of the files that hold the table."""
 
 
@@ -179,6 +179,9 @@ def _write(folder: Path, chapter: Chapter) -> ShownChapter:
 def _write_section(folder: Path, section: Section) -> ShownSection:
     table, files = section.table, ["csv"]
     table.to_csv(folder / f"{section.name}.csv")
+    if section.parquet:
+        files.append("parquet")
+        table.to_parquet(folder / f"{section.name}.parquet")
     if section.paper:
         files += ["md", "tex"]
         for ending, words in (("md", table.to_markdown(section.note)), ("tex", table.to_latex(section.note))):

@@ -297,6 +297,14 @@ class Table:
             frame[name] = pd.Series(cells, dtype=object)
         frame.to_csv(path, index=False, errors="replace")
 
+    def to_parquet(self, path: Path) -> None:
+        """Write every field of every row, with its type, and text as it is but for half a surrogate pair."""
+        frame = self.to_frame()
+        for name in frame.select_dtypes(object):
+            cells = [cell.encode(errors="replace").decode() if isinstance(cell, str) else cell for cell in frame[name]]
+            frame[name] = pd.Series(cells, dtype=object)
+        frame.to_parquet(path, index=False)
+
     def to_markdown(self, note: str = "") -> str:
         """Give the table in Markdown.
 
@@ -445,6 +453,8 @@ class Section:
     """Names the class of a row, "published" or "clear"; "" for none."""
     paper: bool = False
     """Write the table in Markdown and LaTeX too, not only as CSV."""
+    parquet: bool = False
+    """Write the table as Parquet too, for those who compute with it."""
     terminal: bool = False
     """Print the table in the terminal too."""
 

@@ -39,6 +39,7 @@ def test_the_folder_holds_page_tables_and_figures(page: Path) -> None:
     names = {file.name for file in page.parent.iterdir()}
     tables = {f"{n}.{e}" for n in ("headline", "comparisons", "ranking") for e in ("csv", "md", "tex")}
     tables |= {f"{n}.csv" for n in ("variance", "estimands", "length", "equal_length", "breakdown", "qualification")}
+    tables |= {"breakdown.parquet"}
     tables |= {f"{n}.csv" for n in ("reaction_verdicts", "example_samples", "runs", "logs")}
     figures = {f"{n}.{e}" for n in ("forest", "ratings", "types", "stages") for e in ("svg", "png")}
     assert names == {"index.html", "page.json"} | tables | figures

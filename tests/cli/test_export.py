@@ -121,7 +121,7 @@ def test_mistakes_get_a_sentence(words: list[str], code: int, sentence: str, fol
 
 def test_the_recipes_for_trainers_run_as_printed(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    text = (root / "examples/training.md").read_text(encoding="utf-8")
+    text = (root / "docs/training.md").read_text(encoding="utf-8")
     names: dict[str, object] = {}
     for language, block in re.findall(r"```(sh|python)\n(.*?)```", text, re.DOTALL):
         if language == "python":

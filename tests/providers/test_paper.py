@@ -1,4 +1,4 @@
-"""The README's section on the paper's experiment: its commands, on servers that speak the providers' protocols."""
+"""The documentation of the paper's experiment: its commands, on servers that speak the providers' protocols."""
 
 import hashlib
 import os
@@ -27,9 +27,9 @@ def rated(request: Any) -> Reply:
     return Reply(verdict(1 + draw[0] % 5))
 
 
-def commands(readme: str) -> list[list[str]]:
-    """The commands of the section, with the loop unrolled."""
-    block = readme.partition("### The paper's experiment")[2].partition("```sh\n")[2].partition("```")[0]
+def commands(page: str) -> list[list[str]]:
+    """The commands of its first block, with the loop unrolled."""
+    block = page.partition("```sh\n")[2].partition("```")[0]
     variable, rest = block.strip().split("\n", 1)
     block = rest.replace("$MODELS", variable.partition("=")[2]).replace("\\\n", " ")
     lines = []
@@ -43,7 +43,7 @@ def commands(readme: str) -> list[list[str]]:
     return [shlex.split(line) for line in lines]
 
 
-def test_the_commands_of_the_readme_give_the_papers_table(
+def test_the_commands_of_the_page_give_the_papers_table(
     root: Path,
     loopback: Any,
     inspect_command: Callable[..., subprocess.CompletedProcess[str]],
@@ -55,7 +55,7 @@ def test_the_commands_of_the_readme_give_the_papers_table(
     monkeypatch.setenv("THOUGHTTRACE_CACHE", str(tmp_path / "cache"))
     loopback.reply = rated
     data = write(*(make_conversation(f"user{n}", turns=2) for n in range(3)))
-    steps = commands((root / "README.md").read_text(encoding="utf-8"))
+    steps = commands((root / "docs/paper.md").read_text(encoding="utf-8"))
     assert [step[:2] for step in steps] == [
         ["inspect", "eval-set"], *[["inspect", "eval"]] * 3, ["thoughttrace", "report"],
     ]  # fmt: skip

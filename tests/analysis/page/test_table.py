@@ -178,6 +178,15 @@ def test_the_csv_holds_nested_values_counts_and_hostile_text(tmp_path: Path) -> 
     assert json.loads(read["by_type"][0]) == {"a": 3}
 
 
+def test_parquet_keeps_types_and_text_as_it_is(tmp_path: Path) -> None:
+    rows = [Row("=1+1", 3, lower=0.1 + 0.2), Row("\ud800", 4)]
+    Table(rows, [name("Word", "word")]).to_parquet(tmp_path / "table.parquet")
+    found = pd.read_parquet(tmp_path / "table.parquet")
+    assert list(found["word"]) == ["=1+1", "?"]
+    assert found["value"].dtype == np.int64
+    assert found["lower"].to_numpy() == pytest.approx([0.1 + 0.2, NAN], rel=0, abs=0, nan_ok=True)
+
+
 @pytest.mark.parametrize(
     ("words", "cell"),
     [

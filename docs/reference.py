@@ -1,0 +1,76 @@
+"""Write the pages of reference from the code: commands from click, tasks from their signatures and docstrings."""
+
+import inspect
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+from docstring_parser import DocstringStyle, parse
+
+from thoughttrace import _registry
+from thoughttrace.cli.main import COMMANDS, main
+
+_COLUMNS = 100
+
+TASKS = [name for name in _registry.__all__ if getattr(_registry, name).__module__ == f"thoughttrace.tasks.{name}"]
+"""All that `inspect eval` finds."""
+
+
+def write_pages(folder: Path) -> None:
+    """Write `commands.md` and `tasks.md`.
+
+    Args:
+        folder: Made if absent.
+    """
+    folder.mkdir(exist_ok=True)
+    for name, page in (("commands", _commands()), ("tasks", _tasks())):
+        # Whole or not at all: two builds may run at once.
+        whole = folder / f"{name}.md.{os.getpid()}"
+        whole.write_text(page, encoding="utf-8")
+        whole.replace(folder / f"{name}.md")
+
+
+def _commands() -> str:
+    parent = click.Context(main, info_name="thoughttrace")
+    parts = ["# Commands\n\nWhat `--help` says. Evaluations are run with Inspect's own command, `inspect eval`.\n"]
+    for name in COMMANDS:
+        command = main.get_command(parent, name)
+        assert command
+        context = click.Context(command, info_name=name, parent=parent, terminal_width=_COLUMNS)
+        parts.append(f"## thoughttrace {name}\n\n```text\n{command.get_help(context)}\n```\n")
+    return "\n".join(parts)
+
+
+def _tasks() -> str:
+    parts = [
+        "# Tasks\n\nRun one with `inspect eval thoughttrace/NAME`, and give its parameters as `-T NAME=VALUE`.\n",
+        "\n".join(["| task | what it does |", "|---|---|", *(_row(name) for name in TASKS)]) + "\n",
+    ]
+    for name in TASKS:
+        function = _function(name)
+        told = parse(inspect.getdoc(function) or "", DocstringStyle.GOOGLE)
+        said = {argument.arg_name: argument.description or "" for argument in told.params}
+        table = ["| `-T` | default | |", "|---|---|---|"] + [
+            f"| `{parameter.name}` | {_default(parameter)} | {_cell(said[parameter.name])} |"
+            for parameter in inspect.signature(function).parameters.values()
+        ]
+        summary, more = told.short_description, told.long_description or ""
+        parts += [f"## {name}\n", f"{summary}\n", f"{more}\n", "\n".join(table) + "\n"]
+    return "\n".join(parts)
+
+
+def _function(name: str) -> Any:
+    return getattr(_registry, name)
+
+
+def _row(name: str) -> str:
+    return f"| [`{name}`](#{name}) | {_cell(parse(inspect.getdoc(_function(name)) or '').short_description or '')} |"
+
+
+def _default(parameter: inspect.Parameter) -> str:
+    return "required" if parameter.default is parameter.empty else f"`{parameter.default}`"
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")

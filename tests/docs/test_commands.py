@@ -183,3 +183,10 @@ def run(session: str, folder: Path, environment: dict[str, str]) -> tuple[int, s
             bash.wait()
         output.seek(0)
         return status, output.read()
+
+
+@pytest.mark.parametrize("wrong", ["thoughttrace report nowhere", "inspect eval nothing.py", "pip install other"])
+def test_a_command_that_fails_or_is_not_listed_fails_its_page(
+    wrong: str, environment: dict[str, str], tmp_path: Path
+) -> None:
+    assert run(f"set -euo pipefail\n{wrong}\necho went on\n", tmp_path, environment)[0] != 0

@@ -4,8 +4,8 @@
 
 TRAINED is what `trl dpo` wrote: a model, or an adapter, which names its base model (run this in the same folder).
 SOURCE.gguf is the file that `load_gguf.py` made the base model of: tokenizer, chat template and settings are copied
-from it. The new weights are in 16 bits. Every tensor is compared with that of the source, which a wrong name or order
-of rows would be far from.
+from it. The new weights are in 16 bits. Every tensor is compared with that of the source: with a wrong name or order of
+rows it would be far from it.
 """
 
 import argparse

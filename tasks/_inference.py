@@ -110,6 +110,7 @@ def inference_samples(
     if elsewhere.answers and elsewhere.system:
         given = read_answers(elsewhere.answers, elsewhere.system, shown, source.conversations)
     unknown = dict(census(source.conversations).unknown_labels)
+    of_data = provenance(source)  # its checksum is of the conversations
     # A prompt repeats its conversation, once for each thought: free each conversation once its samples are made.
     source.conversations.clear()
     items.reverse()
@@ -142,7 +143,7 @@ def inference_samples(
         prompt_hash=prompt_hash(instructions, question, of_next, how_sure),
         prompt_file=file,
         **of_subset,
-        **provenance(source),
+        **of_data,
     ).to_log()
     solver = generate_cached()
     if given:

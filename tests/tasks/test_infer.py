@@ -1,6 +1,7 @@
 """The inference tasks: what reaches a model in every context, and what the log says of the run."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -13,6 +14,7 @@ from loopback import verdict
 from thoughttrace import __version__
 from thoughttrace.core.errors import UserError
 from thoughttrace.core.record import TYPES, Context
+from thoughttrace.datasets.sources import open_source
 from thoughttrace.tasks.infer_reaction import infer_reaction
 from thoughttrace.tasks.infer_reason import infer_reason
 
@@ -170,3 +172,13 @@ def test_a_line_that_was_not_asked_for_stays_part_of_the_inference(
     score = ((log.samples or [])[0].scores or {})["agreement"]
     assert score.answer == "A guess. Confidence: 85"
     assert not {"confidence", "no_confidence"} & (score.metadata or {}).keys()
+
+
+def test_a_commits_data_are_also_named_by_their_content(
+    write: Callable[..., Path], make_conversation: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A commit is only the server's word for what it holds."""
+    source = open_source(str(write(make_conversation())))
+    content = source.revision
+    monkeypatch.setattr("thoughttrace.tasks._options.open_source", lambda *_: replace(source, revision="0" * 40))
+    assert (infer_reason().metadata or {})["data_content"] == content

@@ -311,6 +311,7 @@ def _report_row(result: Result, kind: Kind, part: KindResult) -> dict[str, Any]:
         "metrics": [{"key": key, "value": float(value)} for key, value in estimates.items() if value is not None],
         **_texts(
             effort=result.system.effort,
+            context=part.context,
             judges=", ".join(judge.name for judge in part.judges),
             data=f"{result.data.name}, {result.data.revision}",
             task_version=part.task_version,

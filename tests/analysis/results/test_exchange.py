@@ -122,6 +122,8 @@ def test_the_registers_report_has_a_row_for_each_system_and_task(tmp_path: Path,
         ("../their: system", "infer_reason"),
         ("openai/gpt-5.4", "infer_reaction"),
     ]
+    # A model in two contexts has two rows, which nothing else tells apart.
+    assert report["results"][0]["context"] == "history"
     metrics = {metric["key"]: metric["value"] for metric in report["results"][0]["metrics"]}
     assert metrics == {
         "mean": 3.0, "stderr": 0.1, "lower": 2.8, "upper": 3.2, "recovered_share": -0.1,

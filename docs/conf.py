@@ -7,7 +7,7 @@ from sphinx.application import Sphinx
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from reference import write_pages
+from reference import write_pages, write_results
 
 project = html_title = "ThoughtTrace evaluation"
 author = "The ThoughtTrace evaluation authors"
@@ -22,5 +22,7 @@ html_extra_path = ["example"]
 
 
 def setup(app: Sphinx) -> None:
-    """Make the generated pages before the others are read."""
-    app.connect("builder-inited", lambda _: write_pages(Path(app.srcdir) / "generated"))
+    """Make the generated pages before the others are read, and after all the leaderboard, which is none of Sphinx's."""
+    results = Path(app.srcdir).parent / "results"
+    app.connect("builder-inited", lambda _: write_pages(Path(app.srcdir) / "generated", results))
+    app.connect("build-finished", lambda _, error: error or write_results(results, Path(app.outdir) / "leaderboard"))

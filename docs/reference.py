@@ -1,7 +1,11 @@
-"""Write the pages of reference from the code: commands from click, tasks from their signatures and docstrings."""
+"""Write the pages that are made anew at each build: the reference from the code, card and leaderboard from the results.
+
+Commands are from click, tasks from their signatures and docstrings.
+"""
 
 import inspect
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +13,11 @@ import click
 from docstring_parser import DocstringStyle, parse
 
 from thoughttrace import _registry
+from thoughttrace.analysis.results.card import card
+from thoughttrace.analysis.results.leaderboard import write_leaderboard
+from thoughttrace.analysis.results.standings import newest
 from thoughttrace.cli.main import COMMANDS, main
+from thoughttrace.core.result_files import read_results
 
 _COLUMNS = 100
 
@@ -17,18 +25,45 @@ TASKS = [name for name in _registry.__all__ if getattr(_registry, name).__module
 """All that `inspect eval` finds."""
 
 
-def write_pages(folder: Path) -> None:
-    """Write `commands.md` and `tasks.md`.
+def write_pages(folder: Path, results: Path) -> None:
+    """Write `commands.md`, `tasks.md` and `example_card.md`.
 
     Args:
         folder: Made if absent.
+        results: The folder of results, one of which has its card shown.
     """
     folder.mkdir(exist_ok=True)
-    for name, page in (("commands", _commands()), ("tasks", _tasks())):
+    for name, page in (("commands", _commands()), ("tasks", _tasks()), ("example_card", _card(results))):
         # Whole or not at all: two builds may run at once.
         whole = folder / f"{name}.md.{os.getpid()}"
         whole.write_text(page, encoding="utf-8")
         whole.replace(folder / f"{name}.md")
+
+
+def write_results(results: Path, folder: Path) -> None:
+    """Write the leaderboard of the results, as `thoughttrace leaderboard` does.
+
+    Args:
+        results: The folder of results.
+        folder: Made if absent.
+    """
+    write_leaderboard(*newest(read_results(results)), folder)
+
+
+_CARD = """\
+# Example card
+
+What `thoughttrace card` writes of one system: here of the model with the most samples among the
+[results](../leaderboard.md) of this repository, made from `{file}` whenever these pages are built.
+"""
+
+
+def _card(results: Path) -> str:
+    """Write the page of one card, whose headings stand below the page's own."""
+    counted, _ = newest(read_results(results))
+    models = [result for result in counted if result.system.sort == "model"]
+    shown = max(models, key=lambda result: sum(part.samples for part in result.kinds.values()))
+    return f"{_CARD.format(file=f'results/{shown.stem}.json')}\n{re.sub(r'^#', '##', card(shown), flags=re.MULTILINE)}"
 
 
 def _commands() -> str:

@@ -9,22 +9,28 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
+from thoughttrace.analysis.results.card import card
 from thoughttrace.cli.main import COMMANDS
 from thoughttrace.core.record import TASKS
+from thoughttrace.core.result_files import read_results
 
 LOADED = {("script", "src"), ("img", "src"), ("link", "href"), ("iframe", "src"), ("source", "src")}
 """What a browser fetches by itself."""
 
 
 class Page(HTMLParser):
-    """The ids of a page, what it links to, and what it loads."""
+    """The ids of a page, its text, what it links to, and what it loads."""
 
     def __init__(self, file: Path) -> None:
         super().__init__()
         self.ids: set[str] = set()
         self.links: set[str] = set()
         self.loads: set[str] = set()
+        self.text = ""
         self.feed(file.read_text(encoding="utf-8"))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         for name, value in attrs:
@@ -75,6 +81,19 @@ def test_reference_pages_name_every_command_and_task(site: dict[Path, Page]) -> 
     ids = {file.stem: page.ids for file, page in site.items() if file.parent.name == "generated"}
     assert {f"thoughttrace-{name}" for name in COMMANDS} <= ids["commands"]
     assert {name.replace("_", "-") for name in [*TASKS, "calibrate_judge"]} <= ids["tasks"]
+
+
+def test_card_and_leaderboard_are_of_the_results_as_they_are(site: dict[Path, Page], root: Path) -> None:
+    pages = {
+        f"{file.parent.name}/{file.name}": " ".join(page.text.replace("’", "'").split()) for file, page in site.items()
+    }
+    results = read_results(root / "results")
+    leaderboard, shown = pages["leaderboard/index.html"], pages["generated/example_card.html"]
+    assert all(result.system.name in leaderboard and f"{result.stem}.json" in leaderboard for result in results)
+    (result,) = (result for result in results if f"{result.stem}.json" in shown)
+    lines = [line for line in card(result).replace("’", "'").splitlines() if "| --- |" not in line]
+    parts = [part.strip() for line in lines for part in (line.split("|") if "|" in line else [line.lstrip("#- ")])]
+    assert [part for part in parts if part not in shown] == []
 
 
 def test_a_readme_is_short(root: Path) -> None:

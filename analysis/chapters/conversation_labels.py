@@ -101,7 +101,7 @@ class LabellersRow:
     alike: float
     """Share of equal labels."""
     kappa: float
-    """Cohen's, with percentile limits over users."""
+    """Cohen's, with limits by a jackknife of users."""
     lower: float
     upper: float
     note: str
@@ -182,8 +182,8 @@ def chapter(evidence: Evidence) -> Chapter:
                 "conversations_labellers", "How far labellers agree", labellers(related, topics), LABELLERS_COLUMNS,
                 "Two models' labels of the same messages or conversations, given with the same prompt; a "
                 "conversation's first messages are left out. Cohen's kappa is 0 for what chance would give; 95 % "
-                "percentile intervals of 2,000 draws of users. Agreement is not accuracy: both labellers can make the "
-                "same mistake.",
+                "intervals by a jackknife of users. Agreement is not accuracy: both labellers can make the same "
+                "mistake.",
             ),
         ],
     )  # fmt: skip

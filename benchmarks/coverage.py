@@ -439,7 +439,7 @@ share a fifth of the latent variance. The conditions:
 {conditions}
 
 Accepted is 0.93–0.97, and more where an interval is meant to be conservative, give or take two Monte Carlo standard
-errors. {"Elsewhere: " + "; ".join(outside) if outside else "All intervals of the report are accepted"}.
+errors. {"Elsewhere: " + "; ".join(outside) if outside else "All of these intervals of the report are accepted"}.
 
 """
         + "\n\n".join(table.markdown() for table in tables)

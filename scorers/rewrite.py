@@ -25,7 +25,7 @@ from thoughttrace.core.record import (
     Unscored,
 )
 from thoughttrace.datasets.prompt import block, marker
-from thoughttrace.scorers.answer import declines, normalise_reply, written
+from thoughttrace.scorers.answer import declines, normalise_reply, why_none, written
 from thoughttrace.scorers.judges import judges
 from thoughttrace.scorers.panel import rate
 from thoughttrace.scorers.structured_output import Form
@@ -94,8 +94,8 @@ def rewrite(allow_self_judging: bool = False, exclude_family: bool = False, judg
     The judge sees the message that the reply answers, the original reply, the user's notes against it and the rewrite,
     whatever the rewriter was shown. The rules for who votes, refusals and failed votes are those of `agreement`: a
     refusal or no answer gets the lowest ratings. A sample is unscored also where the rewrite was cut off (`truncated`),
-    nothing was rewritten for lack of a signal (`no_signal`), or the user noted nothing against the reply
-    (`no_complaint`). The score's metadata say whether the rewrite is unchanged or refuses in plain words; the judge
+    nothing was rewritten for lack of a signal (`no_signal`), or the user noted nothing against the reply (`no_complaint`,
+    or why there is no rewrite). The score's metadata say whether the rewrite is unchanged or refuses in plain words; the judge
     rates it all the same.
 
     Args:
@@ -137,7 +137,10 @@ def _why_not_judged(state: TaskState, text: str, target: Target) -> Unscored | N
         return sample.undecided or Unscored.NO_SIGNAL
     if text and state.output.stop_reason == "max_tokens":
         return Unscored.TRUNCATED
-    return Unscored.NO_COMPLAINT if text and not list(target) else None
+    if list(target):
+        return None
+    # Without a note there is nothing to rate by, not even a refusal; why there is no rewrite is said all the same.
+    return Unscored.NO_COMPLAINT if text else why_none(state.output)
 
 
 def _kept(rated: Score) -> float:

@@ -264,6 +264,25 @@ def test_whether_the_next_message_shows_dissatisfaction_is_in_the_log(
 
 
 @pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        (ModelOutput.from_content("m", "no", stop_reason="content_filter"), "refusal"),
+        ("<think>hm</think>", "no_response"),
+        (ModelOutput.from_content("m", "<think>hm", stop_reason="max_tokens"), "truncated"),
+    ],
+)
+def test_no_rewrite_where_nothing_was_noted_is_unscored(
+    said: Any, reason: str, write: Callable[..., Path], tmp_path: Path, scripted: Callable[..., Model]
+) -> None:
+    log = run(str(write(chat("anna", [None, None]))), tmp_path, scripted("m", lambda _: said),
+              scripted("j", lambda _: DECIDED), signal="message", selection="own")  # fmt: skip
+    (sample,) = log.samples or []
+    score = (sample.scores or {})[REWRITE.score]
+    assert (score.reason, score.answer) == (reason, "")
+    assert score.value != score.value  # NaN
+
+
+@pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
         ({"signal": "reaction"}, "signal=reaction: must be one of thought, message, none"),

@@ -303,15 +303,33 @@ def test_a_mistake_is_one_sentence(arguments: dict[str, Any], sentence: str) -> 
         ("Do this.\n\n- one\n- two", "Do this.\n\n- one\n- two"),
         ("Sure! Here's the improved reply:\n\nDo this.", "Do this."),
         ("**Here is a better version of the reply:**\n\nDo this.", "Do this."),
-        ("Improved reply: Do this.", "Do this."),
+        ("Improved reply:\nDo this.", "Do this."),
+        ("Here is the reply:\n\nDo this.", "Do this."),
+        ("Here's the improved response, with a budget:\n\nDo this.", "Do this."),
+        ("Here is the improved reply:\n\n[0a1b2c3d m03 assistant]\nDo this.", "Do this."),
+        ("Sure!\n\n[0a1b2c3d m03 assistant]\nDo this.", "Do this."),
+        ("Sure!\n\n[0a1b2c3d m03 assistant]\nDo this.\n[0a1b2c3d end]", "Do this."),
+        ("Do this.\n[0a1b2c3d m04 user]\nThanks\n[0a1b2c3d m05 assistant]\nBye", "Do this."),
+        ("Do this.\n[0a1b2c3d m03 assistant]", "Do this."),
+        ("Do this.\nThen that.\n[0a1b2c3d m05 assistant]\nBye", "Do this.\nThen that."),
+        ("Here is the improved reply:", ""),
         ("```markdown\n# Do this\n```", "# Do this"),
         ("```python\nprint(1)\n```", "```python\nprint(1)\n```"),
         ("[0a1b2c3d m03 assistant]\nDo this.\n[0a1b2c3d m04 user]\nThanks", "Do this."),
         ("Here is the plan:\n\n1. Do this.", "Here is the plan:\n\n1. Do this."),
-        ('"Do this," she said.', '"Do this," she said.'),
+        *((own, own) for own in (
+            '"Do this," she said.',
+            "Here's my response to your landlord:\n\nDear X",
+            "Here's the reply you can send:\n\nDear Bob, no.",
+            "Here's a better response to your landlord:\n\nDear X",
+            "Here is an improved version of your letter:\n\nDear X",
+            "Here's a version that works: use `a`, then b",
+            "Here is the answer: yes, at 5 pm.",
+            "The better answer: do this.",
+        )),
         ("<think>Here</think>", ""),
     ],
-)
+)  # fmt: skip
 def test_what_is_around_a_reply_is_taken_off(said: str, reply: str) -> None:
     assert normalise_reply(said) == reply
 
@@ -329,8 +347,21 @@ def test_what_is_around_a_reply_is_taken_off(said: str, reply: str) -> None:
         ("Sorry for the wait. You can help by calling them.", False),
         ("If you can't help it, call them.", False),
         ("I can't wait to hear how it goes!", False),
+        ("I won't be able to help with that.", True),
+        ("I can't directly provide that.", True),
+        ("I'm sorry, but I can't help with that. " + "word " * 32, True),
+        ("I'm sorry, but I can't help with that. " + "word " * 33, False),
+        ("I can't wait to help you plan this trip!", False),
+        ("I cannot recommend enough that you create a backup first.", False),
+        ("I won't bore you with theory; let me help with the steps.", False),
+        ("I can't help but notice you prefer short answers.", False),
+        ("I can't help noticing that you prefer short answers.", False),
+        ("I can’t see your file, but here is how to create one.", False),
+        ("Unfortunately, I cannot access the internet, but I can provide general tips.", False),
+        ("I can't tell from one photo, so I'd discuss both options:", False),
+        ("I won't assume a budget. Here is a plan to help you start.", False),
     ],
-)
+)  # fmt: skip
 def test_a_refusal_in_plain_words_is_recognised(text: str, refuses: bool) -> None:
     assert declines(text) is refuses
 

@@ -142,6 +142,18 @@ def block(mark: str, label: str, text: str) -> str:
     return f"[{mark} {label}]\n{sendable(text)}\n"
 
 
+def numbered(label: str, texts: Sequence[str]) -> dict[str, str]:
+    """Label texts of the same sort: "note" where there is one, else "note 1", "note 2" and so on.
+
+    Args:
+        label: What they are.
+        texts: The texts.
+    """
+    if len(texts) == 1:
+        return {label: texts[0]}
+    return {f"{label} {number}": text for number, text in enumerate(texts, start=1)}
+
+
 def quote(texts: Mapping[str, str], other_text: str = "") -> Prompt:
     """Quote texts, each under a header line that none of them can forge.
 

@@ -96,8 +96,8 @@ def normalise_message(completion: str) -> str:
     return text
 
 
-# A model that writes a reply anew may announce it, or put it in a fence of Markdown. Of what a reply may itself say, such
-# as "Here's my response to your landlord:", nothing is an announcement.
+# A model that writes a reply anew may announce it, or put it in a fence of Markdown. What a reply may itself say is
+# no announcement: "Here's my response to your landlord:".
 _TEXT_FENCE = re.compile(r"\A```(?:markdown|md|text|txt)[ \t]*\n(.*?)\n?```\Z", re.DOTALL | re.IGNORECASE)
 _ANEW = r"(?:new|better|improved|revised|rewritten) (?:reply|response|answer)"
 _REPLY_PREAMBLE = re.compile(

@@ -24,7 +24,7 @@ from thoughttrace.core.record import (
     RewriteVerdict,
     Unscored,
 )
-from thoughttrace.datasets.prompt import block, marker
+from thoughttrace.datasets.prompt import block, marker, numbered
 from thoughttrace.scorers.answer import declines, normalise_reply, why_none, written
 from thoughttrace.scorers.judges import judges
 from thoughttrace.scorers.panel import rate
@@ -74,11 +74,10 @@ def rewrite_prompt(request: str, reply: str, notes: Sequence[str], rewrite: str)
         rewrite: The rewrite.
     """
     mark = marker(request, reply, *notes, rewrite)
-    numbers = [f" {n}" for n in range(1, len(notes) + 1)] if len(notes) > 1 else [""]
     blocks = [
         block(mark, "message", request),
         block(mark, "old reply", reply),
-        *(block(mark, f"note{n}", note) for n, note in zip(numbers, notes, strict=True)),
+        *(block(mark, label, note) for label, note in numbered("note", notes).items()),
         block(mark, "new reply", rewrite),
     ]
     return [
@@ -94,9 +93,9 @@ def rewrite(allow_self_judging: bool = False, exclude_family: bool = False, judg
     The judge sees the message that the reply answers, the original reply, the user's notes against it and the rewrite,
     whatever the rewriter was shown. The rules for who votes, refusals and failed votes are those of `agreement`: a
     refusal or no answer gets the lowest ratings. A sample is unscored also where the rewrite was cut off (`truncated`),
-    nothing was rewritten for lack of a signal (`no_signal`), or the user noted nothing against the reply (`no_complaint`,
-    or why there is no rewrite). The score's metadata say whether the rewrite is unchanged or refuses in plain words; the judge
-    rates it all the same.
+    nothing was rewritten for lack of a signal (`no_signal`), or the user noted nothing against the reply
+    (`no_complaint`, or why there is no rewrite). The score's metadata say whether the rewrite is unchanged or refuses
+    in plain words; the judge rates it all the same.
 
     Args:
         allow_self_judging: Let the evaluated model vote on itself.

@@ -109,8 +109,10 @@ def rewrite_sample(
     """
     conversation, index = item
     shown = window(conversation, index, "history", max_words)
-    blocks = message_blocks(conversation, shown)
-    mark = conversation_marker(conversation)
+    # A note with the chat's marker could forge the chat's end. All notes, whatever is shown: so all prompts begin alike.
+    private = tuple(tuple(note.content for note in message.thoughts) for message in conversation.messages)
+    blocks = message_blocks(conversation, shown, others=private)
+    mark = conversation_marker(conversation, private)
     notes = choice.notes(item)
     next_text = _next_text(item) if choice.signal == "message" else ""
     signal = _signal(choice.signal, [note.content for note in notes], next_text)

@@ -109,7 +109,7 @@ def rewrite_sample(
     """
     conversation, index = item
     shown = window(conversation, index, "history", max_words)
-    # A note with the chat's marker could forge the chat's end. All notes, whatever is shown: so all prompts begin alike.
+    # A note that has the chat's marker could forge its end. All notes, whatever is shown: so all prompts begin alike.
     private = tuple(tuple(note.content for note in message.thoughts) for message in conversation.messages)
     blocks = message_blocks(conversation, shown, others=private)
     mark = conversation_marker(conversation, private)

@@ -164,8 +164,8 @@ def _assumptions(
         yield _describe_price(model, prices)
     if any(work.at_most for work in works):
         yield (
-            "At most: with signal=message and selection=own only those replies are rewritten, and rated, after which the "
-            "judge says that the next message shows dissatisfaction; here all are counted."
+            "At most: with signal=message and selection=own only those replies are rewritten, and rated, after which "
+            "the judge says that the next message shows dissatisfaction; here all are counted."
         )
     replies = [f"{work.output} for {work.model} as {work.role}" for work in works if work.plain.output_tokens]
     yield (

@@ -137,8 +137,8 @@ _NO_REWRITE: dict[str, str] = {
 """Why there is no rewrite to be chosen, by the reason in the log."""
 
 DROPPED = (
-    "test user", "no rewrite", "refused", "empty", "cut off", "unchanged", "next message not dissatisfied", "undecided",
-    "not rated", "below min score", "duplicate", "not matched",
+    "test user", "no rewrite", "refused", "empty", "cut off", "unchanged", "no chat", "next message not dissatisfied",
+    "undecided", "not rated", "below min score", "duplicate", "not matched",
 )  # fmt: skip
 """Every reason why a rewrite is no pair, in the order in which a card shows them."""
 
@@ -206,6 +206,8 @@ def _why_dropped(rewrite: Rewrite, least: float | None, any_message: bool) -> st
         ("no rewrite", not text),
         ("refused", rewrite.declined),
         ("unchanged", _bare(text) == _bare(pair.rejected[0].content)),
+        # A message before the reply is empty: no trainer's template is made for that.
+        ("no chat", not all(turn.content.strip() for turn in pair.prompt)),
         ("next message not dissatisfied", by_message and pair.message_dissatisfied == "no" and not any_message),
         ("not rated", least is not None and len(ratings) < 2),
         ("below min score", least is not None and any(rating < least for rating in ratings)),
@@ -285,8 +287,8 @@ def check_pairs(folder: Path, split: Split | None = None) -> dict[Path, int]:
     counts = {}
     for file in files:
         ids: dict[str, int] = {}
-        # Not `splitlines`: a line separator of Unicode may stand within a text.
-        for number, line in enumerate(file.read_text(encoding="utf-8").removesuffix("\n").split("\n"), start=1):
+        # Not `splitlines`: a line separator of Unicode may stand within a text. Bytes: a line may not be UTF-8.
+        for number, line in enumerate(file.read_bytes().removesuffix(b"\n").split(b"\n"), start=1):
             where = f"{file}, line {number}"
             pair = _read(line, where)
             if FILES[pair.part] != file.name:
@@ -303,9 +305,11 @@ def check_pairs(folder: Path, split: Split | None = None) -> dict[Path, int]:
     return counts
 
 
-def _read(line: str, where: str) -> Pair:
+def _read(line: str | bytes, where: str) -> Pair:
     try:
-        pair = Pair.model_validate_json(line)
+        pair = Pair.model_validate_json(line if isinstance(line, str) else line.decode())
+    except UnicodeDecodeError as error:
+        raise UserError(f"{where}: is not UTF-8 from its byte {error.start + 1} on; save it as UTF-8.") from error
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))

@@ -21,6 +21,11 @@ class Lengths:
     longer: float
     """Share of pairs whose chosen message is the longer one, a tie as half, 0 to 1."""
 
+    @property
+    def longer_is_chosen(self) -> bool:
+        """What a classifier that looks at nothing but length learns of these pairs."""
+        return self.longer >= 0.5
+
     def told_by_length(self, longer_is_chosen: bool) -> float:
         """How often the longer message, or else the shorter, is the chosen one, 0 to 1."""
         return self.longer if longer_is_chosen else 1 - self.longer
@@ -52,8 +57,8 @@ its test users is here.
 
 {counts}
 
-Undecided: no judge said whether the next message shows dissatisfaction. Duplicate: the chat and reply of another pair,
-or of a test user.{matched}
+No chat: a message before the reply is empty. Undecided: no judge said whether the next message shows dissatisfaction.
+Duplicate: the chat and reply of another pair, or of a test user.{matched}
 
 ## Lengths
 
@@ -71,6 +76,18 @@ of chat templates in them are broken by a space.
 """
 
 
+def count_rows(arms: Mapping[Signal, Arm]) -> list[list[str]]:
+    """Make the rows of a table of what became of the rewrites: what is counted, then the count of each signal."""
+    counts: dict[str, list[int]] = {"rewrites": [arm.rewrites for arm in arms.values()]}
+    for why in DROPPED:
+        if any(dropped := [arm.dropped[why] for arm in arms.values()]):
+            counts[f"dropped: {why}"] = dropped
+    for part, file in FILES.items():
+        counts[f"pairs in {file}"] = [len(arm.pairs[part]) for arm in arms.values()]
+        counts[f"users in {file}"] = [len({pair.user for pair in arm.pairs[part]}) for arm in arms.values()]
+    return [[name, *(f"{number:,}" for number in numbers)] for name, numbers in counts.items()]
+
+
 def card(arms: Mapping[Signal, Arm], facts: Mapping[str, str]) -> str:
     """Write the card of preference pairs: where they are from, what was dropped and why, and how long they are.
 
@@ -78,13 +95,6 @@ def card(arms: Mapping[Signal, Arm], facts: Mapping[str, str]) -> str:
         arms: The pairs.
         facts: What the card says of where they are from, by name.
     """
-    counts = [["rewrites", *(f"{arm.rewrites:,}" for arm in arms.values())]]
-    for why in DROPPED:
-        if any(arm.dropped[why] for arm in arms.values()):
-            counts.append([f"dropped: {why}", *(f"{arm.dropped[why]:,}" for arm in arms.values())])
-    for part, file in FILES.items():
-        counts.append([f"pairs in `{file}`", *(f"{len(arm.pairs[part]):,}" for arm in arms.values())])
-        counts.append(["… users", *(f"{len({pair.user for pair in arm.pairs[part]}):,}" for arm in arms.values())])
     shared = {part: shared_replies(arms, part) for part in FILES}
     matched = (
         f" Of the pairs, {shared['train']:,} in training and {shared['dev']:,} in validation are of the same replies "
@@ -92,7 +102,7 @@ def card(arms: Mapping[Signal, Arm], facts: Mapping[str, str]) -> str:
     )
     lengths = []
     for signal, arm in arms.items():
-        longer = lengths_of(arm.pairs["train"]).longer >= 0.5
+        longer = lengths_of(arm.pairs["train"]).longer_is_chosen
         for part, file in FILES.items():
             found = lengths_of(arm.pairs[part])
             if found.pairs:
@@ -104,7 +114,7 @@ def card(arms: Mapping[Signal, Arm], facts: Mapping[str, str]) -> str:
     return _CARD.format(
         example=f"pairs/{next(iter(arms))}",
         facts="\n".join(f"- {name}: {value}" for name, value in facts.items()),
-        counts=_table(["", *arms], counts),
+        counts=_table(["", *arms], count_rows(arms)),
         matched=matched,
         lengths=_table(head, lengths),
         prompts=_prompt_words([pair for arm in arms.values() for pairs in arm.pairs.values() for pair in pairs]),

@@ -142,6 +142,18 @@ def block(mark: str, label: str, text: str) -> str:
     return f"[{mark} {label}]\n{sendable(text)}\n"
 
 
+def numbered(label: str, texts: Sequence[str]) -> dict[str, str]:
+    """Label texts of the same sort: "note" where there is one, else "note 1", "note 2" and so on.
+
+    Args:
+        label: What they are.
+        texts: The texts.
+    """
+    if len(texts) == 1:
+        return {label: texts[0]}
+    return {f"{label} {number}": text for number, text in enumerate(texts, start=1)}
+
+
 def quote(texts: Mapping[str, str], other_text: str = "") -> Prompt:
     """Quote texts, each under a header line that none of them can forge.
 
@@ -195,7 +207,7 @@ def conversation_prompt(
     return Prompt((*about, *message_blocks(conversation, shown, notes), f"[{mark} end]\n\n{asked}"))
 
 
-def message_blocks(conversation: Conversation, shown: Window, notes: Notes = ()) -> list[str]:
+def message_blocks(conversation: Conversation, shown: Window, notes: Notes = (), others: Notes = ()) -> list[str]:
     """Build a block of each message shown, with the notes on it right below.
 
     Those of a longer window with the same `first` begin with those of a shorter one.
@@ -204,15 +216,15 @@ def message_blocks(conversation: Conversation, shown: Window, notes: Notes = ())
         conversation: The conversation.
         shown: The messages that are shown; where it begins later than the conversation, a block says so.
         notes: All that may be shown in the conversation.
+        others: Notes that the prompt may show elsewhere: they cannot forge a header line of these blocks either.
     """
-    mark = conversation_marker(conversation, notes)
+    mark = conversation_marker(conversation, notes + others)
     left_out = [f"[{mark} messages m00 to m{shown.first - 1:02} are left out]\n"] if shown.first else []
-    return left_out + _all_message_blocks(conversation, notes)[shown.first : shown.last + 1]
+    return left_out + _all_message_blocks(conversation, notes, mark)[shown.first : shown.last + 1]
 
 
 @lru_cache(maxsize=4)
-def _all_message_blocks(conversation: Conversation, notes: Notes) -> list[str]:
-    mark = conversation_marker(conversation, notes)
+def _all_message_blocks(conversation: Conversation, notes: Notes, mark: str) -> list[str]:
     return [
         block(mark, f"m{index:02} {message.role}", message.content)
         + "".join(block(mark, f"m{index:02} {_NOTE}", note) for note in (notes[index] if notes else ()))

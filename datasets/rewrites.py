@@ -8,7 +8,7 @@ from inspect_ai.dataset import Sample
 from thoughttrace.core.errors import UserError, check_positive
 from thoughttrace.core.record import DISSATISFIED, TYPES, ReplySelection, RewriteMetadata, Signal, message_id
 from thoughttrace.datasets.conversation import Conversation, Thought
-from thoughttrace.datasets.prompt import Prompt, conversation_marker, message_blocks, quote, window
+from thoughttrace.datasets.prompt import Prompt, conversation_marker, message_blocks, numbered, quote, window
 from thoughttrace.datasets.samples import prompt_messages
 from thoughttrace.datasets.sampling import Item
 
@@ -109,8 +109,10 @@ def rewrite_sample(
     """
     conversation, index = item
     shown = window(conversation, index, "history", max_words)
-    blocks = message_blocks(conversation, shown)
-    mark = conversation_marker(conversation)
+    # A note that has the chat's marker could forge its end. All notes, whatever is shown: so all prompts begin alike.
+    private = tuple(tuple(note.content for note in message.thoughts) for message in conversation.messages)
+    blocks = message_blocks(conversation, shown, others=private)
+    mark = conversation_marker(conversation, private)
     notes = choice.notes(item)
     next_text = _next_text(item) if choice.signal == "message" else ""
     signal = _signal(choice.signal, [note.content for note in notes], next_text)
@@ -150,5 +152,4 @@ def _signal(signal: Signal, notes: Sequence[str], next_text: str) -> dict[str, s
         return {"the person's next message": next_text}
     if signal == "none":
         return {}
-    numbers = [f" {n}" for n in range(1, len(notes) + 1)] if len(notes) > 1 else [""]
-    return {f"the person's private note{n}": note for n, note in zip(numbers, notes, strict=True)}
+    return numbered("the person's private note", notes)

@@ -23,7 +23,7 @@ from thoughttrace.core.reaction_verdict import (
     reaction_rating,
 )
 from thoughttrace.core.record import INFER, JUDGE_SCALES, InferenceMetadata, JudgedScore, Kind
-from thoughttrace.datasets.prompt import block, marker
+from thoughttrace.datasets.prompt import block, marker, numbered
 from thoughttrace.scorers.answer import answer_of, confidence_of
 from thoughttrace.scorers.given_text import GivenText, check_plain, read_given_text
 from thoughttrace.scorers.judges import judges
@@ -140,10 +140,9 @@ def judge_prompt(
     """
     mark = marker(message or "", *targets, inference)
     quoted = "message" if kind == "reason" else "reply"
-    numbers = [f" {n}" for n in range(1, len(targets) + 1)] if len(targets) > 1 else [""]
     blocks = [
         *([block(mark, quoted, message)] if message is not None else []),
-        *(block(mark, f"note{n}", target) for n, target in zip(numbers, targets, strict=True)),
+        *(block(mark, label, target) for label, target in numbered("note", targets).items()),
         block(mark, "guess", inference),
     ]
     return [

@@ -96,30 +96,41 @@ def normalise_message(completion: str) -> str:
     return text
 
 
-# A model that writes a reply anew may announce it, or put it in a fence of Markdown.
+# A model that writes a reply anew may announce it, or put it in a fence of Markdown. What a reply may itself say is
+# no announcement: "Here's my response to your landlord:".
 _TEXT_FENCE = re.compile(r"\A```(?:markdown|md|text|txt)[ \t]*\n(.*?)\n?```\Z", re.DOTALL | re.IGNORECASE)
+_ANEW = r"(?:new|better|improved|revised|rewritten) (?:reply|response|answer)"
 _REPLY_PREAMBLE = re.compile(
     r"\A[*_#\s]*(?:(?:sure|certainly|of course|okay|absolutely)[^\n]{0,20}?[,.!]\s*)?"
-    r"(?:here(?:'s|’s| is)(?: (?:the|an?|my|your))? (?:\w+[ -]){0,3}(?:reply|response|rewrite|version|answer)\b"
-    r"[^\n:]{0,60}"
-    r"|(?:the )?(?:new|better|improved|revised|rewritten) (?:reply|response|answer))[*_]*:[*_]*[ \t]*\n*",
+    rf"(?:(?:here(?:'s|’s| is) )?(?:(?:the|an?|my) )?{_ANEW}|here(?:'s|’s| is) the (?:reply|rewrite)"
+    rf"|here(?:'s|’s| is) (?:the|an?|my) (?:\w+ )?version of (?:the|my) (?:reply|response|answer|{_ANEW}))"
+    r"(?:,[^\n:]{0,60}| (?:to|for) (?:the|this) (?:person|user|chat|conversation)\b[^\n:]{0,30})?"
+    r"[*_]*:[*_]*[ \t]*(?:\n\s*|\Z)",
     re.IGNORECASE,
 )
+_ANNOUNCEMENT_WORDS = 12
+"""A text before the mark of the assistant's message that has at most this many words, on one line, announces it."""
+_ASSISTANT_LINE = re.compile(r"^\[[0-9a-f]{8} [^\]\n]*\bassistant\b[^\]\n]*\]\s*$", re.MULTILINE)
+# The verb stands right behind the "cannot": "I can't see your file, but here is how to create one" refuses nothing.
 _DECLINES = re.compile(
     r"\W*(?:(?:i(?:['’]m| am) (?:\w+ )?(?:sorry|afraid)|sorry|my apologies|i apologi[sz]e|unfortunately"
     r"|as an ai\b[^.\n]{0,40}?)[^\w\n]*(?:but |that )?)?"
-    r"i(?: cannot| can['’]t| can not|(?: am|['’]m) (?:not able|unable)| won['’]t| will not| must decline)\b"
-    r"[^.\n]{0,40}?\b(?:help|assist|provide|fulfil+|comply|continue|discuss|create|generate|engage|rewrite"
+    r"i(?: cannot| can['’]t| can not|(?: am|['’]m) (?:not able|unable) to|(?: won['’]t| will not)(?: be able to)?"
+    r"| must decline to)(?: \w+ly)?"
+    r" (?:help(?! (?:but|it|\w+ing)\b)|assist|provide|fulfil+|comply|continue|discuss|create|generate|engage|rewrite"
     r"|do (?:that|this))\b",
     re.IGNORECASE,
 )
+_REFUSAL_WORDS = 40
+"""A longer text helps, whatever it begins with."""
 
 
 def normalise_reply(completion: str) -> str:
     """Take a reply that was written anew out of what a model wrote around it.
 
-    Removes tagged thinking, marker lines, an announcement such as "Here is the improved reply:", and a fence that makes
-    all of it a text. What the reply itself quotes or fences stays.
+    Removes tagged thinking, marker lines with a short announcement before the assistant's, an announcement on a line of
+    its own such as "Here is the improved reply:", and a fence that makes all of it a text. What the reply itself says,
+    quotes or fences stays.
 
     Args:
         completion: What the model wrote.
@@ -128,20 +139,25 @@ def normalise_reply(completion: str) -> str:
         The reply, or an empty string if the model wrote none.
     """
     text = _THINKING.sub("", completion).strip()
-    text = next((part.strip() for part in _MARKER_LINE.split(text) if part.strip()), "")
-    text = _REPLY_PREAMBLE.sub("", text, count=1).strip()
+    mark = _MARKER_LINE.search(text)
+    if mark and _ASSISTANT_LINE.fullmatch(mark[0]):
+        before = text[: mark.start()].strip()
+        if "\n" not in before and len(before.split()) <= _ANNOUNCEMENT_WORDS and text[mark.end() :].strip():
+            text = text[mark.end() :]
+    parts = (_REPLY_PREAMBLE.sub("", part.strip(), count=1).strip() for part in _MARKER_LINE.split(text))
+    text = next((part for part in parts if part), "")
     if (fenced := _TEXT_FENCE.fullmatch(text)) and "```" not in fenced[1]:
         text = fenced[1].strip()
     return text
 
 
 def declines(text: str) -> bool:
-    """Return whether a text begins by refusing in plain words: "I'm sorry, but I can't help with that".
+    """Return whether a text is a refusal in plain words: "I'm sorry, but I can't help with that", and hardly more.
 
     Args:
         text: A reply.
     """
-    return bool(_DECLINES.match(text))
+    return len(text.split()) <= _REFUSAL_WORDS and bool(_DECLINES.match(text))
 
 
 def answer_of(state: TaskState) -> str:

@@ -24,8 +24,8 @@ from thoughttrace.core.record import (
     RewriteVerdict,
     Unscored,
 )
-from thoughttrace.datasets.prompt import block, marker
-from thoughttrace.scorers.answer import declines, normalise_reply, written
+from thoughttrace.datasets.prompt import block, marker, numbered
+from thoughttrace.scorers.answer import declines, normalise_reply, why_none, written
 from thoughttrace.scorers.judges import judges
 from thoughttrace.scorers.panel import rate
 from thoughttrace.scorers.structured_output import Form
@@ -74,11 +74,10 @@ def rewrite_prompt(request: str, reply: str, notes: Sequence[str], rewrite: str)
         rewrite: The rewrite.
     """
     mark = marker(request, reply, *notes, rewrite)
-    numbers = [f" {n}" for n in range(1, len(notes) + 1)] if len(notes) > 1 else [""]
     blocks = [
         block(mark, "message", request),
         block(mark, "old reply", reply),
-        *(block(mark, f"note{n}", note) for n, note in zip(numbers, notes, strict=True)),
+        *(block(mark, label, note) for label, note in numbered("note", notes).items()),
         block(mark, "new reply", rewrite),
     ]
     return [
@@ -95,8 +94,8 @@ def rewrite(allow_self_judging: bool = False, exclude_family: bool = False, judg
     whatever the rewriter was shown. The rules for who votes, refusals and failed votes are those of `agreement`: a
     refusal or no answer gets the lowest ratings. A sample is unscored also where the rewrite was cut off (`truncated`),
     nothing was rewritten for lack of a signal (`no_signal`), or the user noted nothing against the reply
-    (`no_complaint`). The score's metadata say whether the rewrite is unchanged or refuses in plain words; the judge
-    rates it all the same.
+    (`no_complaint`, or why there is no rewrite). The score's metadata say whether the rewrite is unchanged or refuses
+    in plain words; the judge rates it all the same.
 
     Args:
         allow_self_judging: Let the evaluated model vote on itself.
@@ -137,7 +136,10 @@ def _why_not_judged(state: TaskState, text: str, target: Target) -> Unscored | N
         return sample.undecided or Unscored.NO_SIGNAL
     if text and state.output.stop_reason == "max_tokens":
         return Unscored.TRUNCATED
-    return Unscored.NO_COMPLAINT if text and not list(target) else None
+    if list(target):
+        return None
+    # Without a note there is nothing to rate by, not even a refusal; why there is no rewrite is said all the same.
+    return Unscored.NO_COMPLAINT if text else why_none(state.output)
 
 
 def _kept(rated: Score) -> float:

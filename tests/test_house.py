@@ -192,6 +192,28 @@ def test_no_file_names_a_machine_or_an_index(root: Path) -> None:
     assert found == set()
 
 
+WRITES = re.compile(
+    r"(?:-o|--page|--log-dir|--output_dir) ([a-z][\w./-]*)|(?:\bopen|to_parquet|to_json)\(\"([a-z][\w./-]*)\""
+)
+"""Where a command or a line of Python on a page writes."""
+
+PUBLISHED = {"splits/v1.json"}
+"""What the pages' commands write and a repository may hold: no texts."""
+
+
+def test_what_the_pages_write_cannot_be_committed_by_accident(root: Path) -> None:
+    pages = [root / "README.md", *(root / "docs").glob("*.md")]
+    names = {a or b for page in pages for a, b in WRITES.findall(page.read_text(encoding="utf-8"))} - PUBLISHED
+    names |= {"base", "trained.gguf"}  # by python training/….py
+    assert {"pairs", "training/chats", "training/simulator.jsonl", "guess.html", "logs/first"} < names
+    inside = [f"{name}/x" if "." not in name.rpartition("/")[2] else name for name in sorted(names)]
+    ignored = subprocess.run(["git", "check-ignore", *inside], cwd=root, capture_output=True, text=True, check=False)
+    assert sorted(set(inside) - set(ignored.stdout.splitlines())) == []
+    kept = ["splits/v1.json", "results/x.json", "training/dpo.yaml", "training/to_gguf.py", "analysis/profile/x.py"]
+    ignored = subprocess.run(["git", "check-ignore", *kept], cwd=root, capture_output=True, text=True, check=False)
+    assert ignored.stdout == ""
+
+
 @pytest.fixture(scope="module")
 def built(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Wheel and sdist, built from a copy: what a build leaves in src/ would hide the installed package's metadata."""

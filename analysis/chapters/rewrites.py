@@ -6,6 +6,7 @@ from itertools import groupby
 
 import pandas as pd
 
+from thoughttrace.analysis.chapters.headline import provenance_of
 from thoughttrace.analysis.page.plots import Dot, dots
 from thoughttrace.analysis.page.table import (
     Chapter,
@@ -271,14 +272,8 @@ def _row(run: Run) -> RewriteRow:
         coverage=run.rows["score"].notna().sum() / run.planned_replies,
         missing=run.missing,
         selection=run.selection,
-        task_version=run.task_version,
-        data=run.data,
-        data_revision=run.data_revision,
-        prompt_hash=run.prompt_hash,
         rubric_hash=run.rubric_hash,
-        package_version=run.package_version,
-        date=run.date,
-        log=run.log,
+        **provenance_of(run),
     )
 
 

@@ -48,6 +48,16 @@ def test_local_models_cost_nothing_and_prices_can_be_stated(tmp_path: Path) -> N
     assert "date not given (source not given)" in shown
 
 
+@pytest.mark.parametrize(
+    ("selection", "signal", "fewer"), [("own", "message", True), ("shared", "message", False), ("own", "none", False)]
+)
+def test_where_a_judge_chooses_what_is_rewritten_it_is_at_most(selection: str, signal: str, fewer: bool) -> None:
+    done = call("rewrite_reply", "-T", f"selection={selection}", "-T", f"signal={signal}", "--limit", "2",
+                "--model", MODEL, "--grader", JUDGE)  # fmt: skip
+    assert done.exit_code == 0, done.output
+    assert ("• At most: with signal=message and selection=own only" in done.output) is fewer
+
+
 ASK = ["infer_reason", "--model", MODEL, "--grader", JUDGE]
 
 

@@ -161,6 +161,18 @@ def test_mistakes_are_one_sentence_and_leave_nothing(folder: Path, tmp_path: Pat
     assert not (tmp_path / "out").exists()
 
 
+def test_without_a_dev_user_it_says_how_to_train(folder: Path, tmp_path: Path, scripted: Callable[..., Any]) -> None:
+    user = next(user for user in read_split(folder / "v1.json").users["train"] if user != "user03")
+    (tmp_path / "one.jsonl").write_text(json.dumps(chat(int(user[4:]))) + "\n", encoding="utf-8")
+    task = rewrite_reply(signal="none", data=str(tmp_path / "one.jsonl"))
+    inspect_eval(task, model=scripted("m", lambda _: "new"), model_roles={"grader": scripted("j", judge)},
+                 log_dir=str(tmp_path / "logs"), display="none")  # fmt: skip
+    done = call("pairs", tmp_path / "logs", "-o", tmp_path / "out", "--split", folder / "v1.json")
+    assert done.exit_code == 0, done.output
+    assert "none: no pair is of a dev user, so there is no validation.jsonl, which training/*.yaml need" in done.output
+    assert "--eval_strategy no --save_strategy no --load_best_model_at_end false" in done.output
+
+
 def test_logs_of_several_rewriters_are_refused(folder: Path, tmp_path: Path, scripted: Callable[..., Any]) -> None:
     inspect_eval(rewrite_reply(signal="none", data=str(folder / "data.jsonl")), model=scripted("other", lambda _: "x"),
                  model_roles={"grader": scripted("j", judge)}, log_dir=str(tmp_path / "more"), limit=2,

@@ -73,6 +73,8 @@ GOOD = rewrite("ann", 90)
         (rewrite("ann", text="", unscored="prompt_too_long"), {}, "no rewrite"),
         (rewrite("ann", text="  "), {}, "no rewrite"),
         (rewrite("ann", text=" old  words\n"), {}, "unchanged"),
+        (rewrite("ann", prompt=[Turn(role="user", content="q"), Turn.model_construct(role="assistant", content=" \n"),
+                                Turn(role="user", content="q")]), {}, "no chat"),
         (rewrite("dan"), {}, "test user"),
         (rewrite("dan", text="", unscored="refusal"), {}, "test user"),
         (rewrite("ann", 90, text="another"), {}, "duplicate"),
@@ -192,7 +194,7 @@ def test_a_card_counts_what_was_dropped() -> None:
     made = arm(GOOD, rewrite("ann", declined=True), rewrite("dan"), rewrite("bob", text="", unscored="no_response"))
     text = card({"thought": made}, {"data": "d, revision 1"})
     counts = {"rewrites": 4, "dropped: test user": 1, "dropped: refused": 1, "dropped: empty": 1,
-              "pairs in `train.jsonl`": 1, "pairs in `validation.jsonl`": 0}  # fmt: skip
+              "pairs in train.jsonl": 1, "users in train.jsonl": 1, "pairs in validation.jsonl": 0}  # fmt: skip
     for line in ("- data: d, revision 1", *(f"| {name} | {number} |" for name, number in counts.items())):
         assert line in text.splitlines()
     assert "cut off" not in text
@@ -267,6 +269,13 @@ def test_a_line_that_is_no_row_is_named(line: str, fault: str, written: Path) ->
     file = written / "thought/validation.jsonl"
     file.write_text(f"{file.read_text(encoding='utf-8')}{line}\n", encoding="utf-8")
     with pytest.raises(UserError, match=f"line 2: {fault}"):
+        check_pairs(written)
+
+
+def test_a_line_that_is_not_utf_8_is_named(written: Path) -> None:
+    file = written / "thought/train.jsonl"
+    file.write_bytes(file.read_bytes() + "{ü".encode("latin-1") + b"\n")
+    with pytest.raises(UserError, match=r"train.jsonl, line 3: is not UTF-8 from its byte 2 on"):
         check_pairs(written)
 
 

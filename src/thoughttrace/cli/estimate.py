@@ -162,6 +162,11 @@ def _assumptions(
     both = {task.name for task in INFER.values()} <= {work.task for work in works}
     for model in dict.fromkeys(bill.model for bill in bills):
         yield _describe_price(model, prices)
+    if any(work.at_most for work in works):
+        yield (
+            "At most: with signal=message and selection=own only those replies are rewritten, and rated, after which "
+            "the judge says that the next message shows dissatisfaction; here all are counted."
+        )
     replies = [f"{work.output} for {work.model} as {work.role}" for work in works if work.plain.output_tokens]
     yield (
         f"Assumed tokens of one reply, reasoning included: {', '.join(dict.fromkeys(replies))}. To measure them, run "

@@ -103,7 +103,12 @@ def pairs(
     _print_counts(console, arms)
     for signal, arm in arms.items():
         if not arm.pairs["dev"]:
-            console.print(f"{signal}: no pair is of a dev user, so there is no validation.jsonl.", soft_wrap=True)
+            console.print(
+                f"{signal}: no pair is of a dev user, so there is no validation.jsonl, which training/*.yaml need: "
+                "make pairs of more users, rewrite more replies with -T selection=own, or pass --eval_strategy no "
+                "--save_strategy no --load_best_model_at_end false to `trl dpo`.",
+                soft_wrap=True,
+            )
     for sentence in left_out:
         console.print(f"Left out: {sentence}", soft_wrap=True)
     console.print(f"{output}: {', '.join(arms)}; {output / 'README.md'} says what is in them.", soft_wrap=True)
@@ -111,20 +116,15 @@ def pairs(
 
 def _print_counts(console: Terminal, arms: "Mapping[Signal, Arm]") -> None:
     """Print what became of the rewrites, and what length alone tells."""
-    from thoughttrace.datasets.pairs import DROPPED, FILES  # noqa: PLC0415
-    from thoughttrace.datasets.pairs_card import lengths_of  # noqa: PLC0415
+    from thoughttrace.datasets.pairs_card import count_rows, lengths_of  # noqa: PLC0415
 
     table = Table("", *arms, title="Preference pairs")
     for column in table.columns[1:]:
         column.justify = "right"
-    table.add_row("rewrites", *(f"{arm.rewrites:,}" for arm in arms.values()))
-    for why in DROPPED:
-        if any(arm.dropped[why] for arm in arms.values()):
-            table.add_row(f"dropped: {why}", *(f"{arm.dropped[why]:,}" for arm in arms.values()))
-    for part, file in FILES.items():
-        table.add_row(file, *(f"{len(arm.pairs[part]):,}" for arm in arms.values()))
+    for row in count_rows(arms):
+        table.add_row(*row)
     found = [lengths_of(arm.pairs["train"]) for arm in arms.values()]
     table.add_row("words, chosen", *(f"{lengths.chosen:g}" for lengths in found))
     table.add_row("words, rejected", *(f"{lengths.rejected:g}" for lengths in found))
-    table.add_row("told by length", *(f"{max(x.longer, 1 - x.longer):.0%}" for x in found))
+    table.add_row("told by length", *(f"{x.told_by_length(x.longer_is_chosen):.0%}" for x in found))
     console.print(table)

@@ -279,6 +279,8 @@ class Workload:
     """Tokens with prompt cache."""
     output: int
     """Tokens of one reply, the reasoning included."""
+    at_most: bool = False
+    """Whether the run may make fewer requests: how many only the judges' replies tell."""
 
 
 def workloads(
@@ -311,11 +313,13 @@ def workloads(
     samples = list(task.dataset[0:limit] if limit is not None else task.dataset[0 : len(task.dataset)])
     spec = TASKS[_bare(name)]
 
-    def workload(model: str, role: Role, prompts: Sequence[Prompt], reply: int) -> Workload:
+    def workload(model: str, role: Role, prompts: Sequence[Prompt], reply: int, at_most: bool = False) -> Workload:
         output = reply + lengths.reasoning_of(model)
         plain, cached = (_usage(prompts, model, known, output, epochs) for known in (Prices({}), prices))
-        return Workload(spec.name, model, role, len(prompts) * epochs, plain, cached, output)
+        return Workload(spec.name, model, role, len(prompts) * epochs, plain, cached, output, at_most)
 
+    # Then a judge decides which replies are rewritten.
+    chosen_by_judge = spec == REWRITE and (values["selection"], values["signal"]) == ("own", "message")
     for model in models:
         control = values.get("control")
         if spec == ARENA:
@@ -335,14 +339,13 @@ def workloads(
             yield workload(model, "model", notes, lengths.inference)
         elif control is None and values.get("answers") is None:
             stated = CONFIDENCE if values.get("confidence") else 0
-            # With selection=own not every reply is rewritten: how many is not known before the run.
             reply = _mean_reply(samples) if spec == REWRITE else lengths.inference + stated
-            yield workload(model, "model", shared_prompts(samples), reply)
+            yield workload(model, "model", shared_prompts(samples), reply, chosen_by_judge)
         if spec == REWRITE and (decisions := [unshared_prompt(prompt) for prompt in _decisions(samples)]):
             yield workload(judges_of(model, graders, values)[0], "judge", decisions, lengths.verdict)
         rated = list(judge_prompts(spec.name, samples, values, lengths.inference))
         for judge in judges_of(str(values.get("system") or model), graders, values):
-            yield workload(judge, "judge", rated, lengths.verdict)
+            yield workload(judge, "judge", rated, lengths.verdict, chosen_by_judge)
 
 
 def _usage(prompts: Sequence[Prompt], model: str, prices: Prices, reply: int, epochs: int) -> ModelUsage:

@@ -170,7 +170,7 @@ def test_a_judge_that_fails_is_no_loss(run: Any, prompts: str, baseline: str) ->
 
 def test_a_run_without_a_baseline_makes_one(run: Any, prompts: str, tmp_path: Path) -> None:
     made = run(lambda messages: f"<think>hm</think>\n{messages[-1].text}", model="base", prompts=prompts)
-    assert [sample.scores for sample in made.samples or []] == [None] * 6 or [{}] * 6
+    assert [sample.scores or {} for sample in made.samples or []] == [{}] * 6
     for where in (made.location, str(tmp_path / "logs")):
         task = arena(prompts=prompts, baseline=where)
         assert [sample.target for sample in task.dataset] == [q["prompt"] for q in QUESTIONS]

@@ -68,7 +68,7 @@ def score_arena_hard(
     if not pairs:
         raise UserError("No judgement with verdicts on both games in these files; check the category.")
     if len(baselines := sorted({line.baseline for line, _ in pairs})) > 1:
-        raise UserError(f"The judgements are against several baselines ({', '.join(baselines)}); pass category=.")
+        raise UserError(f"The judgements are against several baselines ({', '.join(baselines)}); pass --category.")
     differences = _differences([line for line, _ in pairs], _styles(answers)) if answers else None
     return arena_hard_scores(
         [line.model for line, _ in pairs], [line.uid for line, _ in pairs], [labels for _, labels in pairs],

@@ -133,6 +133,8 @@ class PairRow:
     """Of the win rates at equal style."""
     equal_style_lower: float
     equal_style_upper: float
+    equal_style_note: str
+    """Why there is no interval; else empty."""
     equal_style_p: float
     n: int
     """Prompts that both have."""
@@ -369,9 +371,7 @@ def _pair(group: Sequence[Run], a: int, b: int, at_equal_style: Interval) -> Pai
         lower=found.lower,
         upper=found.upper,
         p_value=found.p_value,
-        equal_style=at_equal_style.estimate,
-        equal_style_lower=at_equal_style.lower,
-        equal_style_upper=at_equal_style.upper,
+        **of_prompts(at_equal_style).as_columns("equal_style"),
         equal_style_p=at_equal_style.p_value,
         n=len(scores),
         note=of_prompts(found).reason or "",

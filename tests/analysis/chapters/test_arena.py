@@ -206,6 +206,9 @@ def test_differences_are_paired_by_prompt(sections: Any) -> None:
         (expected.estimate, expected.lower, expected.upper)
     )
     assert pair.p_value == pair.p_holm == pytest.approx(expected.p_value)
+    assert pair.equal_style_note == ""
+    (placed,) = [row for row in sections["arena_pairs"] if row.judge == "scripted/placed"]
+    assert (math.isnan(placed.equal_style), placed.equal_style_note) == (True, ONE_OUTCOME)
 
 
 def test_the_published_numbers_stand_beside_ours(rows: Any, runs: Runs, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from inspect_ai.solver import TaskState
 from inspect_ai.util import warn_once
 from pydantic import BaseModel
 
-from thoughttrace.core.record import NO_ANSWER, Comparison, Label, Style, Unscored, WinScore
+from thoughttrace.core.record import NO_ANSWER, ArenaMetadata, Comparison, Label, Style, Unscored, WinScore
 from thoughttrace.datasets.prompt import block, marker
 from thoughttrace.scorers.answer import whole_answer, why_none
 from thoughttrace.scorers.judges import judges
@@ -105,7 +105,7 @@ def win(allow_self_judging: bool = False, exclude_family: bool = False) -> Score
     asked, and the reason is `refusal` or `no_response`, or `no_baseline_answer` where only the baseline has none.
     Without a judge that counts the sample is unscored, never a loss; its reason is that of the missing verdicts, or
     `grader_failed` where they differ. It is unscored too where the model could not answer (`truncated`,
-    `prompt_too_long`, `no_output`).
+    `prompt_too_long`, `no_output`), and where the baseline was never asked (`baseline_not_asked`).
 
     Args:
         allow_self_judging: Let the evaluated model judge itself.
@@ -116,6 +116,8 @@ def win(allow_self_judging: bool = False, exclude_family: bool = False) -> Score
     """
 
     async def score(state: TaskState, target: Target) -> Score:
+        if not state.metadata_as(ArenaMetadata).baseline_asked:
+            return Score.unscored(reason=Unscored.BASELINE_NOT_ASKED, answer="")
         answer, baseline = whole_answer(state.output), target.text
         panel = judges(allow_self_judging, exclude_family)
         styles = WinScore.model_construct(style=style_of(answer), baseline_style=style_of(baseline))

@@ -11,7 +11,7 @@ import click
 import pytest
 from click.testing import CliRunner
 from inspect_ai import eval as inspect_eval
-from inspect_ai.log import EvalLog, read_eval_log_sample_summaries
+from inspect_ai.log import EvalLog, read_eval_log, read_eval_log_sample_summaries, write_eval_log
 from inspect_ai.model import ChatMessage, ModelOutput
 
 from thoughttrace.analysis.read.label_pairs import label_pairs
@@ -201,6 +201,47 @@ def test_a_limit_needs_answers_to_what_it_keeps_alone(run: Any, prompts: str, wr
         pytest.raises(UserError, match="1 of 3 prompts have no answer"),
     ):
         arena(prompts=prompts, baseline=few)
+
+
+@pytest.mark.parametrize("command", [["eval", "--limit", "2"], ["eval-retry"]])
+def test_what_the_baseline_was_never_asked_is_no_win(
+    command: list[str], scripted: Scripted, prompts: str, write: Any, tmp_path: Path
+) -> None:
+    """A shuffle, or a run that is resumed, draws prompts other than those that were checked."""
+    few = str(write(answer("q0", "base answer."), answer("q1", ""), name="few.jsonl"))
+    inspect = click.Command(command[0], params=[click.Option(["--limit"])])
+    with inspect.make_context(command[0], command[1:]):
+        task = arena(prompts=prompts, baseline=few)
+    (log,) = inspect_eval(
+        task, model=scripted("m", lambda _: "a long answer here"), model_roles={"grader": scripted("judge", longer)},
+        log_dir=str(tmp_path / "logs"), display="none",
+    )  # fmt: skip
+    found = scores(log)
+    assert [(found[uid].value, found[uid].reason) for uid in ("q0", "q1")] == [(1, None), (1, "no_baseline_answer")]
+    assert all(math.isnan(found[f"q{n}"].value) for n in range(2, 6))
+    assert {found[f"q{n}"].reason for n in range(2, 6)} == {"baseline_not_asked"}
+    (read,) = read_runs([log.location]).counted
+    assert (read.missing, read.rows["score"].mean()) == ("4 baseline_not_asked", 1)
+
+
+def test_a_baseline_that_answered_nothing_is_a_mistake(run: Any, prompts: str) -> None:
+    cut = ModelOutput.from_content("m", "", stop_reason="max_tokens")
+    made = run(lambda _: cut, model="base", prompts=prompts)
+    with pytest.raises(UserError, match="scripted/base answered none of the 6 prompts"):
+        arena(prompts=prompts, baseline=made.location)
+
+
+def test_a_file_of_answers_is_read_as_a_log_is(run: Any, prompts: str, tmp_path: Path) -> None:
+    """Tagged thinking is no part of an answer, and what a file holds, not its ending, says whether it is a log."""
+    lines = [answer(q["uid"], f"<think>hm</think>hello {q['uid']}") for q in QUESTIONS]
+    for name, text in (("array.json", json.dumps(lines)), ("lines.json", "\n".join(map(json.dumps, lines)))):
+        (tmp_path / name).write_text(text, encoding="utf-8")
+        samples = arena(prompts=prompts, baseline=str(tmp_path / name)).dataset
+        assert [sample.target for sample in samples] == [f"hello q{n}" for n in range(6)]
+    made = run(lambda _: "An answer.", model="base", prompts=prompts)
+    as_json = tmp_path / "log.json"
+    write_eval_log(read_eval_log(made.location), str(as_json), format="json")
+    assert {sample.target for sample in arena(prompts=prompts, baseline=str(as_json)).dataset} == {"An answer."}
 
 
 def test_a_judge_is_needed_only_with_a_baseline(

@@ -138,6 +138,8 @@ class Unscored(StrEnum):
     """A limit of the sample came before any reply."""
     NO_BASELINE_ANSWER = "no_baseline_answer"
     """The baseline's answer is empty or a refusal: a win by rule, or a tie where the model gave none either."""
+    BASELINE_NOT_ASKED = "baseline_not_asked"
+    """The baseline was never asked the prompt, which a limited run drew in place of one that it was."""
     NOT_ANSWERED = "not_answered"
     """The file of answers made elsewhere holds none for the sample."""
     NO_SIGNAL = "no_signal"
@@ -811,6 +813,8 @@ class ArenaMetadata(Metadata):
 
     category: str = ""
     subcategory: str = ""
+    baseline_asked: bool = True
+    """Whether the baseline was asked the prompt; true where there is no baseline."""
 
 
 # ---- tasks

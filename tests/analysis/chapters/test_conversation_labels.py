@@ -164,6 +164,26 @@ def test_shares_of_all_labels_add_up_to_one_and_count_each_domain_of_a_conversat
     assert related["of_labels"].isna().all()
 
 
+def test_subtopics_no_longer_known_are_no_labels_and_few_conversations_have_no_shares_of_them(
+    label: Callable[..., Any], found: Callable[[], Runs]
+) -> None:
+    label(label_topic)
+    (run,) = found().of(record.TOPIC)
+    answers = ["travel; once_a_subtopic"] * 6 + ["programming"] * 5 + ["once_a_subtopic"]
+    rows = pd.DataFrame({"user": [f"user{n}" for n in range(12)], "answer": answers, "reason": None, "epoch": 1})
+    run = replace(run, rows=rows, planned_replies=12)
+    for of, name in (("domain", SUBTOPICS["travel"]), ("subtopic", "travel")):
+        table = pd.DataFrame(shares([run], of)).set_index("name")
+        assert table["of_labels"].sum() == pytest.approx(1)
+        assert table.loc[name, "of_labels"] == pytest.approx(6 / 11)
+    # 9 conversations have 18 domains: too few of them, however many labels they have.
+    two = rows.assign(answer=f"travel; {next(s for s, domain in SUBTOPICS.items() if domain != SUBTOPICS['travel'])}")
+    few = pd.DataFrame(shares([replace(run, rows=two[:9])], "domain"))
+    assert few["mean"].isna().all()
+    assert few["of_labels"].isna().all()
+    assert few["of_labels_note"].str.startswith("too small").all()
+
+
 def _other_in(subtopic: str) -> str:
     """Another subtopic of the same domain."""
     return next(name for name, domain in SUBTOPICS.items() if domain == SUBTOPICS[subtopic] and name != subtopic)

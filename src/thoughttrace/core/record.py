@@ -670,11 +670,13 @@ class NextMessageMetadata(PromptMetadata):
 class RelationMetadata(PromptMetadata):
     """The metadata of a sample of `relate_messages`."""
 
-    columns = ("conversation", "message_index", "position", "first")
+    columns = ("conversation", "message_index", "position", "first", "turn")
 
     words: Count = 0
     first: bool = False
     """Whether it is the user's first message, whose label is known."""
+    turn: Count | None = None
+    """Which of the user's messages in the conversation it is, from 1; None in logs written before it was counted."""
 
 
 class SatisfactionMetadata(PromptMetadata):

@@ -47,18 +47,18 @@ class ArenaHardScore:
     rows: int
 
 
-def rows_of(label: str) -> list[float]:
+def rows_of(verdict: str) -> list[float]:
     """Return the rows of a verdict for answer A: 1 for a win, 0.5 for a tie, 0 for a loss; three of "much better".
 
     Args:
-        label: Such as `A>B`, `A>>B` or `A=B`, also the other way round, as `B<A`.
+        verdict: Such as `A>B`, `A>>B` or `A=B`, also the other way round, as `B<A`.
 
     Raises:
         ValueError: It is none of these.
     """
-    if label not in _ROWS:
-        raise ValueError(f"{label!r} is no verdict on A and B")
-    return _ROWS[label]
+    if verdict not in _ROWS:
+        raise ValueError(f"{verdict!r} is no verdict on A and B")
+    return _ROWS[verdict]
 
 
 _ROWS = {
@@ -73,7 +73,7 @@ _ROWS = {
 def arena_hard_scores(
     models: Sequence[str],
     prompts: Sequence[str],
-    labels: Sequence[tuple[str, str]],
+    verdicts: Sequence[tuple[str, str]],
     differences: npt.ArrayLike | None = None,
     seed: int = 0,
 ) -> list[ArenaHardScore]:
@@ -87,7 +87,7 @@ def arena_hard_scores(
     Args:
         models: n names.
         prompts: n ids.
-        labels: n pairs: the verdict on the first game and on the second.
+        verdicts: n pairs: the verdict on the first game and on the second.
         differences: Shape (n, 4): `style_differences` of the answers' tokens and Markdown; None without control.
         seed: Of the bootstraps.
 
@@ -95,8 +95,8 @@ def arena_hard_scores(
         ValueError: A verdict is none that `rows_of` knows.
     """
     rng = np.random.default_rng(seed)
-    values = [rows_of(second) + [1 - value for value in rows_of(first)] for first, second in labels]
-    per_game = [(rows_of(second)[0] + 1 - rows_of(first)[0]) / 2 for first, second in labels]
+    values = [rows_of(second) + [1 - value for value in rows_of(first)] for first, second in verdicts]
+    per_game = [(rows_of(second)[0] + 1 - rows_of(first)[0]) / 2 for first, second in verdicts]
     table = pd.DataFrame({"model": list(models), "prompt": list(prompts), "game": per_game, "rows": values})
     controlled = {} if differences is None else _style_controlled(table, np.asarray(differences, dtype=float))
     scores = []

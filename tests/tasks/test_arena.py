@@ -1,4 +1,4 @@
-"""Comparing answers: what a judge sees, what its labels are worth, and where baseline answers come from."""
+"""Comparing answers: what a judge sees, what its verdicts are worth, and where baseline answers come from."""
 
 import json
 import math
@@ -14,7 +14,7 @@ from inspect_ai import eval as inspect_eval
 from inspect_ai.log import EvalLog, read_eval_log, read_eval_log_sample_summaries, write_eval_log
 from inspect_ai.model import ChatMessage, ModelOutput
 
-from thoughttrace.analysis.read.label_pairs import label_pairs
+from thoughttrace.analysis.read.pair_verdicts import pair_verdicts
 from thoughttrace.analysis.read.runs import read_runs
 from thoughttrace.cli.main import main
 from thoughttrace.core.errors import UserError
@@ -34,8 +34,8 @@ QUESTIONS = [
 _SHOWN = re.compile(r"\[([0-9a-f]{8}) answer A\]\n(.*?)\n\[\1 answer B\]\n(.*?)\n\[\1 end\]", re.DOTALL)
 
 
-def verdict(label: str) -> str:
-    return json.dumps({"rationale": "because", "label": label})
+def verdict(said: str) -> str:
+    return json.dumps({"rationale": "because", "verdict": said})
 
 
 def shown(messages: list[ChatMessage]) -> tuple[str, str]:
@@ -107,7 +107,7 @@ def test_two_orders_two_judges_and_what_is_missing(run: Any, prompts: str, basel
     # The second judge gives one win and one loss, whatever the answers are.
     assert [found[f"q{n}"].value for n in range(3)] == [0.75, 0.25, 0.5]
     details = WinScore.model_validate(found["q0"].metadata)
-    assert details.labels == {"scripted/judge0": ["A>B", "B>A"], "scripted/judge1": ["A>>B", "A>>B"]}
+    assert details.pair_verdicts == {"scripted/judge0": ["A>B", "B>A"], "scripted/judge1": ["A>>B", "A>>B"]}
     assert details.counted == {"scripted/judge0": [1, 1], "scripted/judge1": [1, 0]}
     assert details.style is not None
     assert details.style.model_dump() == {"words": 8, "headers": 1, "lists": 2, "bold": 1}
@@ -130,12 +130,12 @@ def test_a_judge_without_a_verdict_in_one_order_does_not_count(run: Any, prompts
     mute = scores(run(lambda _: "a long answer here", half, prompts=prompts, baseline=baseline))["q0"]
     assert math.isnan(mute.value)
     assert mute.reason == "judge_unparsable"
-    assert WinScore.model_validate(mute.metadata).labels == {"scripted/judge0": ["A>B", None]}
+    assert WinScore.model_validate(mute.metadata).pair_verdicts == {"scripted/judge0": ["A>B", None]}
     helped = scores(run(lambda _: "a long answer here", half, longer, prompts=prompts, baseline=baseline))["q0"]
     assert helped.value == 1
 
 
-def test_labels_that_a_summary_has_no_room_for_are_read(
+def test_verdicts_that_a_summary_has_no_room_for_are_read(
     run: Any, prompts: str, baseline: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("THOUGHTTRACE_CACHE", str(tmp_path / "cache"))
@@ -144,7 +144,7 @@ def test_labels_that_a_summary_has_no_room_for_are_read(
     assert WinScore.model_validate(kept["q1"].metadata).ratings_removed
     (read,) = read_runs([log.location]).counted
     assert read.rows["score"].tolist() == [1, 1, 1]
-    assert len(label_pairs(read)) == 120
+    assert len(pair_verdicts(read)) == 120
     assert len(read.judges) == 40
 
 
@@ -163,7 +163,7 @@ def test_a_judge_that_fails_is_no_loss(run: Any, prompts: str, baseline: str) ->
     found = scores(run(lambda _: "a long answer here", broken, longer, prompts=prompts, baseline=baseline))
     details = WinScore.model_validate(found["q0"].metadata)
     assert found["q0"].value == 1
-    assert details.labels == {"scripted/judge0": [None, None], "scripted/judge1": ["A>B", "B>A"]}
+    assert details.pair_verdicts == {"scripted/judge0": [None, None], "scripted/judge1": ["A>B", "B>A"]}
     assert "sk-secret" not in details.model_dump_json()
     assert {each.error for each in details.comparisons or []} == {"RuntimeError", None}
 
@@ -313,18 +313,18 @@ def test_no_answer_can_speak_to_the_judge() -> None:
 
 
 @pytest.mark.parametrize(
-    ("reply", "label"),
+    ("reply", "said"),
     [
         (verdict("B>>A"), "B>>A"),
         ("```json\n" + verdict("A=B") + "\n```", "A=B"),
         (verdict("A"), None),
-        ('{"label": "A>B"}', None),
+        ('{"verdict": "A>B"}', None),
         ("[[A>>B]]", None),
     ],
 )
-def test_only_a_whole_form_is_a_verdict(reply: str, label: str | None) -> None:
+def test_only_a_whole_form_is_a_verdict(reply: str, said: str | None) -> None:
     filled = PAIR_VERDICT.parse(reply)
-    assert (filled.label if filled else None) == label
+    assert (filled.verdict if filled else None) == said
 
 
 @pytest.mark.parametrize(

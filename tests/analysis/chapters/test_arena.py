@@ -45,8 +45,8 @@ def placed(messages: list[Any]) -> str:
     return verdict("A>B")
 
 
-def verdict(label: str) -> str:
-    return json.dumps({"rationale": "because", "label": label})
+def verdict(said: str) -> str:
+    return json.dumps({"rationale": "because", "verdict": said})
 
 
 def number(messages: list[Any]) -> int:
@@ -157,7 +157,7 @@ def test_a_judge_that_prefers_a_place_is_seen_and_makes_no_difference(rows: Any,
     (place,) = [
         row for row in sections["arena_order"] if (row.model, row.judge) == ("scripted/strong", "scripted/placed")
     ]
-    assert (place.labels, place.n) == ({"A>>B": 0, "A>B": 2 * PROMPTS, "A=B": 0, "B>A": 0, "B>>A": 0}, PROMPTS)
+    assert (place.verdicts, place.n) == ({"A>>B": 0, "A>B": 2 * PROMPTS, "A=B": 0, "B>A": 0, "B>>A": 0}, PROMPTS)
     assert 0.8 < place.first_lower < place.first_upper == 1
     assert [sentence.partition(" when")[0] for sentence in answer_order.chapter(Evidence(runs)).warnings] == [
         "scripted/placed says otherwise of 100 % of scripted/strong's answers",

@@ -29,8 +29,8 @@ STYLES = {
 }
 
 
-def judgement(uid: str, model: str, labels: tuple[str | None, str | None], category: str = "math") -> dict[str, Any]:
-    games = [{"score": label, "judgment": {"answer": f"[[{label}]]"}, "prompt": ["s", "u"]} for label in labels]
+def judgement(uid: str, model: str, verdicts: tuple[str | None, str | None], category: str = "math") -> dict[str, Any]:
+    games = [{"score": verdict, "judgment": {"answer": f"[[{verdict}]]"}, "prompt": ["s", "u"]} for verdict in verdicts]
     return {"uid": uid, "category": category, "judge": "j", "model": model, "baseline": "base", "games": games}
 
 
@@ -47,7 +47,7 @@ def answer(uid: str, model: str, tokens: int, headers: int, items: int, bold: in
 
 @pytest.fixture
 def judgements(write: Callable[..., Path]) -> list[str]:
-    lines = {model: [judgement(uid, model, labels) for uid, labels in by.items()] for model, by in (("x", X), ("y", Y))}
+    lines = {model: [judgement(uid, model, each) for uid, each in by.items()] for model, by in (("x", X), ("y", Y))}
     lines["x"].append(judgement("u6", "x", ("B>A", "A>B"), "coding"))
     lines["y"].append({**judgement("u6", "y", ("B>A", "A>B"), "coding"), "games": [None, {"score": "A>B"}]})
     return [str(write(*several, name=f"{model}.jsonl")) for model, several in lines.items()]
@@ -115,9 +115,9 @@ def test_their_style_control_of_a_single_model_is_none() -> None:
     rng = np.random.default_rng(1)
     longer = rng.normal(0.7, 1, size=(800, 1)) * [1, 0, 0, 0] + rng.normal(size=(800, 4)) * [0, 1, 1, 1]
     won = rng.random(800) < special.expit(1.5 * longer[:, 0])
-    labels = [("B>A", "A>B") if win else ("A>B", "B>A") for win in won]
+    verdicts = [("B>A", "A>B") if win else ("A>B", "B>A") for win in won]
     prompts = [f"u{n}" for n in range(800)]
-    (theirs,) = arena_hard_scores(["x"] * 800, prompts, labels, longer)
+    (theirs,) = arena_hard_scores(["x"] * 800, prompts, verdicts, longer)
     assert theirs.score == pytest.approx(won.mean())
     assert theirs.style_controlled > theirs.score
     (ours,) = style_control(won, np.zeros(800), 1, longer, prompts).rates
@@ -127,10 +127,10 @@ def test_their_style_control_of_a_single_model_is_none() -> None:
 def test_where_the_fit_by_style_does_not_converge_a_reason_stands(capfd: pytest.CaptureFixture[str]) -> None:
     """A model that wins every game, beside one that does not; and wins that length alone tells."""
     won = [n % 3 > 0 for n in range(30)]
-    labels = [("B>A", "A>B") if win else ("A>B", "B>A") for win in won]
+    verdicts = [("B>A", "A>B") if win else ("A>B", "B>A") for win in won]
     prompts, style = [f"u{n}" for n in range(30)], np.random.default_rng(2).normal(size=(60, 4))
     every = [("B>A", "A>B")] * 30
-    first, second = arena_hard_scores(["x"] * 30 + ["y"] * 30, prompts * 2, [*every, *labels], style)
+    first, second = arena_hard_scores(["x"] * 30 + ["y"] * 30, prompts * 2, [*every, *verdicts], style)
     assert (math.isnan(first.style_controlled), first.style_controlled_note) == (True, ONE_OUTCOME)
     # In the limit the rows of x tell nothing of y, but count in the means and deviations.
     scaled = np.repeat((style - style.mean(axis=0)) / np.repeat(style, 2, axis=0).std(axis=0, ddof=1), 2, axis=0)
@@ -139,7 +139,7 @@ def test_where_the_fit_by_style_does_not_converge_a_reason_stands(capfd: pytest.
     assert second.style_controlled == pytest.approx(special.expit(fit.params[0]), abs=1e-6)
     assert second.style_controlled_note == ""
     style[:30, 0] = np.where(won, 1, -1)
-    (apart,) = arena_hard_scores(["x"] * 30, prompts, labels, style[:30])
+    (apart,) = arena_hard_scores(["x"] * 30, prompts, verdicts, style[:30])
     assert (math.isnan(apart.style_controlled), apart.style_controlled_note) == (True, SEPARATED)
     assert capfd.readouterr().err == ""
 

@@ -13,7 +13,7 @@ from scipy import special, stats
 from sklearn.metrics import cohen_kappa_score
 from statsmodels.regression.linear_model import OLS
 
-from thoughttrace.analysis.chapters.conversation_labels import chapter, labellers, shares
+from thoughttrace.analysis.chapters.conversation_labels import Of, chapter, labellers, shares
 from thoughttrace.analysis.chapters.methods import sources
 from thoughttrace.analysis.read.evidence import Evidence
 from thoughttrace.analysis.read.runs import Runs, read_runs
@@ -172,7 +172,8 @@ def test_subtopics_no_longer_known_are_no_labels_and_few_conversations_have_no_s
     answers = ["travel; once_a_subtopic"] * 6 + ["programming"] * 5 + ["once_a_subtopic"]
     rows = pd.DataFrame({"user": [f"user{n}" for n in range(12)], "answer": answers, "reason": None, "epoch": 1})
     run = replace(run, rows=rows, planned_replies=12)
-    for of, name in (("domain", SUBTOPICS["travel"]), ("subtopic", "travel")):
+    names: dict[Of, str] = {"domain": SUBTOPICS["travel"], "subtopic": "travel"}
+    for of, name in names.items():
         table = pd.DataFrame(shares([run], of)).set_index("name")
         assert table["of_labels"].sum() == pytest.approx(1)
         assert table.loc[name, "of_labels"] == pytest.approx(6 / 11)

@@ -218,13 +218,15 @@ def relation_sample(
     """
     shown = window(conversation, index, "history", max_words)
     prompt = conversation_prompt(conversation, shown, question, index)
+    before = sum(message.role == "user" for message in conversation.messages[:index])
     metadata = RelationMetadata(
         user=conversation.user,
         conversation=conversation.id,
         message_index=index,
         position=conversation.position(index),
         words=conversation.messages[index].words,
-        first=all(message.role != "user" for message in conversation.messages[:index]),
+        first=before == 0,
+        turn=before + 1,
         context="history",
         messages_left_out=shown.left_out,
         block_ends=prompt.block_ends,

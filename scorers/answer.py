@@ -52,6 +52,15 @@ _NUMBER = re.compile(r"-?\d+(?:[.,]\d+)?")
 _QUOTES = (('"', '"'), ("“", "”"), ("'", "'"), ("‘", "’"), ("«", "»"), ("„", "“"), ("`", "`"))
 
 
+def without_thinking(text: str) -> str:
+    """Remove tagged thinking, also where it is not closed, and white space around the rest.
+
+    Args:
+        text: What a model wrote.
+    """
+    return _THINKING.sub("", text).strip()
+
+
 def normalise_thought(completion: str) -> str:
     """Take the inference out of a reply that holds more than the inference.
 
@@ -65,7 +74,7 @@ def normalise_thought(completion: str) -> str:
     Returns:
         The inference, or an empty string if the model wrote none.
     """
-    text = _FENCE.sub("", _THINKING.sub("", completion).strip())
+    text = _FENCE.sub("", without_thinking(completion))
     for paragraph in re.split(r"\n\s*\n|\n(?=[-*•] |\d+[.)] )", text):
         if inference := _unwrap(paragraph):
             return inference
@@ -84,7 +93,7 @@ def normalise_message(completion: str) -> str:
     Returns:
         The message, or an empty string if the model wrote none.
     """
-    text = _THINKING.sub("", completion).strip()
+    text = without_thinking(completion)
     if text.startswith("```") and text.endswith("```") and text.count("```") == 2:
         text = _FENCE.sub("", text).strip()
     text = next((part.strip() for part in _MARKER_LINE.split(text) if part.strip()), "")
@@ -138,7 +147,7 @@ def normalise_reply(completion: str) -> str:
     Returns:
         The reply, or an empty string if the model wrote none.
     """
-    text = _THINKING.sub("", completion).strip()
+    text = without_thinking(completion)
     mark = _MARKER_LINE.search(text)
     if mark and _ASSISTANT_LINE.fullmatch(mark[0]):
         before = text[: mark.start()].strip()
@@ -224,7 +233,7 @@ def whole_answer(output: ModelOutput) -> str:
     Args:
         output: What it generated.
     """
-    return _THINKING.sub("", _written(output)).strip()
+    return without_thinking(_written(output))
 
 
 def _written(output: ModelOutput) -> str:

@@ -14,7 +14,7 @@ from inspect_ai.solver import TaskState
 from inspect_ai.util import warn_once
 from pydantic import BaseModel
 
-from thoughttrace.core.record import NO_ANSWER, Comparison, Label, Style, Unscored, WinScore
+from thoughttrace.core.record import NO_ANSWER, ArenaMetadata, Comparison, PairVerdict, Style, Unscored, WinScore
 from thoughttrace.datasets.prompt import block, marker
 from thoughttrace.scorers.answer import whole_answer, why_none
 from thoughttrace.scorers.judges import judges
@@ -24,17 +24,17 @@ from thoughttrace.scorers.structured_output import Form, ask
 _logger = logging.getLogger(__name__)
 
 
-class PairVerdict(BaseModel):
+class PairReply(BaseModel):
     """A judge's reply."""
 
     rationale: str
-    label: Label
+    verdict: PairVerdict
 
 
 PAIR_VERDICT = Form(
     "pair_verdict",
-    PairVerdict,
-    'That was not one JSON object with a "rationale" and a "label", one of A>>B, A>B, A=B, B>A and B>>A. '
+    PairReply,
+    'That was not one JSON object with a "rationale" and a "verdict", one of A>>B, A>B, A=B, B>A and B>>A. '
     "Reply again with that object and nothing else.",
 )
 
@@ -105,7 +105,7 @@ def win(allow_self_judging: bool = False, exclude_family: bool = False) -> Score
     asked, and the reason is `refusal` or `no_response`, or `no_baseline_answer` where only the baseline has none.
     Without a judge that counts the sample is unscored, never a loss; its reason is that of the missing verdicts, or
     `grader_failed` where they differ. It is unscored too where the model could not answer (`truncated`,
-    `prompt_too_long`, `no_output`).
+    `prompt_too_long`, `no_output`), and where the baseline was never asked (`baseline_not_asked`).
 
     Args:
         allow_self_judging: Let the evaluated model judge itself.
@@ -116,6 +116,8 @@ def win(allow_self_judging: bool = False, exclude_family: bool = False) -> Score
     """
 
     async def score(state: TaskState, target: Target) -> Score:
+        if not state.metadata_as(ArenaMetadata).baseline_asked:
+            return Score.unscored(reason=Unscored.BASELINE_NOT_ASKED, answer="")
         answer, baseline = whole_answer(state.output), target.text
         panel = judges(allow_self_judging, exclude_family)
         styles = WinScore.model_construct(style=style_of(answer), baseline_style=style_of(baseline))
@@ -134,7 +136,7 @@ def _by_rule(reason: Unscored | None, baseline: str, panel: Sequence[Model], sty
     value = 1.0 if reason is None else 0.0 if baseline else 0.5
     # Without the judges' names, the run of a model that never answers would name none.
     metadata = styles.model_copy(
-        update={"labels": {str(judge): [] for judge in panel}, "rubric_hash": pair_rubric_hash()}
+        update={"pair_verdicts": {str(judge): [] for judge in panel}, "rubric_hash": pair_rubric_hash()}
     )
     return Score(
         value=value,
@@ -157,7 +159,7 @@ async def _compare(prompt: str, answer: str, baseline: str, panel: Sequence[Mode
         for shown_first in (True, False):
             order = (answer, baseline) if shown_first else (baseline, answer)
             told = Comparison(
-                judge=str(judge), shown_first=shown_first, label=None, rationale=None, rubric_hash=pair_rubric_hash(),
+                judge=str(judge), shown_first=shown_first, verdict=None, rationale=None, rubric_hash=pair_rubric_hash(),
                 replies=[],
             )  # fmt: skip
             try:
@@ -173,17 +175,17 @@ async def _compare(prompt: str, answer: str, baseline: str, panel: Sequence[Mode
             given = {"replies": reply.replies, "reason": JUDGE_REASONS[reply.reason] if reply.reason else None}
             filled = reply.filled.model_dump() if reply.filled else {}
             comparisons.append(told.model_copy(update=given | filled))
-    if errors and all(each.label is None for each in comparisons):
+    if errors and all(each.verdict is None for each in comparisons):
         raise errors[0]
     return comparisons
 
 
 def _combine(comparisons: Sequence[Comparison], styles: WinScore) -> Score:
     """Score an answer by the mean over judges, each the mean of its valid verdicts."""
-    labels: dict[str, list[Label | None]] = {}
+    verdicts: dict[str, list[PairVerdict | None]] = {}
     for each in comparisons:
-        labels.setdefault(each.judge, []).append(each.label)
-    known = {"labels": labels, "rubric_hash": pair_rubric_hash(), "comparisons": list(comparisons)}
+        verdicts.setdefault(each.judge, []).append(each.verdict)
+    known = {"pair_verdicts": verdicts, "rubric_hash": pair_rubric_hash(), "comparisons": list(comparisons)}
     judged = styles.model_copy(update=known)
     values = {judge: [value for value in given if value is not None] for judge, given in (judged.counted or {}).items()}
     means = [fmean(given) for given in values.values() if given]
@@ -203,9 +205,9 @@ def _combine(comparisons: Sequence[Comparison], styles: WinScore) -> Score:
         # Shown first and shown second.
         answer="; ".join(outcomes.values()),
         explanation="\n".join(
-            f"{each.judge}, the answer shown as {'A' if each.shown_first else 'B'}: {each.label} {each.rationale}"
+            f"{each.judge}, the answer shown as {'A' if each.shown_first else 'B'}: {each.verdict} {each.rationale}"
             for each in comparisons
-            if each.label
+            if each.verdict
         ),
         metadata=judged.to_log(),
     )

@@ -1,7 +1,9 @@
 """Make the samples of `arena`, and read a baseline's answers from a log of an earlier run or from a file."""
 
 import logging
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from inspect_ai.dataset import Sample
@@ -15,11 +17,8 @@ from thoughttrace.core.record import ARENA, NO_ANSWER, ArenaMetadata, task_of
 from thoughttrace.datasets.answers import listed
 from thoughttrace.datasets.arena import Baseline, Prompts, Question, read_answers
 from thoughttrace.datasets.sources import from_where_started
-from thoughttrace.scorers.answer import whole_answer, why_none
+from thoughttrace.scorers.answer import whole_answer, why_none, without_thinking
 from thoughttrace.tasks._options import is_retry, limit_of_command
-
-_LOGS = (".eval", ".json")
-
 
 _logger = logging.getLogger(__name__)
 
@@ -29,7 +28,7 @@ def arena_samples(prompts: Prompts, against: Baseline | None) -> list[Sample]:
 
     Args:
         prompts: The prompts. Those that the baseline was asked and could not answer are left out, for every model that
-            is compared with it.
+            is compared with it. Those that it was never asked stay, for a limit may leave them out.
         against: The baseline's answers; None where there is none.
     """
     return [
@@ -37,7 +36,11 @@ def arena_samples(prompts: Prompts, against: Baseline | None) -> list[Sample]:
             id=question.uid,
             input=[ChatMessageUser(content=question.prompt)],
             target=against.texts.get(question.uid, "") if against else "",
-            metadata=ArenaMetadata(category=question.category or "", subcategory=question.subcategory or "").to_log(),
+            metadata=ArenaMetadata(
+                category=question.category or "",
+                subcategory=question.subcategory or "",
+                baseline_asked=against is None or question.uid in against.asked,
+            ).to_log(),
         )
         for question in prompts.questions
         if not (against and _unanswered(question, against))
@@ -69,15 +72,15 @@ def read_baseline(baseline: str, prompts: Prompts) -> Baseline:
         prompts: The prompts. Those that a `--limit` of the command leaves out need no answer.
 
     Raises:
-        UserError: There are no such answers, they are of several models, or one is missing or to another prompt.
+        UserError: There are no such answers, they are of several models, one is missing or to another prompt, or none
+            of the prompts was answered.
     """
     where = f"baseline={baseline}"
     remote = "://" in baseline
     path = None if remote else from_where_started(baseline)
     if path is not None and not path.exists():
         raise UserError(f"{where}: no such file or folder.")
-    of_log = path is None or path.is_dir() or path.suffix in _LOGS
-    answers = _of_logs(where, str(path or baseline)) if of_log else read_answers(Path(str(path)), where)
+    answers = _of_logs(where, str(path or baseline)) if path is None or _is_log(path) else _of_file(where, path)
     # What a resumed run was limited to stands in its log alone.
     kept = [question.uid for question in prompts.questions if not _unanswered(question, answers)]
     planned = [] if is_retry() else kept[limit_of_command()]
@@ -92,7 +95,26 @@ def read_baseline(baseline: str, prompts: Prompts) -> Baseline:
             f"{where}: {len(missing):,} of {len(planned):,} prompts have no answer of {answers.model}: "
             f"{listed(missing)}. Let it answer them, or plan fewer prompts (categories, --limit). Nothing was judged."
         )
+    if not any(uid in answers.texts for uid in given):
+        raise UserError(
+            f"{where}: {answers.model} answered none of the {len(given):,} prompts. Let it answer them anew, as with a "
+            "larger --max-tokens, or give another baseline. Nothing was judged."
+        )
     return answers
+
+
+def _is_log(path: Path) -> bool:
+    """Whether a path is a folder of logs, or a log: one in JSON begins with its version."""
+    if path.is_dir() or path.suffix != ".json":
+        return path.is_dir() or path.suffix == ".eval"
+    with path.open("rb") as file:
+        return re.match(rb'\s*\{\s*"version"', file.read(1024)) is not None
+
+
+def _of_file(where: str, path: Path) -> Baseline:
+    """Read the answers in a file; like those of a log, without tagged thinking."""
+    answers = read_answers(path, where)
+    return replace(answers, texts={uid: without_thinking(text) for uid, text in answers.texts.items()})
 
 
 def _of_logs(where: str, path: str) -> Baseline:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from thoughttrace.analysis.page.table import Chapter, Section, count, format_share, limits, name, share, short
 from thoughttrace.analysis.read.evidence import Evidence
-from thoughttrace.analysis.read.label_pairs import label_pairs
+from thoughttrace.analysis.read.pair_verdicts import pair_verdicts
 from thoughttrace.analysis.read.task_log import Run
 from thoughttrace.analysis.stats.intervals import cluster_mean
 from thoughttrace.analysis.stats.win_rates import of_prompts
@@ -29,8 +29,8 @@ class OrderRow:
     first_lower: float
     first_upper: float
     first_note: str
-    labels: dict[str, int]
-    """How often each label was given, A being the answer that stands first."""
+    verdicts: dict[str, int]
+    """How often each verdict was given, A being the answer that stands first."""
     n: int
     """Pairs of verdicts."""
 
@@ -46,7 +46,7 @@ COLUMNS = [
     limits("95 % interval", "changed_", percent=True),
     share("First wins", "first"),
     limits("Its 95 % interval", "first_", percent=True),
-    short("A>>B · A>B · A=B · B>A · B>>A", lambda row: " · ".join(str(row.labels[label]) for label in WINS)),
+    short("A>>B · A>B · A=B · B>A · B>>A", lambda row: " · ".join(str(row.verdicts[verdict]) for verdict in WINS)),
     count("Pairs", "n"),
 ]
 
@@ -65,8 +65,8 @@ def chapter(evidence: Evidence) -> Chapter:
             Section(
                 "arena_order", "Judges", rows, COLUMNS,
                 "Changed by order: win, tie or loss is another when the answers change places. First wins: mean win of "
-                "the answer that stands first; 50 % where its place does not count. Labels: A stands first. Limits are "
-                "by prompt.",
+                "the answer that stands first; 50 % where its place does not count. Verdicts: A stands first. Limits "
+                "are by prompt.",
             )
         ],
         warnings=[
@@ -86,11 +86,11 @@ def orders(runs: Sequence[Run]) -> list[OrderRow]:
     """
     rows = []
     for run in runs:
-        for judge, pairs in label_pairs(run).groupby("judge"):
+        for judge, pairs in pair_verdicts(run).groupby("judge"):
             changed, first = (
                 cluster_mean(pairs[column], pairs["id"], bounds=(0, 1)) for column in ("changed", "first")
             )
-            given = [label for labels in pairs["labels"] for label in labels]
+            given = [verdict for verdicts in pairs["verdicts"] for verdict in verdicts]
             rows.append(
                 OrderRow(
                     model=run.name,
@@ -98,7 +98,7 @@ def orders(runs: Sequence[Run]) -> list[OrderRow]:
                     judge=str(judge),
                     **of_prompts(changed).as_columns("changed"),
                     **of_prompts(first).as_columns("first"),
-                    labels={label: given.count(label) for label in WINS},
+                    verdicts={verdict: given.count(verdict) for verdict in WINS},
                     n=len(pairs),
                 )
             )

@@ -22,8 +22,8 @@ from thoughttrace.analysis.page.table import (
     text,
 )
 from thoughttrace.analysis.read.evidence import Evidence
-from thoughttrace.analysis.read.label_pairs import label_pairs
 from thoughttrace.analysis.read.measurement import SYSTEM, measurement
+from thoughttrace.analysis.read.pair_verdicts import pair_verdicts
 from thoughttrace.analysis.read.task_log import Run
 from thoughttrace.analysis.stats.intervals import Interval, cluster_mean, paired_difference
 from thoughttrace.analysis.stats.multiplicity import holm_by_family
@@ -133,6 +133,8 @@ class PairRow:
     """Of the win rates at equal style."""
     equal_style_lower: float
     equal_style_upper: float
+    equal_style_note: str
+    """Why there is no interval; else empty."""
     equal_style_p: float
     n: int
     """Prompts that both have."""
@@ -274,8 +276,8 @@ def _win_row(run: Run, at_equal_style: Interval) -> WinRow:
     if len(scored):
         rate = cluster_mean(scored["score"], scored["id"], bounds=ARENA.scale)
     compared = scored[~scored["reason"].isin(_BY_RULE)]
-    both = label_pairs(run)
-    labels = [label for pair in both["labels"] for label in pair]
+    both = pair_verdicts(run)
+    verdicts = [verdict for pair in both["verdicts"] for verdict in pair]
     return WinRow(
         model=run.name,
         against=run.against,
@@ -283,8 +285,8 @@ def _win_row(run: Run, at_equal_style: Interval) -> WinRow:
         **of_prompts(rate).as_columns("win_rate"),
         **of_prompts(at_equal_style).as_columns("equal_style"),
         length_ratio=compared["words"].sum() / compared["baseline_words"].sum() if len(compared) else math.nan,
-        ties=_mean([WINS[label] == _TIE for label in labels]),
-        much=_mean([">>" in label for label in labels]),
+        ties=_mean([WINS[verdict] == _TIE for verdict in verdicts]),
+        much=_mean([">>" in verdict for verdict in verdicts]),
         changed=_mean(both["changed"]),
         first=_mean(both["first"]),
         n=scored["id"].nunique(),
@@ -369,9 +371,7 @@ def _pair(group: Sequence[Run], a: int, b: int, at_equal_style: Interval) -> Pai
         lower=found.lower,
         upper=found.upper,
         p_value=found.p_value,
-        equal_style=at_equal_style.estimate,
-        equal_style_lower=at_equal_style.lower,
-        equal_style_upper=at_equal_style.upper,
+        **of_prompts(at_equal_style).as_columns("equal_style"),
         equal_style_p=at_equal_style.p_value,
         n=len(scores),
         note=of_prompts(found).reason or "",

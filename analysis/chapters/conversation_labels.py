@@ -15,7 +15,7 @@ from thoughttrace.analysis.page.plots import Dot, Reference, dots
 from thoughttrace.analysis.page.table import Chapter, Picture, Section, count, limits, name, number, share, text
 from thoughttrace.analysis.read.evidence import Evidence
 from thoughttrace.analysis.read.task_log import Run
-from thoughttrace.analysis.stats.groups import group_mean
+from thoughttrace.analysis.stats.groups import group_mean, too_small
 from thoughttrace.analysis.stats.interrater import CHANCE_CORRECTED, cohen_kappa, confusions, jackknife_counts
 from thoughttrace.analysis.stats.intervals import Interval
 from thoughttrace.core import published
@@ -34,10 +34,10 @@ _HAS: dict[Of, Callable[[str, str], bool]] = {
 """Whether an answer names a label."""
 
 _GIVEN: dict[str, Callable[[str], set[str]]] = {
-    "domain": lambda answer: {SUBTOPICS.get(subtopic, "") for subtopic in answer.split("; ")},
-    "subtopic": lambda answer: set(answer.split("; ")),
+    "domain": lambda answer: {SUBTOPICS[subtopic] for subtopic in answer.split("; ") if subtopic in SUBTOPICS},
+    "subtopic": lambda answer: {*answer.split("; ")} & {*SUBTOPICS},
 }
-"""The labels that an answer gives, of those of which it may give several."""
+"""The labels that an answer gives, of those of which it may give several; without subtopics no longer known."""
 
 _INTERVALS = "95 % intervals are clustered by user (CR2). What got no valid label is left out and counted."
 _PUBLISHED = (
@@ -225,8 +225,11 @@ def _of_labels(of: Of, labelled: pd.DataFrame, label: str) -> Interval:
     """Estimate the share of a label among all labels given; relations, of which a message has one, have none."""
     if of == "relation":
         return Interval.without_limits("")
+    # Labels of one conversation are not more samples than it is.
+    if reason := too_small(len(labelled), labelled["user"].nunique()):
+        return Interval.without_limits(reason)
     given = labelled["answer"].map(lambda answer: sorted(_GIVEN[of](answer)))
-    labels = given.explode()
+    labels = given.explode().dropna()
     return group_mean(
         (labels == label).to_numpy(), labelled["user"].loc[labels.index].to_numpy(), (0, 1), unit="labels"
     )
@@ -293,7 +296,7 @@ def _plot(rows: Sequence[LabelRow]) -> Figure:
     points = [
         Dot(
             row.name.replace("_", " "), 100 * mean, 100 * lower, 100 * upper, panel=row.model,
-            text=f"n = {row.n:,}: too small" if math.isnan(row.mean) else "",
+            text=f"n = {row.n:,}: too small" if math.isnan(mean) else "",
         )
         for row, (mean, lower, upper) in zip(rows, drawn, strict=True)
     ]  # fmt: skip

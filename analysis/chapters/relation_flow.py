@@ -88,7 +88,7 @@ def chapter(evidence: Evidence) -> Chapter:
             Section(
                 "relations_by_turn", "Relations by turn", turns,
                 _place_columns("Turn"),
-                "Shares of the labelled messages at a turn (a user's message and the reply to it), counted from 1. At "
+                "Shares of the labelled messages at a turn: the user's first message, second, and so on. At "
                 "turn 1 every message is a first one. Later turns are those of longer conversations, so a change from "
                 f"turn to turn is also one of conversations. {_INTERVALS}",
                 _place_picture("relations_by_turn", turns),
@@ -116,7 +116,12 @@ def by_turn(runs: Sequence[Run]) -> list[PlaceRow]:
     Args:
         runs: Of `relate_messages`.
     """
-    return _by_place(runs, lambda rows: bands(_TURNS, "")(rows["message_index"] // 2 + 1))
+    return _by_place(runs, lambda rows: bands(_TURNS, "")(_turn(rows)))
+
+
+def _turn(rows: pd.DataFrame) -> pd.Series:
+    """Which of the user's messages each is; in logs that do not say, as if the user wrote every other one."""
+    return rows["turn"].astype(float).fillna(rows["message_index"] // 2 + 1)
 
 
 def by_stage(runs: Sequence[Run]) -> list[PlaceRow]:
@@ -151,9 +156,9 @@ def transitions(runs: Sequence[Run]) -> list[StepRow]:
     rows = []
     for run in runs:
         labelled = run.rows[run.rows["answer"] != ""]
-        place = ["conversation", "epoch", "message_index"]
-        # The user's next message stands after the reply: two places on.
-        following = labelled[[*place, "answer"]].assign(message_index=labelled["message_index"] - 2)
+        labelled = labelled.assign(turn=_turn(labelled))
+        place = ["conversation", "epoch", "turn"]
+        following = labelled[[*place, "answer"]].assign(turn=labelled["turn"] - 1)
         steps = labelled.merge(following, on=place, suffixes=("", "_next"))
         for relation in RELATIONS:
             members = steps[steps["answer"] == relation]

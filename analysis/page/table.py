@@ -345,10 +345,11 @@ class Table:
         table = RichTable(title=Text(visible(title)), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD,
                           pad_edge=False)  # fmt: skip
         cells, fitting = self.cells(), 0
+        width += 1  # of n columns: two spaces and a line between each two, and the edges
         for place, column in enumerate(self.filled_columns):
             longest = max(cell_len(line) for words in (column.title, *(row[place] for row in cells))
                           for line in words.split("\n"))  # fmt: skip
-            width -= 2 + min(longest, _FOLDED.get(column.nature, longest))
+            width -= 3 + min(longest, _FOLDED.get(column.nature, longest))
             if width < 0:
                 break
             fitting += 1

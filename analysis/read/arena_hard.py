@@ -34,7 +34,7 @@ class Judgement(Record):
     games: Annotated[list[Game | None], Field(min_length=2, max_length=2)]
 
     @property
-    def labels(self) -> tuple[str, str] | None:
+    def verdicts(self) -> tuple[str, str] | None:
         """The verdicts on the first and on the second game; None where one is missing."""
         first, second = (game.score if game else None for game in self.games)
         return None if first is None or second is None else (first, second)
@@ -64,22 +64,22 @@ def score_arena_hard(
         read += [line for line in lines.values() if category in (None, line.category) and line.model != line.judge]
         for line in lines.values():
             _check(file, line)
-    pairs = [(line, line.labels) for line in read if line.labels is not None]
+    pairs = [(line, line.verdicts) for line in read if line.verdicts is not None]
     if not pairs:
         raise UserError("No judgement with verdicts on both games in these files; check the category.")
     if len(baselines := sorted({line.baseline for line, _ in pairs})) > 1:
-        raise UserError(f"The judgements are against several baselines ({', '.join(baselines)}); pass category=.")
+        raise UserError(f"The judgements are against several baselines ({', '.join(baselines)}); pass --category.")
     differences = _differences([line for line, _ in pairs], _styles(answers)) if answers else None
     return arena_hard_scores(
-        [line.model for line, _ in pairs], [line.uid for line, _ in pairs], [labels for _, labels in pairs],
+        [line.model for line, _ in pairs], [line.uid for line, _ in pairs], [verdicts for _, verdicts in pairs],
         differences, seed,
     )  # fmt: skip
 
 
 def _check(file: str, line: Judgement) -> None:
-    for label in line.labels or ():
+    for verdict in line.verdicts or ():
         try:
-            rows_of(label)
+            rows_of(verdict)
         except ValueError as error:
             raise UserError(f"judgements {file}: uid {line.uid}: {error}.") from error
 

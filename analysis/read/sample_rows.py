@@ -207,8 +207,8 @@ def _scored(name: str, score: Score, sample: EvalSampleSummary, spec: TaskSpec) 
 
 
 def _compared(judged: WinScore) -> dict[str, Any]:
-    """Return the labels of two answers (JSON), and the style of each: NaN where the model gave no answer to count."""
-    row: dict[str, Any] = {"labels": json.dumps(judged.labels or {})}
+    """Return the verdicts on two answers (JSON), and the style of each: NaN where the model gave no answer to count."""
+    row: dict[str, Any] = {"pair_verdicts": json.dumps(judged.pair_verdicts or {})}
     for prefix, style in (("", judged.style), ("baseline_", judged.baseline_style)):
         counts = style.model_dump() if style else dict.fromkeys(Style.model_fields, math.nan)
         row |= {prefix + name: count for name, count in counts.items()}

@@ -175,8 +175,8 @@ class Run(LogInfo):
     notes, word for word). Of `judge_agreement` also `within` and `injected` (1 or 0; `injected` is NaN where the probe
     is no attack), `inference_words`, `word_overlap` and `cosine` (NaN where the log has none). Of
     `predict_satisfaction` also `percent`, of `recall_note` also `others` and `run`, of `rewrite_reply` also
-    `keeps_request`, `words`, `unchanged` and `declined`, unless no reply was scored; of `arena` `labels` (JSON: each
-    judge's, the answer shown as A and as B) and the fields of `Style`, also with the prefix `baseline_`."""
+    `keeps_request`, `words`, `unchanged` and `declined`, unless no reply was scored; of `arena` `pair_verdicts` (JSON:
+    each judge's, the answer shown as A and as B) and the fields of `Style`, also with the prefix `baseline_`."""
     contributions: tuple[Contribution, ...]
     """What each log gave, the oldest first; a log that gave nothing is not among them."""
     rubric_file: str = ""

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import statsmodels.api as sm
 from scipy import special
 
 from thoughttrace.analysis.stats.intervals import Numbers, cluster_mean
-from thoughttrace.analysis.stats.win_rates import of_prompts
+from thoughttrace.analysis.stats.win_rates import ONE_OUTCOME, SEPARATED, divisors, logistic_fit, of_prompts
 
 MUCH_BETTER_ROWS = 3
 """Rows of a verdict of "much better"; of others one."""
@@ -40,23 +39,26 @@ class ArenaHardScore:
     by_prompt_note: str
     """Why there is no interval; else empty."""
     style_controlled: float
-    """At the mean difference in style of all rows of all models; NaN where the answers' style is not given."""
+    """At the mean difference in style of all rows of all models; NaN where the answers' style is not given, or the fit
+    does not converge."""
+    style_controlled_note: str
+    """Why the fit does not converge; else empty."""
     prompts: int
     rows: int
 
 
-def rows_of(label: str) -> list[float]:
+def rows_of(verdict: str) -> list[float]:
     """Return the rows of a verdict for answer A: 1 for a win, 0.5 for a tie, 0 for a loss; three of "much better".
 
     Args:
-        label: Such as `A>B`, `A>>B` or `A=B`, also the other way round, as `B<A`.
+        verdict: Such as `A>B`, `A>>B` or `A=B`, also the other way round, as `B<A`.
 
     Raises:
         ValueError: It is none of these.
     """
-    if label not in _ROWS:
-        raise ValueError(f"{label!r} is no verdict on A and B")
-    return _ROWS[label]
+    if verdict not in _ROWS:
+        raise ValueError(f"{verdict!r} is no verdict on A and B")
+    return _ROWS[verdict]
 
 
 _ROWS = {
@@ -71,7 +73,7 @@ _ROWS = {
 def arena_hard_scores(
     models: Sequence[str],
     prompts: Sequence[str],
-    labels: Sequence[tuple[str, str]],
+    verdicts: Sequence[tuple[str, str]],
     differences: npt.ArrayLike | None = None,
     seed: int = 0,
 ) -> list[ArenaHardScore]:
@@ -85,7 +87,7 @@ def arena_hard_scores(
     Args:
         models: n names.
         prompts: n ids.
-        labels: n pairs: the verdict on the first game and on the second.
+        verdicts: n pairs: the verdict on the first game and on the second.
         differences: Shape (n, 4): `style_differences` of the answers' tokens and Markdown; None without control.
         seed: Of the bootstraps.
 
@@ -93,8 +95,8 @@ def arena_hard_scores(
         ValueError: A verdict is none that `rows_of` knows.
     """
     rng = np.random.default_rng(seed)
-    values = [rows_of(second) + [1 - value for value in rows_of(first)] for first, second in labels]
-    per_game = [(rows_of(second)[0] + 1 - rows_of(first)[0]) / 2 for first, second in labels]
+    values = [rows_of(second) + [1 - value for value in rows_of(first)] for first, second in verdicts]
+    per_game = [(rows_of(second)[0] + 1 - rows_of(first)[0]) / 2 for first, second in verdicts]
     table = pd.DataFrame({"model": list(models), "prompt": list(prompts), "game": per_game, "rows": values})
     controlled = {} if differences is None else _style_controlled(table, np.asarray(differences, dtype=float))
     scores = []
@@ -102,6 +104,7 @@ def arena_hard_scores(
         rows = np.concatenate([np.asarray(each) for each in part["rows"]])
         means = rng.choice(rows, size=(BOOTSTRAPS, len(rows))).mean(axis=1)
         lower, upper = np.percentile(means, PERCENTILES)
+        style_controlled, note = controlled.get(str(model), (math.nan, ""))
         by_prompt = of_prompts(cluster_mean(part["game"], part["prompt"], bounds=(0, 1)))
         scores.append(
             ArenaHardScore(
@@ -110,7 +113,8 @@ def arena_hard_scores(
                 lower=float(lower),
                 upper=float(upper),
                 **by_prompt.as_columns("by_prompt"),
-                style_controlled=controlled.get(str(model), math.nan),
+                style_controlled=style_controlled,
+                style_controlled_note=note,
                 prompts=part["prompt"].nunique(),
                 rows=len(rows),
             )
@@ -118,15 +122,24 @@ def arena_hard_scores(
     return scores
 
 
-def _style_controlled(table: pd.DataFrame, differences: Numbers) -> Mapping[str, float]:
-    """Fit all rows of all models, and return each model's win rate at the mean of the features."""
+def _style_controlled(table: pd.DataFrame, differences: Numbers) -> Mapping[str, tuple[float, str]]:
+    """Fit all rows of all models, and return each model's win rate at the mean of the features, or NaN and the reason.
+
+    A model whose rows are all alike has no finite coefficient, and its rows tell nothing of those of style.
+    """
     counts = table["rows"].map(len).to_numpy()
     outcomes = np.concatenate([np.asarray(each) for each in table["rows"]])
     features = np.repeat(differences, counts, axis=0)
-    spread = features.std(axis=0, ddof=1)
-    features = (features - features.mean(axis=0)) / np.where(spread > 0, spread, 1)
+    features = (features - features.mean(axis=0)) / divisors(features)
     codes, names = pd.factorize(np.repeat(table["model"].to_numpy(), counts))
     # Of the model's and the baseline's coefficient only the difference is determined, and only it is used.
     design = np.column_stack([np.eye(len(names))[codes], features])
-    fitted = sm.GLM(outcomes, design, family=sm.families.Binomial()).fit()
-    return dict(zip(map(str, names), special.expit(fitted.params[: len(names)]), strict=True))
+    alike = [code for code in range(len(names)) if len(set(outcomes[codes == code])) < 2]
+    used = ~np.isin(codes, alike)
+    fitted = logistic_fit(outcomes[used], design[used]) if used.any() else None
+    return {
+        str(name): (math.nan, ONE_OUTCOME) if code in alike
+        else (math.nan, SEPARATED) if fitted is None
+        else (float(special.expit(fitted[0][code])), "")
+        for code, name in enumerate(names)
+    }  # fmt: skip

@@ -107,9 +107,8 @@ def style_control(
     number, clusters = len(y), len(set(labels))
     if len(set(labels[used])) < FEWEST_PROMPTS:
         return _without(TOO_FEW if clusters < FEWEST_PROMPTS else ONE_OUTCOME, count, number, clusters)
-    spread = x[used].std(axis=0, ddof=1)
-    scaled = x[used] / np.where(spread > 0, spread, 1)
-    fitted = _fit(y[used], np.column_stack([np.eye(count)[codes[used]], scaled]))
+    scaled = x[used] / divisors(x[used])
+    fitted = logistic_fit(y[used], np.column_stack([np.eye(count)[codes[used]], scaled]))
     if fitted is None:
         return _without(SEPARATED, count, number, clusters)
     beta, response, design = fitted
@@ -141,8 +140,27 @@ def _without(reason: str, models: int, number: int, clusters: int) -> StyleContr
     return StyleControl([nothing] * models, [nothing] * len(FEATURES), pairs)
 
 
-def _fit(y: Numbers, design: Numbers) -> tuple[Numbers, Numbers, Numbers] | None:
-    """Fit by maximum likelihood.
+def divisors(differences: Numbers) -> Numbers:
+    """Return what differences in style are divided by: their standard deviation, or 1 of what does not vary.
+
+    Args:
+        differences: Shape (n, k), n at least 2.
+
+    Returns:
+        k numbers, none of them 0.
+    """
+    spread = differences.std(axis=0, ddof=1)
+    # That of equal numbers is no 0, but what rounding leaves.
+    varies = spread > _TINY * np.abs(differences).max(axis=0)
+    return np.where(varies, spread, 1.0)
+
+
+def logistic_fit(y: Numbers, design: Numbers) -> tuple[Numbers, Numbers, Numbers] | None:
+    """Fit a logistic regression by maximum likelihood, without an intercept of its own.
+
+    Args:
+        y: n outcomes, 0 to 1.
+        design: Shape (n, k); columns may depend on each other.
 
     Returns:
         The coefficients, and the weighted least-squares fit that it ends in: the working response and the design, each

@@ -11,7 +11,7 @@ from inspect_ai import eval as inspect_eval
 from loopback import Reply
 from loopback.layouts import PROVIDERS, Provider, schema_of
 
-from thoughttrace.core.record import LABELS
+from thoughttrace.core.record import WINS
 from thoughttrace.scorers.win import pair_rubric
 from thoughttrace.tasks.arena import arena
 
@@ -27,7 +27,7 @@ def test_the_model_sees_the_prompt_alone_and_the_judge_both_answers_in_both_orde
     baseline = write({"uid": "q", "model": "base", "messages": said}, name="base.jsonl")
     loopback.reply = lambda request: Reply(
         "A birch." if request.model != judge
-        else json.dumps({"rationale": "because", "label": "A>>B" if "answer A]\nA birch." in request.text else "B>A"})
+        else json.dumps({"rationale": "because", "verdict": "A>>B" if "answer A]\nA birch." in request.text else "B>A"})
     )  # fmt: skip
     (log,) = inspect_eval(
         arena(prompts=str(prompts), baseline=str(baseline)), model=provider.model,
@@ -44,4 +44,4 @@ def test_the_model_sees_the_prompt_alone_and_the_judge_both_answers_in_both_orde
     for request in both:
         assert pair_rubric() in request.text
         assert "Which tree is this?" in request.text
-        assert schema_of(request, "pair_verdict")["properties"]["label"]["enum"] == list(LABELS)
+        assert schema_of(request, "pair_verdict")["properties"]["verdict"]["enum"] == list(WINS)

@@ -1,4 +1,4 @@
-"""Comparing answers: what a judge sees, what its labels are worth, and where baseline answers come from."""
+"""Comparing answers: what a judge sees, what its verdicts are worth, and where baseline answers come from."""
 
 import json
 import math
@@ -11,10 +11,10 @@ import click
 import pytest
 from click.testing import CliRunner
 from inspect_ai import eval as inspect_eval
-from inspect_ai.log import EvalLog, read_eval_log_sample_summaries
+from inspect_ai.log import EvalLog, read_eval_log, read_eval_log_sample_summaries, write_eval_log
 from inspect_ai.model import ChatMessage, ModelOutput
 
-from thoughttrace.analysis.read.label_pairs import label_pairs
+from thoughttrace.analysis.read.pair_verdicts import pair_verdicts
 from thoughttrace.analysis.read.runs import read_runs
 from thoughttrace.cli.main import main
 from thoughttrace.core.errors import UserError
@@ -34,8 +34,8 @@ QUESTIONS = [
 _SHOWN = re.compile(r"\[([0-9a-f]{8}) answer A\]\n(.*?)\n\[\1 answer B\]\n(.*?)\n\[\1 end\]", re.DOTALL)
 
 
-def verdict(label: str) -> str:
-    return json.dumps({"rationale": "because", "label": label})
+def verdict(said: str) -> str:
+    return json.dumps({"rationale": "because", "verdict": said})
 
 
 def shown(messages: list[ChatMessage]) -> tuple[str, str]:
@@ -107,7 +107,7 @@ def test_two_orders_two_judges_and_what_is_missing(run: Any, prompts: str, basel
     # The second judge gives one win and one loss, whatever the answers are.
     assert [found[f"q{n}"].value for n in range(3)] == [0.75, 0.25, 0.5]
     details = WinScore.model_validate(found["q0"].metadata)
-    assert details.labels == {"scripted/judge0": ["A>B", "B>A"], "scripted/judge1": ["A>>B", "A>>B"]}
+    assert details.pair_verdicts == {"scripted/judge0": ["A>B", "B>A"], "scripted/judge1": ["A>>B", "A>>B"]}
     assert details.counted == {"scripted/judge0": [1, 1], "scripted/judge1": [1, 0]}
     assert details.style is not None
     assert details.style.model_dump() == {"words": 8, "headers": 1, "lists": 2, "bold": 1}
@@ -130,12 +130,12 @@ def test_a_judge_without_a_verdict_in_one_order_does_not_count(run: Any, prompts
     mute = scores(run(lambda _: "a long answer here", half, prompts=prompts, baseline=baseline))["q0"]
     assert math.isnan(mute.value)
     assert mute.reason == "judge_unparsable"
-    assert WinScore.model_validate(mute.metadata).labels == {"scripted/judge0": ["A>B", None]}
+    assert WinScore.model_validate(mute.metadata).pair_verdicts == {"scripted/judge0": ["A>B", None]}
     helped = scores(run(lambda _: "a long answer here", half, longer, prompts=prompts, baseline=baseline))["q0"]
     assert helped.value == 1
 
 
-def test_labels_that_a_summary_has_no_room_for_are_read(
+def test_verdicts_that_a_summary_has_no_room_for_are_read(
     run: Any, prompts: str, baseline: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("THOUGHTTRACE_CACHE", str(tmp_path / "cache"))
@@ -144,7 +144,7 @@ def test_labels_that_a_summary_has_no_room_for_are_read(
     assert WinScore.model_validate(kept["q1"].metadata).ratings_removed
     (read,) = read_runs([log.location]).counted
     assert read.rows["score"].tolist() == [1, 1, 1]
-    assert len(label_pairs(read)) == 120
+    assert len(pair_verdicts(read)) == 120
     assert len(read.judges) == 40
 
 
@@ -163,14 +163,14 @@ def test_a_judge_that_fails_is_no_loss(run: Any, prompts: str, baseline: str) ->
     found = scores(run(lambda _: "a long answer here", broken, longer, prompts=prompts, baseline=baseline))
     details = WinScore.model_validate(found["q0"].metadata)
     assert found["q0"].value == 1
-    assert details.labels == {"scripted/judge0": [None, None], "scripted/judge1": ["A>B", "B>A"]}
+    assert details.pair_verdicts == {"scripted/judge0": [None, None], "scripted/judge1": ["A>B", "B>A"]}
     assert "sk-secret" not in details.model_dump_json()
     assert {each.error for each in details.comparisons or []} == {"RuntimeError", None}
 
 
 def test_a_run_without_a_baseline_makes_one(run: Any, prompts: str, tmp_path: Path) -> None:
     made = run(lambda messages: f"<think>hm</think>\n{messages[-1].text}", model="base", prompts=prompts)
-    assert [sample.scores for sample in made.samples or []] == [None] * 6 or [{}] * 6
+    assert [sample.scores or {} for sample in made.samples or []] == [{}] * 6
     for where in (made.location, str(tmp_path / "logs")):
         task = arena(prompts=prompts, baseline=where)
         assert [sample.target for sample in task.dataset] == [q["prompt"] for q in QUESTIONS]
@@ -201,6 +201,47 @@ def test_a_limit_needs_answers_to_what_it_keeps_alone(run: Any, prompts: str, wr
         pytest.raises(UserError, match="1 of 3 prompts have no answer"),
     ):
         arena(prompts=prompts, baseline=few)
+
+
+@pytest.mark.parametrize("command", [["eval", "--limit", "2"], ["eval-retry"]])
+def test_what_the_baseline_was_never_asked_is_no_win(
+    command: list[str], scripted: Scripted, prompts: str, write: Any, tmp_path: Path
+) -> None:
+    """A shuffle, or a run that is resumed, draws prompts other than those that were checked."""
+    few = str(write(answer("q0", "base answer."), answer("q1", ""), name="few.jsonl"))
+    inspect = click.Command(command[0], params=[click.Option(["--limit"])])
+    with inspect.make_context(command[0], command[1:]):
+        task = arena(prompts=prompts, baseline=few)
+    (log,) = inspect_eval(
+        task, model=scripted("m", lambda _: "a long answer here"), model_roles={"grader": scripted("judge", longer)},
+        log_dir=str(tmp_path / "logs"), display="none",
+    )  # fmt: skip
+    found = scores(log)
+    assert [(found[uid].value, found[uid].reason) for uid in ("q0", "q1")] == [(1, None), (1, "no_baseline_answer")]
+    assert all(math.isnan(found[f"q{n}"].value) for n in range(2, 6))
+    assert {found[f"q{n}"].reason for n in range(2, 6)} == {"baseline_not_asked"}
+    (read,) = read_runs([log.location]).counted
+    assert (read.missing, read.rows["score"].mean()) == ("4 baseline_not_asked", 1)
+
+
+def test_a_baseline_that_answered_nothing_is_a_mistake(run: Any, prompts: str) -> None:
+    cut = ModelOutput.from_content("m", "", stop_reason="max_tokens")
+    made = run(lambda _: cut, model="base", prompts=prompts)
+    with pytest.raises(UserError, match="scripted/base answered none of the 6 prompts"):
+        arena(prompts=prompts, baseline=made.location)
+
+
+def test_a_file_of_answers_is_read_as_a_log_is(run: Any, prompts: str, tmp_path: Path) -> None:
+    """Tagged thinking is no part of an answer, and what a file holds, not its ending, says whether it is a log."""
+    lines = [answer(q["uid"], f"<think>hm</think>hello {q['uid']}") for q in QUESTIONS]
+    for name, text in (("array.json", json.dumps(lines)), ("lines.json", "\n".join(map(json.dumps, lines)))):
+        (tmp_path / name).write_text(text, encoding="utf-8")
+        samples = arena(prompts=prompts, baseline=str(tmp_path / name)).dataset
+        assert [sample.target for sample in samples] == [f"hello q{n}" for n in range(6)]
+    made = run(lambda _: "An answer.", model="base", prompts=prompts)
+    as_json = tmp_path / "log.json"
+    write_eval_log(read_eval_log(made.location), str(as_json), format="json")
+    assert {sample.target for sample in arena(prompts=prompts, baseline=str(as_json)).dataset} == {"An answer."}
 
 
 def test_a_judge_is_needed_only_with_a_baseline(
@@ -272,18 +313,18 @@ def test_no_answer_can_speak_to_the_judge() -> None:
 
 
 @pytest.mark.parametrize(
-    ("reply", "label"),
+    ("reply", "said"),
     [
         (verdict("B>>A"), "B>>A"),
         ("```json\n" + verdict("A=B") + "\n```", "A=B"),
         (verdict("A"), None),
-        ('{"label": "A>B"}', None),
+        ('{"verdict": "A>B"}', None),
         ("[[A>>B]]", None),
     ],
 )
-def test_only_a_whole_form_is_a_verdict(reply: str, label: str | None) -> None:
+def test_only_a_whole_form_is_a_verdict(reply: str, said: str | None) -> None:
     filled = PAIR_VERDICT.parse(reply)
-    assert (filled.label if filled else None) == label
+    assert (filled.verdict if filled else None) == said
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ def arena_hard(judgements: tuple[str, ...], answers: tuple[str, ...], category: 
         limits("Its 90 % interval", percent=True),
         share("By prompt", "by_prompt"),
         limits("95 % interval", "by_prompt_", percent=True),
-        share("Style-controlled", "style_controlled"),
+        share("Style-controlled", lambda row: row.style_controlled_note.partition(":")[0] or row.style_controlled),
         count("Prompts", "prompts"),
     ]
     console = Terminal(width=None if sys.stdout.isatty() else _WIDE)

@@ -109,14 +109,12 @@ SAMPLE = "sample"
 """The name of the bundled data, which are invented."""
 JUDGE_SCALES: tuple[JudgeScale, ...] = get_args(JudgeScale)
 
-Label = Literal["A>>B", "A>B", "A=B", "B>A", "B>>A"]
+PairVerdict = Literal["A>>B", "A>B", "A=B", "B>A", "B>>A"]
 """What a judge says of two answers, in the terms of Arena-Hard-Auto: A is much better, better, about as good, and so
 on."""
 
-LABELS: tuple[Label, ...] = get_args(Label)
-
-WINS: dict[Label, float] = {"A>>B": 1.0, "A>B": 1.0, "A=B": 0.5, "B>A": 0.0, "B>>A": 0.0}
-"""What a label is worth for answer A: a win 1, a tie 0.5, a loss 0. For answer B it is one less that."""
+WINS: dict[PairVerdict, float] = {"A>>B": 1.0, "A>B": 1.0, "A=B": 0.5, "B>A": 0.0, "B>>A": 0.0}
+"""What a verdict is worth for answer A: a win 1, a tie 0.5, a loss 0. For answer B it is one less that."""
 
 LETTERS = "ABCD"
 """The names of options, in the order in which they are shown."""
@@ -138,6 +136,8 @@ class Unscored(StrEnum):
     """A limit of the sample came before any reply."""
     NO_BASELINE_ANSWER = "no_baseline_answer"
     """The baseline's answer is empty or a refusal: a win by rule, or a tie where the model gave none either."""
+    BASELINE_NOT_ASKED = "baseline_not_asked"
+    """The baseline was never asked the prompt, which a limited run drew in place of one that it was."""
     NOT_ANSWERED = "not_answered"
     """The file of answers made elsewhere holds none for the sample."""
     NO_SIGNAL = "no_signal"
@@ -333,13 +333,13 @@ class Comparison(Metadata):
     judge: str
     shown_first: bool
     """Whether the model's answer was A; otherwise the baseline's was."""
-    label: Label | None
+    verdict: PairVerdict | None
     rationale: str | None
     rubric_hash: str
     replies: list[str]
     """Raw, in order: one, or two where the first was no valid form."""
     reason: Annotated[Unscored, Field(strict=False)] | None = None
-    """Why there is no label."""
+    """Why there is no verdict."""
     error: str | None = None
     """As in `Vote`."""
 
@@ -347,9 +347,9 @@ class Comparison(Metadata):
 class WinScore(JudgedScore):
     """The metadata of a score of `arena`."""
 
-    labels: Annotated[dict[Name, list[Label | None]] | None, BeforeValidator(_given)] = None
-    """Each judge's labels: the model's answer shown as A, then as B; None where one is missing. No label where a rule
-    decided. None where they are read from a summary that has no room for them."""
+    pair_verdicts: Annotated[dict[Name, list[PairVerdict | None]] | None, BeforeValidator(_given)] = None
+    """Each judge's verdicts: the model's answer shown as A, then as B; None where one is missing. No verdict where a
+    rule decided. None where they are read from a summary that has no room for them."""
     comparisons: Annotated[list[Comparison] | None, BeforeValidator(_known)] = None
     """None where they are read from a summary that has no room for them."""
     style: Annotated[Style | None, BeforeValidator(_known)] = None
@@ -359,34 +359,34 @@ class WinScore(JudgedScore):
 
     @property
     def counted(self) -> Mapping[str, Sequence[float | None]] | None:
-        """What each judge's labels are worth for the model, in their order; None for both where one is missing.
+        """What each judge's verdicts are worth for the model, in their order; None for both where one is missing.
 
-        A label in one order alone holds the judge's preference for a place.
+        A verdict in one order alone holds the judge's preference for a place.
         """
-        if self.labels is None:
+        if self.pair_verdicts is None:
             return None
         return {
             judge: [
-                None if label is None or None in labels else win_value(label, shown_first=n == 0)
-                for n, label in enumerate(labels)
+                None if verdict is None or None in verdicts else win_value(verdict, shown_first=n == 0)
+                for n, verdict in enumerate(verdicts)
             ]
-            for judge, labels in self.labels.items()
+            for judge, verdicts in self.pair_verdicts.items()
         }
 
     @property
     def ratings_removed(self) -> bool:
-        """Whether the score has labels, and the summary that it is read from has no room for them."""
-        return self.labels is None and "labels" in self.model_fields_set
+        """Whether the score has verdicts, and the summary that it is read from has no room for them."""
+        return self.pair_verdicts is None and "pair_verdicts" in self.model_fields_set
 
 
-def win_value(label: Label, shown_first: bool) -> float:
-    """Return what a label is worth for the model: 1 for a win, 0.5 for a tie, 0 for a loss.
+def win_value(verdict: PairVerdict, shown_first: bool) -> float:
+    """Return what a verdict is worth for the model: 1 for a win, 0.5 for a tie, 0 for a loss.
 
     Args:
-        label: A judge's label.
+        verdict: A judge's verdict.
         shown_first: Whether the model's answer was A.
     """
-    return WINS[label] if shown_first else 1 - WINS[label]
+    return WINS[verdict] if shown_first else 1 - WINS[verdict]
 
 
 class ProbeScore(Metadata):
@@ -668,11 +668,13 @@ class NextMessageMetadata(PromptMetadata):
 class RelationMetadata(PromptMetadata):
     """The metadata of a sample of `relate_messages`."""
 
-    columns = ("conversation", "message_index", "position", "first")
+    columns = ("conversation", "message_index", "position", "first", "turn")
 
     words: Count = 0
     first: bool = False
     """Whether it is the user's first message, whose label is known."""
+    turn: Count | None = None
+    """Which of the user's messages in the conversation it is, from 1; None in logs written before it was counted."""
 
 
 class SatisfactionMetadata(PromptMetadata):
@@ -811,6 +813,8 @@ class ArenaMetadata(Metadata):
 
     category: str = ""
     subcategory: str = ""
+    baseline_asked: bool = True
+    """Whether the baseline was asked the prompt; true where there is no baseline."""
 
 
 # ---- tasks

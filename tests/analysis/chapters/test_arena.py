@@ -45,8 +45,8 @@ def placed(messages: list[Any]) -> str:
     return verdict("A>B")
 
 
-def verdict(label: str) -> str:
-    return json.dumps({"rationale": "because", "label": label})
+def verdict(said: str) -> str:
+    return json.dumps({"rationale": "because", "verdict": said})
 
 
 def number(messages: list[Any]) -> int:
@@ -157,7 +157,7 @@ def test_a_judge_that_prefers_a_place_is_seen_and_makes_no_difference(rows: Any,
     (place,) = [
         row for row in sections["arena_order"] if (row.model, row.judge) == ("scripted/strong", "scripted/placed")
     ]
-    assert (place.labels, place.n) == ({"A>>B": 0, "A>B": 2 * PROMPTS, "A=B": 0, "B>A": 0, "B>>A": 0}, PROMPTS)
+    assert (place.verdicts, place.n) == ({"A>>B": 0, "A>B": 2 * PROMPTS, "A=B": 0, "B>A": 0, "B>>A": 0}, PROMPTS)
     assert 0.8 < place.first_lower < place.first_upper == 1
     assert [sentence.partition(" when")[0] for sentence in answer_order.chapter(Evidence(runs)).warnings] == [
         "scripted/placed says otherwise of 100 % of scripted/strong's answers",
@@ -206,6 +206,9 @@ def test_differences_are_paired_by_prompt(sections: Any) -> None:
         (expected.estimate, expected.lower, expected.upper)
     )
     assert pair.p_value == pair.p_holm == pytest.approx(expected.p_value)
+    assert pair.equal_style_note == ""
+    (placed,) = [row for row in sections["arena_pairs"] if row.judge == "scripted/placed"]
+    assert (math.isnan(placed.equal_style), placed.equal_style_note) == (True, ONE_OUTCOME)
 
 
 def test_the_published_numbers_stand_beside_ours(rows: Any, runs: Runs, tmp_path: Path) -> None:

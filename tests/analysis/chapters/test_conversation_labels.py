@@ -13,7 +13,7 @@ from scipy import special, stats
 from sklearn.metrics import cohen_kappa_score
 from statsmodels.regression.linear_model import OLS
 
-from thoughttrace.analysis.chapters.conversation_labels import chapter, labellers, shares
+from thoughttrace.analysis.chapters.conversation_labels import Of, chapter, labellers, shares
 from thoughttrace.analysis.chapters.methods import sources
 from thoughttrace.analysis.read.evidence import Evidence
 from thoughttrace.analysis.read.runs import Runs, read_runs
@@ -162,6 +162,27 @@ def test_shares_of_all_labels_add_up_to_one_and_count_each_domain_of_a_conversat
     assert subtopics.loc["programming", "of_labels"] == pytest.approx(12 / 30)
     related = pd.DataFrame(shares(found().of(record.RELATE), "relation"))
     assert related["of_labels"].isna().all()
+
+
+def test_subtopics_no_longer_known_are_no_labels_and_few_conversations_have_no_shares_of_them(
+    label: Callable[..., Any], found: Callable[[], Runs]
+) -> None:
+    label(label_topic)
+    (run,) = found().of(record.TOPIC)
+    answers = ["travel; once_a_subtopic"] * 6 + ["programming"] * 5 + ["once_a_subtopic"]
+    rows = pd.DataFrame({"user": [f"user{n}" for n in range(12)], "answer": answers, "reason": None, "epoch": 1})
+    run = replace(run, rows=rows, planned_replies=12)
+    names: dict[Of, str] = {"domain": SUBTOPICS["travel"], "subtopic": "travel"}
+    for of, name in names.items():
+        table = pd.DataFrame(shares([run], of)).set_index("name")
+        assert table["of_labels"].sum() == pytest.approx(1)
+        assert table.loc[name, "of_labels"] == pytest.approx(6 / 11)
+    # 9 conversations have 18 domains: too few of them, however many labels they have.
+    two = rows.assign(answer=f"travel; {next(s for s, domain in SUBTOPICS.items() if domain != SUBTOPICS['travel'])}")
+    few = pd.DataFrame(shares([replace(run, rows=two[:9])], "domain"))
+    assert few["mean"].isna().all()
+    assert few["of_labels"].isna().all()
+    assert few["of_labels_note"].str.startswith("too small").all()
 
 
 def _other_in(subtopic: str) -> str:

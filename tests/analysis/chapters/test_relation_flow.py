@@ -13,6 +13,8 @@ from thoughttrace.analysis.read.evidence import Evidence
 from thoughttrace.analysis.read.runs import Runs, read_runs
 from thoughttrace.analysis.read.task_log import Run
 from thoughttrace.core.record import RELATE
+from thoughttrace.datasets.conversation import Conversation
+from thoughttrace.datasets.samples import relation_sample
 from thoughttrace.tasks.relate_messages import relate_messages
 
 
@@ -22,10 +24,10 @@ def labelled(label: Callable[..., Any], tmp_path: Path) -> Callable[..., Run]:
     label(relate_messages)
     (run,) = read_runs([str(tmp_path / "labels")]).of(RELATE)
 
-    def labelled(*conversations: Sequence[str], epochs: int = 1) -> Run:
+    def labelled(*conversations: Sequence[str], epochs: int = 1, turns: Sequence[int | None] = (None,) * 4) -> Run:
         rows = [
             {"user": f"user{n}", "conversation": f"c{n}", "message_index": 2 * turn, "epoch": epoch,
-             "answer": answer, "first": turn == 0, "position": 2 * turn / (2 * len(answers) - 1)}
+             "answer": answer, "first": turn == 0, "position": 2 * turn / (2 * len(answers) - 1), "turn": turns[turn]}
             for n, answers in enumerate(conversations)
             for turn, answer in enumerate(answers)
             for epoch in range(1, epochs + 1)
@@ -76,6 +78,26 @@ def test_a_message_is_followed_by_the_users_next_one_only(labelled: Callable[...
 def test_labels_of_one_epoch_follow_each_other(labelled: Callable[..., Run]) -> None:
     table = pd.DataFrame(transitions([labelled(*SIX, *SIX_MORE, epochs=2)])).set_index(["before", "after"])
     assert table.loc[("first", "extend"), ["count", "n", "users"]].tolist() == [12, 24, 12]
+
+
+def test_turns_are_the_users_messages_where_the_log_counts_them(labelled: Callable[..., Run]) -> None:
+    """As where the user wrote two messages in a row, or the assistant began."""
+    run = labelled(*SIX, turns=[1, 2, 4, 5])
+    table = pd.DataFrame(by_turn([run])).set_index(["place", "relation"])
+    assert table[table["count"] > 0]["count"].to_dict() == {
+        ("2", "extend"): 6, ("4", "re_attempt"): 6, ("5–8", "extend"): 6,
+    }  # fmt: skip
+    steps = pd.DataFrame(transitions([run])).set_index(["before", "after"])["count"]
+    assert steps[steps > 0].to_dict() == {("first", "extend"): 6, ("re_attempt", "extend"): 6}
+
+
+def test_a_log_counts_the_users_messages() -> None:
+    roles = ["assistant", "user", "user", "assistant", "user"]
+    conversation = Conversation.model_validate(
+        {"id": "user1_task1_conversation1", "messages": [{"type": role, "content": "words"} for role in roles]}
+    )
+    made = [relation_sample(conversation, index, "Instructions.", "{marker} {message}") for index in (1, 2, 4)]
+    assert [(sample.metadata or {})["turn"] for sample in made] == [1, 2, 3]
 
 
 def test_the_chapter_draws_both_and_is_left_out_without_labels(labelled: Callable[..., Run]) -> None:

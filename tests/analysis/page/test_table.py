@@ -279,6 +279,26 @@ def test_a_terminal_shows_the_first_columns_that_fit(width: int, titles: list[st
     assert max(map(len, capture.get().splitlines())) <= width
 
 
+@pytest.mark.parametrize("width", [80, 100, 250])
+def test_a_wide_table_leaves_columns_out_and_no_names_illegible(width: int) -> None:
+    """23 columns, whose spaces alone would take 68 characters."""
+    rows = [Row("mockllm/a-model-whose-name-is-long", 1), Row("scripted/m", 2)]
+    numbers = [number(f"Number {n}", "value") for n in range(20)]
+    columns = [name("Model", "word"), *numbers, text("Note", lambda row: "said of it " * 9), name("Judge", "word")]
+    table = Table(rows, columns).to_terminal("Wide", width)
+    console = Console(width=width, color_system=None)
+    with console.capture() as capture:
+        console.print(table)
+    lines = capture.get().splitlines()
+    assert max(map(len, lines)) <= width
+    titles = [str(column.header) for column in table.columns]
+    assert titles == [column.title for column in columns][: len(titles)]
+    assert all(title in lines[2] for title in titles), "a title that is broken"
+    assert len(lines[4][1:].partition("  ")[0]) >= 26
+    # The name takes 26, a title 8 or (from "Number 10" on) 9, and what stands between two columns 3.
+    assert len(titles) - 1 == {80: (80 - 28) // 11, 100: (100 - 28) // 11, 250: 10 + (250 - 28 - 10 * 11) // 12}[width]
+
+
 @pytest.mark.parametrize("bad", ["", "a b", "../a", "A", "a.b"])
 @pytest.mark.parametrize("make", [lambda bad: Section(bad, "T", [], []), lambda bad: Chapter(bad, "T", "")])
 def test_names_are_of_files_and_places(make: Callable[[str], object], bad: str) -> None:

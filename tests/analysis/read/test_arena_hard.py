@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import statsmodels.api as sm
 from click.testing import CliRunner
 from scipy import optimize, special
 
 from thoughttrace.analysis.read.arena_hard import score_arena_hard
 from thoughttrace.analysis.stats.arena_hard import arena_hard_scores
 from thoughttrace.analysis.stats.intervals import cluster_mean
-from thoughttrace.analysis.stats.win_rates import style_control
+from thoughttrace.analysis.stats.win_rates import ONE_OUTCOME, SEPARATED, style_control
 from thoughttrace.cli.main import main
 from thoughttrace.core.errors import UserError
 
@@ -28,8 +29,8 @@ STYLES = {
 }
 
 
-def judgement(uid: str, model: str, labels: tuple[str | None, str | None], category: str = "math") -> dict[str, Any]:
-    games = [{"score": label, "judgment": {"answer": f"[[{label}]]"}, "prompt": ["s", "u"]} for label in labels]
+def judgement(uid: str, model: str, verdicts: tuple[str | None, str | None], category: str = "math") -> dict[str, Any]:
+    games = [{"score": verdict, "judgment": {"answer": f"[[{verdict}]]"}, "prompt": ["s", "u"]} for verdict in verdicts]
     return {"uid": uid, "category": category, "judge": "j", "model": model, "baseline": "base", "games": games}
 
 
@@ -46,7 +47,7 @@ def answer(uid: str, model: str, tokens: int, headers: int, items: int, bold: in
 
 @pytest.fixture
 def judgements(write: Callable[..., Path]) -> list[str]:
-    lines = {model: [judgement(uid, model, labels) for uid, labels in by.items()] for model, by in (("x", X), ("y", Y))}
+    lines = {model: [judgement(uid, model, each) for uid, each in by.items()] for model, by in (("x", X), ("y", Y))}
     lines["x"].append(judgement("u6", "x", ("B>A", "A>B"), "coding"))
     lines["y"].append({**judgement("u6", "y", ("B>A", "A>B"), "coding"), "games": [None, {"score": "A>B"}]})
     return [str(write(*several, name=f"{model}.jsonl")) for model, several in lines.items()]
@@ -114,13 +115,45 @@ def test_their_style_control_of_a_single_model_is_none() -> None:
     rng = np.random.default_rng(1)
     longer = rng.normal(0.7, 1, size=(800, 1)) * [1, 0, 0, 0] + rng.normal(size=(800, 4)) * [0, 1, 1, 1]
     won = rng.random(800) < special.expit(1.5 * longer[:, 0])
-    labels = [("B>A", "A>B") if win else ("A>B", "B>A") for win in won]
+    verdicts = [("B>A", "A>B") if win else ("A>B", "B>A") for win in won]
     prompts = [f"u{n}" for n in range(800)]
-    (theirs,) = arena_hard_scores(["x"] * 800, prompts, labels, longer)
+    (theirs,) = arena_hard_scores(["x"] * 800, prompts, verdicts, longer)
     assert theirs.score == pytest.approx(won.mean())
     assert theirs.style_controlled > theirs.score
     (ours,) = style_control(won, np.zeros(800), 1, longer, prompts).rates
     assert ours.lower < 0.5 < ours.upper < 0.6
+
+
+def test_where_the_fit_by_style_does_not_converge_a_reason_stands(capfd: pytest.CaptureFixture[str]) -> None:
+    """A model that wins every game, beside one that does not; and wins that length alone tells."""
+    won = [n % 3 > 0 for n in range(30)]
+    verdicts = [("B>A", "A>B") if win else ("A>B", "B>A") for win in won]
+    prompts, style = [f"u{n}" for n in range(30)], np.random.default_rng(2).normal(size=(60, 4))
+    every = [("B>A", "A>B")] * 30
+    first, second = arena_hard_scores(["x"] * 30 + ["y"] * 30, prompts * 2, [*every, *verdicts], style)
+    assert (math.isnan(first.style_controlled), first.style_controlled_note) == (True, ONE_OUTCOME)
+    # In the limit the rows of x tell nothing of y, but count in the means and deviations.
+    scaled = np.repeat((style - style.mean(axis=0)) / np.repeat(style, 2, axis=0).std(axis=0, ddof=1), 2, axis=0)
+    design = np.column_stack([np.ones(60), scaled[60:]])
+    fit = sm.GLM(np.repeat(won, 2).astype(float), design, family=sm.families.Binomial()).fit()
+    assert second.style_controlled == pytest.approx(special.expit(fit.params[0]), abs=1e-6)
+    assert second.style_controlled_note == ""
+    style[:30, 0] = np.where(won, 1, -1)
+    (apart,) = arena_hard_scores(["x"] * 30, prompts, verdicts, style[:30])
+    assert (math.isnan(apart.style_controlled), apart.style_controlled_note) == (True, SEPARATED)
+    assert capfd.readouterr().err == ""
+
+
+def test_the_command_says_why_there_is_no_score_at_equal_style(write: Callable[..., Path]) -> None:
+    wins = write(*(judgement(f"u{n}", "x", ("B>A", "A>B")) for n in range(6)), name="x.jsonl")
+    files = [
+        write(*(answer(f"u{n}", model, 10 + n * size, n, 1, n % 3) for n in range(6)), name=f"answer_{model}.jsonl")
+        for model, size in (("x", 2), ("base", 1))
+    ]
+    done = CliRunner().invoke(main, ["arena-hard", str(wins), *(w for f in files for w in ("--answers", str(f)))])
+    assert done.exit_code == 0, done.output
+    assert "no two outcomes differ" in done.output
+    assert "Warning" not in done.output
 
 
 @pytest.mark.parametrize(
@@ -147,7 +180,7 @@ def test_an_answer_without_counts_or_missing_is_named(
     with pytest.raises(UserError, match="uid u1: its metadata do not count its tokens and Markdown"):
         score_arena_hard(judgements, [str(bare)])
     other = write(judgement("u9", "x", ("A>B", "A>B")) | {"baseline": "b2"}, name="other.jsonl")
-    with pytest.raises(UserError, match=r"several baselines \(b2, base\)"):
+    with pytest.raises(UserError, match=r"several baselines \(b2, base\); pass --category\."):
         score_arena_hard([*judgements, str(other)])
 
 

@@ -137,6 +137,16 @@ def test_where_nothing_can_be_estimated_a_reason_says_so() -> None:
     assert [rate.reason for rate in alike.rates] == [None, None]
 
 
+@pytest.mark.parametrize("value", [0.1, 0.3, -0.6, 1 / 3])
+def test_a_difference_that_is_the_same_everywhere_does_not_vary(value: float) -> None:
+    """Its standard deviation is no 0, but what rounding leaves, by which nothing may be divided."""
+    wins, models, style, prompts = outcomes(9, 30, (0.5,))
+    style[:, 0] = value
+    found = style_control(wins, models, 1, style, prompts)
+    assert [each.reason for each in found.coefficients] == [NOT_TOLD_APART, None, None, None]
+    assert found.rates[0].reason == NOT_TOLD_APART, "at no difference nothing was seen"
+
+
 def test_differences_in_style_are_those_of_a_hand_computation() -> None:
     found = style_differences([[99, 2, 10, 0], [0, 0, 0, 0]], [[49, 0, 10, 5], [0, 0, 0, 0]])
     # Per 100 words 2 headers against none, 0.10 items against 0.20 a word, none bold against 0.1.

@@ -1,5 +1,6 @@
 """Group runs into entries: what one system did under one measurement, on both kinds of thought."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -28,7 +29,8 @@ def entries(runs: Runs) -> list[Entry]:
 
     The runs of the two kinds belong together where they agree in everything that is not of the kind. Where a system has
     several runs of a kind, in other contexts or with other prompts and rubrics, those are paired that also agree in
-    these; what is left is paired in the order of the report.
+    these; what is left is paired in the order of the report. Answers made elsewhere may be in a file for each kind:
+    of a system that has one run of each, these belong together.
 
     Args:
         runs: The runs that count.
@@ -36,9 +38,19 @@ def entries(runs: Runs) -> list[Entry]:
     groups: dict[tuple[str, ...], list[Run]] = {}
     for run in runs.inferences:
         # By default reactions are inferred in another context than reasons.
-        key = measurement(run, "task", "kind", "prompt", "rubric", "version", "context")
-        groups.setdefault(key, []).append(run)
-    return [entry for members in groups.values() for entry in _paired(members)]
+        key = measurement(run, "task", "kind", "prompt", "rubric", "version", "context", "answers")
+        groups.setdefault((*key, str(bool(run.answers_file))), []).append(run)
+    return [entry for members in groups.values() for together in _by_file(members) for entry in _paired(together)]
+
+
+def _by_file(members: Sequence[Run]) -> list[list[Run]]:
+    """Part the runs of a system by the file of its answers, unless there is only one of each kind."""
+    if max(Counter(run.kind for run in members).values()) == 1:
+        return [[*members]]
+    files: dict[str, list[Run]] = {}
+    for run in members:
+        files.setdefault(run.answers_file, []).append(run)
+    return [*files.values()]
 
 
 _ALIKE: tuple[Callable[[Run], object], ...] = (

@@ -57,8 +57,8 @@ def read_answers(path: str, system: str, context: Context, conversations: Sequen
 
     Each record has the `id` of a sample, such as `user1_task1_conversation1/m03/reaction`, and a `text`; or it is a
     prediction with `prediction`, `reference` and `metadata` (`conversation_id`, `assistant_message_id`,
-    `next_user_message_id`). Guesses in other contexts, and where there are several persons those of others than
-    `system`, are passed over.
+    `next_user_message_id`). Guesses in other contexts, and where persons guessed all that is not of `system`, are
+    passed over.
 
     Args:
         path: A file in JSON Lines, a JSON array, CSV or Parquet, relative to the folder the command was started in.
@@ -209,14 +209,13 @@ def _predicted(place: str, record: Mapping[str, Any], by_id: Mapping[str, Conver
 
 
 def _of_system(where: str, lines: Sequence[_Line], system: str) -> list[_Line]:
-    """Keep, of a file of several persons, the lines of the one who is the system."""
+    """Keep, of a file of people's guesses, the lines of the person who is the system."""
     persons = sorted({line.person for line in lines if line.person})
-    if len(persons) < 2:
+    if not persons:
         return list(lines)
     if system not in persons:
-        raise UserError(
-            f"{where}: holds answers of several persons; pass one of them as -T system=: {', '.join(persons)}."
-        )
+        whose = "several persons; pass one of them as" if len(persons) > 1 else "one person; pass"
+        raise UserError(f"{where}: holds answers of {whose} -T system=: {', '.join(persons)}.")
     return [line for line in lines if line.person == system]
 
 

@@ -23,6 +23,33 @@ class Entry:
         """The runs that there are, that of reasons first."""
         return tuple(run for run in (self.reason, self.reaction) if run)
 
+    @property
+    def context(self) -> str:
+        """Its runs' context, such as `history`, or `history and lookahead`."""
+        return " and ".join(dict.fromkeys(run.context for run in self.runs))
+
+    @property
+    def judge(self) -> str:
+        """The judges' names, comma-separated."""
+        return self.runs[0].judge_described
+
+
+def tell_apart(found: Sequence[Entry]) -> list[tuple[str, str]]:
+    """Return the context and the judges of each entry, empty where all entries of the same name have the same.
+
+    Args:
+        found: The entries that are shown together.
+    """
+
+    def only_where_several(read: Callable[[Entry], str]) -> list[str]:
+        values: dict[str, set[str]] = {}
+        for entry in found:
+            values.setdefault(entry.name, set()).add(read(entry))
+        return [read(entry) if len(values[entry.name]) > 1 else "" for entry in found]
+
+    contexts, judges = only_where_several(lambda entry: entry.context), only_where_several(lambda entry: entry.judge)
+    return list(zip(contexts, judges, strict=True))
+
 
 def entries(runs: Runs) -> list[Entry]:
     """Group the runs that infer a thought, those of controls and of answers made elsewhere included.

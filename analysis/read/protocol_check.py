@@ -1,17 +1,23 @@
 """Compare an entry with a protocol, point by point."""
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+
+from inspect_ai.util import warn_once
 
 from thoughttrace.analysis.read.entries import Entry, entries
 from thoughttrace.analysis.read.measurement import ASPECT_NAMES
 from thoughttrace.analysis.read.runs import Runs
 from thoughttrace.analysis.read.task_log import Run
 from thoughttrace.analysis.read.votes import planned_votes
+from thoughttrace.core.errors import UserError
 from thoughttrace.core.model_names import family, same_model
 from thoughttrace.core.record import KINDS, Kind
 from thoughttrace.protocols.manifest import Manifest, kept_manifest
 from thoughttrace.protocols.protocol import Protocol, find_subset
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -65,14 +71,18 @@ class _Compared:
 def find_manifest(entry: Entry) -> Manifest | None:
     """Return the manifest kept on this machine of the subset that an entry names; None if there is none.
 
+    Nobody named it here, so one that is damaged is warned of, and counts as none: it must not stop every report.
+
     Args:
         entry: The entry.
-
-    Raises:
-        UserError: The manifest was altered.
     """
-    kept = (kept_manifest(run.subset, run.data_revision) for run in entry.runs if run.subset)
-    return next((manifest for manifest in kept if manifest), None)
+    for run in entry.runs:
+        try:
+            if run.subset and (manifest := kept_manifest(run.subset, run.data_revision)):
+                return manifest
+        except UserError as error:
+            warn_once(_logger, str(error))
+    return None
 
 
 def check_models(runs: Runs) -> list[tuple[Entry, ProtocolCheck]]:
@@ -80,9 +90,6 @@ def check_models(runs: Runs) -> list[tuple[Entry, ProtocolCheck]]:
 
     Args:
         runs: The runs that count.
-
-    Raises:
-        UserError: A manifest on this machine was altered.
     """
     checks = []
     for entry in entries(runs):

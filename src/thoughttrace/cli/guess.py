@@ -62,8 +62,8 @@ def guess(
     """Guess, as a model would, what the users in DATA noted; your guesses are scored beside the models'.
 
     DATA is `sample`, `hub`, or the path of a file or folder. You are shown what a model is shown, never the note, and
-    write one sentence. Every guess is saved at once: quit at any time and run the same command again to continue. What
-    lies behind a later guess in the same conversation is not asked any more, for you have read what came after it.
+    write one sentence. Every guess is saved at once: quit at any time and run the same command again to continue.
+    Messages before a later one that you were shown are not asked any more, for you have read what came after them.
 
     \b
     thoughttrace guess sample --name ann --limit 20

@@ -16,7 +16,7 @@ from thoughttrace.analysis.read.task_log import Contribution, Run
 from thoughttrace.analysis.read.votes import votes
 from thoughttrace.core.errors import UserError
 from thoughttrace.core.record import Unscored
-from thoughttrace.protocols.manifest import Manifest, manifest_path
+from thoughttrace.protocols.manifest import Manifest, kept_manifest, manifest_path
 from thoughttrace.protocols.protocol import Protocol
 
 Make = Callable[..., Run]
@@ -271,7 +271,7 @@ def test_entries_join_the_kinds_of_one_system_and_setting(follows: Make) -> None
 
 
 def test_models_are_compared_with_the_manifest_on_this_machine(
-    follows: Make, protocol: Protocol, manifest: Manifest
+    follows: Make, protocol: Protocol, manifest: Manifest, caplog: pytest.LogCaptureFixture
 ) -> None:
     runs = [follows("reason"), follows("reaction"), follows("reason", control="parrot", model="control parrot")]
     plain = follows("reason", model="xai/other", evaluated="xai/other", subset="")
@@ -286,6 +286,15 @@ def test_models_are_compared_with_the_manifest_on_this_machine(
     path.write_text(manifest.model_dump_json(), encoding="utf-8")
     ((_, known),) = check_models(Runs(less))
     assert failed(known) == ["samples missing", "samples outside"]
-    path.write_text(manifest.model_dump_json().replace("user0_", "user00_"), encoding="utf-8")
-    with pytest.raises(UserError, match="was altered"):
-        check_models(Runs(less))
+    # Nobody named a manifest here: one that is damaged must not stop a report, and counts as none.
+    for damaged in (manifest.model_dump_json().replace("user0_", "user00_"), "{", ""):
+        path.write_text(damaged, encoding="utf-8")
+        with pytest.raises(UserError, match="anew with `thoughttrace subset DATA mini-v1`"):
+            kept_manifest("mini-v1", protocol.data.revision)
+        ((_, without),) = check_models(Runs(less))
+        assert without.followed
+    (said,) = caplog.messages
+    assert said == (
+        f"{path}: the manifest of mini-v1 is damaged or was altered; make it anew with `thoughttrace subset DATA "
+        "mini-v1`."
+    )

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import secrets
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -47,6 +48,11 @@ class PageServer(ThreadingHTTPServer):
     def address(self) -> str:
         """The page's address."""
         return f"http://{_HERE[0]}:{self.server_port}/{self.token}/"
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Print nothing of a browser that closed its connection early; a fault of ours is still shown."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
     def answer(self, what: str, asked: Any) -> Any:
         """Answer the page.
@@ -116,7 +122,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _refused(self) -> bool:
         """Refuse a request that is not of this machine's own browser, or does not know the token."""
-        host = urlsplit(f"//{self.headers['Host']}").hostname
+        try:
+            host = urlsplit(f"//{self.headers['Host']}").hostname
+        except ValueError:  # such as [::1, which is not closed
+            host = None
         _, token, *_ = [*self.path.split("/"), "", ""]
         if host in _HERE and secrets.compare_digest(token.encode(), self.server.token.encode()):
             return False

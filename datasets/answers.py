@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from thoughttrace.core.errors import UserError
-from thoughttrace.core.record import KINDS, Context, Kind, message_id
+from thoughttrace.core.record import KINDS, Context, Kind, message_id, place_of
 from thoughttrace.datasets.conversation import Conversation
 from thoughttrace.datasets.files import parse_json, records
 from thoughttrace.datasets.sources import from_where_started
@@ -104,10 +104,17 @@ def guessed_by(file: Path, person: str) -> list[tuple[str, str | None]]:
         person: The person's name.
 
     Raises:
-        UserError: The file cannot be read, or a record is no answer.
+        UserError: The file cannot be read, or a record is no answer to a message.
     """
-    lines = (_line(place, record, {}) for place, record in _records(file))
-    return [(line.id, line.context) for line in lines if line.person == person]
+    guessed = []
+    for line in (_line(place, record, {}) for place, record in _records(file)):
+        if line.person == person:
+            try:
+                place_of(line.id)
+            except ValueError as error:
+                raise UserError(f"{line.place}: {error}; correct its id, or remove the line.") from error
+            guessed.append((line.id, line.context))
+    return guessed
 
 
 def check_system(parameter: str, name: str) -> None:

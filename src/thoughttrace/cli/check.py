@@ -65,8 +65,8 @@ def check(context: click.Context, logs: tuple[str, ...], name: str, manifest_fil
             console.print(f"{title} does not follow {protocol.title}: {names}.", soft_wrap=True)
         if checked.subset and manifest is None:
             console.print(
-                f"No manifest of {checked.subset} can be read on this machine, so its samples were compared by what the "
-                f"log says of it. Make it with `thoughttrace subset {protocol.data.name} {checked.subset}`.",
+                f"No manifest of {checked.subset} can be read on this machine, so its samples were compared by what "
+                f"the log says of it. Make it with `thoughttrace subset {protocol.data.name} {checked.subset}`.",
                 soft_wrap=True,
             )
     if models and (controls := [entry.name for entry in found if entry not in models]):

@@ -65,12 +65,14 @@ class PageServer(ThreadingHTTPServer):
             UserError: A person's mistake, in words for that person.
             KeyError, TypeError, ValueError, IndexError: The page did not send this.
         """
-        if what == "content":
-            return self.questions.content(self._number(asked))
         name = str(asked["name"]).strip()
         if self.name is not None and name != self.name:
             raise ValueError("another name than the one that was given")
         with self.lock:
+            if what == "content":
+                # Before it is sent: whoever closes the page at once has seen it.
+                self.questions.mark_shown(name, self._number(asked))
+                return self.questions.content(self._number(asked))
             if what == "save":
                 self.questions.save(name, self._number(asked), asked["answer"])
                 self.kept += 1 if asked["answer"] is not None else -1

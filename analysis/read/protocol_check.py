@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from inspect_ai.util import warn_once
 
@@ -109,7 +109,11 @@ def check_protocol(entry: Entry, protocol: Protocol, manifest: Manifest | None) 
         manifest: Of the subset whose samples the entry must have. None where it is not here: then samples are compared
             by what the log says of the subset that it took, which the run compared with its manifest.
     """
-    entry = replace(entry, **{kind: None for kind in KINDS if kind not in protocol.tasks})
+    entry = Entry(
+        entry.name,
+        entry.reason if "reason" in protocol.tasks else None,
+        entry.reaction if "reaction" in protocol.tasks else None,
+    )
     if not entry.runs:
         return ProtocolCheck(protocol.name, None, (_kinds(entry, protocol),))
     named = {run.subset for run in entry.runs}

@@ -156,7 +156,7 @@ def test_votes_that_a_judge_lost_are_counted(follows: Make, protocol: Protocol, 
     assert failed(check_protocol(entry(losing(a=2), reaction), protocol, manifest)) == ["votes"]
     # What a rule rated, such as a refusal, no judge was asked about.
     refused = json.dumps({judge: [] for judge in PANEL.split(", ")})
-    why: list[str | None] = [*[Unscored.REFUSAL.value] * 10, *[None] * 10]
+    why = pd.Series([Unscored.REFUSAL.value] * 10, dtype=object).reindex(range(20))
     rows = reason.rows.assign(reason=why, ratings=[refused] * 10 + [*reason.rows["ratings"][10:]])
     assert check_protocol(entry(with_rows(reason, rows), reaction), protocol, manifest).followed
 

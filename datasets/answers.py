@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from thoughttrace.core.errors import UserError
-from thoughttrace.core.record import KINDS, Context, Kind, message_id
+from thoughttrace.core.record import KINDS, Context, Kind, message_id, place_of
 from thoughttrace.datasets.conversation import Conversation
 from thoughttrace.datasets.files import parse_json, records
 from thoughttrace.datasets.sources import from_where_started
@@ -57,8 +57,8 @@ def read_answers(path: str, system: str, context: Context, conversations: Sequen
 
     Each record has the `id` of a sample, such as `user1_task1_conversation1/m03/reaction`, and a `text`; or it is a
     prediction with `prediction`, `reference` and `metadata` (`conversation_id`, `assistant_message_id`,
-    `next_user_message_id`). Guesses in other contexts, and where there are several persons those of others than
-    `system`, are passed over.
+    `next_user_message_id`). Guesses in other contexts, and where persons guessed all that is not of `system`, are
+    passed over.
 
     Args:
         path: A file in JSON Lines, a JSON array, CSV or Parquet, relative to the folder the command was started in.
@@ -104,10 +104,17 @@ def guessed_by(file: Path, person: str) -> list[tuple[str, str | None]]:
         person: The person's name.
 
     Raises:
-        UserError: The file cannot be read, or a record is no answer.
+        UserError: The file cannot be read, or a record is no answer to a message.
     """
-    lines = (_line(place, record, {}) for place, record in _records(file))
-    return [(line.id, line.context) for line in lines if line.person == person]
+    guessed = []
+    for line in (_line(place, record, {}) for place, record in _records(file)):
+        if line.person == person:
+            try:
+                place_of(line.id)
+            except ValueError as error:
+                raise UserError(f"{line.place}: {error}; correct its id, or remove the line.") from error
+            guessed.append((line.id, line.context))
+    return guessed
 
 
 def check_system(parameter: str, name: str) -> None:
@@ -209,14 +216,13 @@ def _predicted(place: str, record: Mapping[str, Any], by_id: Mapping[str, Conver
 
 
 def _of_system(where: str, lines: Sequence[_Line], system: str) -> list[_Line]:
-    """Keep, of a file of several persons, the lines of the one who is the system."""
+    """Keep, of a file of people's guesses, the lines of the person who is the system."""
     persons = sorted({line.person for line in lines if line.person})
-    if len(persons) < 2:
+    if not persons:
         return list(lines)
     if system not in persons:
-        raise UserError(
-            f"{where}: holds answers of several persons; pass one of them as -T system=: {', '.join(persons)}."
-        )
+        whose = "several persons; pass one of them as" if len(persons) > 1 else "one person; pass"
+        raise UserError(f"{where}: holds answers of {whose} -T system=: {', '.join(persons)}.")
     return [line for line in lines if line.person == system]
 
 

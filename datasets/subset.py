@@ -27,8 +27,11 @@ def known_subset(name: str) -> tuple[Protocol, Subset]:
     """
     if found := find_subset(name):
         return found
-    names = ", ".join(subset for protocol in protocol_names() for subset in read_protocol(protocol).subsets)
-    raise UserError(f"subset {name}: there is no such subset, and no such file; choose from {names}, or name a file.")
+    raise UserError(f"subset {name}: there is no such subset; choose from {_names()}.")
+
+
+def _names() -> str:
+    return ", ".join(subset for protocol in protocol_names() for subset in read_protocol(protocol).subsets)
 
 
 def make_manifest(source: Source, name: str) -> Manifest:
@@ -104,7 +107,10 @@ def find_manifest(source: Source, data: str, subset: str) -> Manifest:
     if path.is_file():
         manifest = read_manifest(path)
     else:
-        known_subset(subset)
+        if find_subset(subset) is None:
+            raise UserError(
+                f"subset {subset}: there is no such subset, and no such file; choose from {_names()}, or name a file."
+            )
         kept = kept_manifest(subset, source.revision)
         if kept is None:
             raise UserError(

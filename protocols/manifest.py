@@ -72,7 +72,9 @@ def read_manifest(path: Path) -> Manifest:
             f"{path}: cannot be read ({error.strerror}); make it with `thoughttrace subset DATA NAME`."
         ) from error
     except ValidationError as error:
-        raise UserError(f"{path}: is no manifest; name a file that `thoughttrace subset` wrote.") from error
+        raise UserError(
+            f"{path}: is no manifest; name a file that `thoughttrace subset DATA NAME -o FILE` wrote, or make it anew."
+        ) from error
     if manifest.sha256 != checksum(manifest.name, manifest.samples):
         raise UserError(
             f"{path}: its samples do not have the checksum that it states, so it was altered; make it anew with "
@@ -89,7 +91,13 @@ def kept_manifest(name: str, data_revision: str) -> Manifest | None:
         data_revision: A Hub commit, or `sha256:` and digits.
 
     Raises:
-        UserError: It is there, and was altered.
+        UserError: It is there, and is damaged or was altered.
     """
     path = manifest_path(name, data_revision)
-    return read_manifest(path) if path.exists() else None
+    try:
+        return read_manifest(path) if path.exists() else None
+    except UserError as error:
+        raise UserError(
+            f"{path}: the manifest of {name} is damaged or was altered; make it anew with `thoughttrace subset DATA "
+            f"{name}`."
+        ) from error

@@ -36,8 +36,6 @@ class TaskAsked(_Part):
 class JudgesAsked(_Part):
     """Who judges, and how."""
 
-    at_least: _Positive
-    """Judges of another family that every evaluated model must have."""
     exclude_family: bool
     """Whether judges of the evaluated model's family are left out."""
     panel: Annotated[list[Annotated[list[str], Field(min_length=1)]], Field(min_length=1)]
@@ -52,8 +50,8 @@ class JudgesAsked(_Part):
         families = [{family(model) for model in seat} for seat in self.panel]
         if any(len(names) > 1 for names in families) or len(set.union(*families)) < len(families):
             raise ValueError("each judge and its stand-ins must be of one family, and no two judges of the same")
-        if len(families) - self.exclude_family < self.at_least:
-            raise ValueError("too few judges are left for a model of a judge's family")
+        if len(families) == self.exclude_family:
+            raise ValueError("no judge is left for a model of the only judge's family")
         return self
 
 
@@ -82,7 +80,7 @@ class Protocol(_Part):
     name: str
     title: str
     date: datetime.date
-    tasks: dict[Kind, TaskAsked]
+    tasks: Annotated[dict[Kind, TaskAsked], Field(min_length=1)]
     context: Context
     max_context_words: None
     """Always the whole context."""
@@ -110,10 +108,24 @@ def read_protocol(name_or_path: str | Path) -> Protocol:
         name_or_path: The name of one that comes with this package, such as `infer-v1`, or the path of a YAML file.
 
     Raises:
-        UserError: There is no such protocol, or the file is none.
+        UserError: There is no such protocol, the file is none, or it goes by the name of one of this package with
+            another content.
     """
     named = str(name_or_path)
     path = _HERE / f"{named}.yml" if named in protocol_names() else Path(named)
+    protocol = _read(named, path)
+    if path.parent != _HERE:
+        for ours in map(read_protocol, protocol_names()):
+            # A mark or a sentence would say that what follows it follows ours.
+            if protocol != ours and (protocol.name == ours.name or protocol.title == ours.title):
+                raise UserError(
+                    f"protocol {named}: has the name or title of {ours.name} ({ours.title}), and asks something else; "
+                    "give it a name and a title of its own."
+                )
+    return protocol
+
+
+def _read(named: str, path: Path) -> Protocol:
     try:
         return Protocol.model_validate(yaml.safe_load(path.read_bytes()))
     except OSError as error:

@@ -199,7 +199,7 @@ def agreement(
     async def score(state: TaskState, target: Target) -> Score:
         inference, sample = answer_of(state), state.metadata_as(InferenceMetadata)
         prompt = judge_prompt(sample.kind, sample.message if judge_message else None, list(target), inference, text)
-        panel = judges(allow_self_judging, exclude_family, sample.system)
+        panel = judges(allow_self_judging, exclude_family, sample.system, sample.person)
         fixed = rubric_hash(sample.kind, judge_message, text)
         form, lowest = verdict_form(sample.kind, text), int(INFER[sample.kind].scale[0])
         rated = await rate(state, inference, panel, prompt, form, fixed, judge_repeats, lowest, scale)

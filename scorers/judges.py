@@ -10,13 +10,16 @@ from thoughttrace.core.record import JUDGE_ROLE, ControlMetadata
 from thoughttrace.scorers.expected_rating import require_log_probabilities
 
 
-def judges(allow_self_judging: bool, exclude_family: bool = False, system: str | None = None) -> list[Model]:
+def judges(
+    allow_self_judging: bool, exclude_family: bool = False, system: str | None = None, person: bool = False
+) -> list[Model]:
     """Return the judges of the evaluated model: those bound to the role, without the evaluated model itself.
 
     Args:
         allow_self_judging: Keep the evaluated model, whatever name it is bound under.
         exclude_family: Leave out all judges of the evaluated model's family.
         system: What gave the answers, where they were made elsewhere; None for the model that Inspect runs.
+        person: Whether a person gave them, who is no model and of no family, whatever the name.
 
     Raises:
         UserError: No model is bound to the role, or no judge is left.
@@ -28,6 +31,8 @@ def judges(allow_self_judging: bool, exclude_family: bool = False, system: str |
             "No judge: bind one with --model-role grader=PROVIDER/MODEL "
             "(another model than the one evaluated). Nothing was generated."
         )
+    if person:
+        return panel
     evaluated = system or str(get_model())
     others = [judge for judge in panel if allow_self_judging or not same_model(str(judge), evaluated)]
     if not others:
@@ -56,7 +61,8 @@ def require_judge(
     """
     if active_model() is None:
         return
-    panel = judges(allow_self_judging, exclude_family, system)
+    # Whether a person gave the answers is known once they are read: then the solver below checks it.
+    panel = judges(allow_self_judging, exclude_family, system, person=system is not None)
     if judge_scale == "expected":
         require_log_probabilities(panel)
 
@@ -75,7 +81,8 @@ def require_judge_then(answer: Solver, allow_self_judging: bool = False, exclude
     """
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
-        judges(allow_self_judging, exclude_family, state.metadata_as(ControlMetadata).system)
+        sample = state.metadata_as(ControlMetadata)
+        judges(allow_self_judging, exclude_family, sample.system, sample.person)
         return await answer(state, generate)
 
     return solve

@@ -127,7 +127,8 @@ def inference_samples(
             recital = recitals[sample.id] = answer(item)
             recite(sample, *recital(1))
         if given:
-            sample.metadata = (sample.metadata or {}) | ControlMetadata(system=elsewhere.system).to_log()
+            of_system = ControlMetadata(system=elsewhere.system, person=given.person)
+            sample.metadata = (sample.metadata or {}) | of_system.to_log()
         samples.append(sample)
     if given:
         _check_given(given, samples[limit_of_command()], elsewhere)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from thoughttrace.analysis.page.table import Chapter, Section, name, short, text
+from thoughttrace.analysis.read.entries import tell_apart
 from thoughttrace.analysis.read.evidence import Evidence
 from thoughttrace.analysis.read.protocol_check import check_models
 
@@ -17,6 +18,9 @@ class DeviationRow:
     point: str
     asked: str
     found: str
+    context: str
+    """Where entries of the same model differ in it; else empty; so is `judge`."""
+    judge: str
 
 
 COLUMNS = [
@@ -25,6 +29,8 @@ COLUMNS = [
     text("Found", "found"),
     text("Asked", "asked"),
     short("Protocol", "protocol"),
+    short("Context", "context"),
+    name("Judge", "judge"),
 ]
 
 
@@ -48,8 +54,9 @@ def chapter(evidence: Evidence) -> Chapter:
 
 def deviations(evidence: Evidence) -> Sequence[DeviationRow]:
     """Compare the runs with the protocol whose subset they took."""
+    checks = check_models(evidence.runs)
     return [
-        DeviationRow(entry.name, check.protocol, point.name, point.asked, point.found)
-        for entry, check in check_models(evidence.runs)
+        DeviationRow(entry.name, check.protocol, point.name, point.asked, point.found, context, judge)
+        for (entry, check), (context, judge) in zip(checks, tell_apart([entry for entry, _ in checks]), strict=True)
         for point in check.deviations
     ]

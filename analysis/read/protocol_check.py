@@ -1,16 +1,23 @@
 """Compare an entry with a protocol, point by point."""
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+
+from inspect_ai.util import warn_once
 
 from thoughttrace.analysis.read.entries import Entry, entries
 from thoughttrace.analysis.read.measurement import ASPECT_NAMES
 from thoughttrace.analysis.read.runs import Runs
 from thoughttrace.analysis.read.task_log import Run
+from thoughttrace.analysis.read.votes import planned_votes
+from thoughttrace.core.errors import UserError
 from thoughttrace.core.model_names import family, same_model
 from thoughttrace.core.record import KINDS, Kind
 from thoughttrace.protocols.manifest import Manifest, kept_manifest
 from thoughttrace.protocols.protocol import Protocol, find_subset
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -64,14 +71,18 @@ class _Compared:
 def find_manifest(entry: Entry) -> Manifest | None:
     """Return the manifest kept on this machine of the subset that an entry names; None if there is none.
 
+    Nobody named it here, so one that is damaged is warned of, and counts as none: it must not stop every report.
+
     Args:
         entry: The entry.
-
-    Raises:
-        UserError: The manifest was altered.
     """
-    kept = (kept_manifest(run.subset, run.data_revision) for run in entry.runs if run.subset)
-    return next((manifest for manifest in kept if manifest), None)
+    for run in entry.runs:
+        try:
+            if run.subset and (manifest := kept_manifest(run.subset, run.data_revision)):
+                return manifest
+        except UserError as error:
+            warn_once(_logger, str(error))
+    return None
 
 
 def check_models(runs: Runs) -> list[tuple[Entry, ProtocolCheck]]:
@@ -79,9 +90,6 @@ def check_models(runs: Runs) -> list[tuple[Entry, ProtocolCheck]]:
 
     Args:
         runs: The runs that count.
-
-    Raises:
-        UserError: A manifest on this machine was altered.
     """
     checks = []
     for entry in entries(runs):
@@ -101,6 +109,13 @@ def check_protocol(entry: Entry, protocol: Protocol, manifest: Manifest | None) 
         manifest: Of the subset whose samples the entry must have. None where it is not here: then samples are compared
             by what the log says of the subset that it took, which the run compared with its manifest.
     """
+    entry = Entry(
+        entry.name,
+        entry.reason if "reason" in protocol.tasks else None,
+        entry.reaction if "reaction" in protocol.tasks else None,
+    )
+    if not entry.runs:
+        return ProtocolCheck(protocol.name, None, (_kinds(entry, protocol),))
     named = {run.subset for run in entry.runs}
     recorded = named.pop() if len(named) == 1 else None
     subset = recorded or (manifest.name if manifest and recorded == "" else None)
@@ -109,7 +124,7 @@ def check_protocol(entry: Entry, protocol: Protocol, manifest: Manifest | None) 
         return _merge(name, [(run, compare(run)) for run in entry.runs])
 
     points = [
-        _kinds(entry),
+        _kinds(entry, protocol),
         point("system", _system),
         point(ASPECT_NAMES["version"], lambda run: _version(run, protocol)),
         point("prompt", lambda run: _prompt(run, protocol)),
@@ -129,6 +144,7 @@ def check_protocol(entry: Entry, protocol: Protocol, manifest: Manifest | None) 
         point("judges' family", lambda run: _kinship(run, protocol)),
         point("data", lambda run: _data(run, protocol, manifest)),
         point("coverage", lambda run: _coverage(run, protocol)),
+        point("votes", lambda run: _votes(run, protocol)),
         _subset(entry, protocol, manifest),
     ]
     if subset in protocol.subsets:
@@ -165,11 +181,11 @@ def _same(asked: str, found: str) -> _Compared:
 # ---- what is evaluated, and how it is asked
 
 
-def _kinds(entry: Entry) -> Point:
+def _kinds(entry: Entry, protocol: Protocol) -> Point:
     there = {run.kind for run in entry.runs}
     found = " and ".join(f"{kind}s" for kind in KINDS if kind in there)
-    asked = " and ".join(f"{kind}s" for kind in KINDS)
-    return Point("kinds", asked, found if found == asked else f"{found} only", found == asked)
+    asked = " and ".join(f"{kind}s" for kind in KINDS if kind in protocol.tasks)
+    return Point("kinds", asked, found if found == asked else f"{found} only" if found else "none", found == asked)
 
 
 def _system(run: Run) -> _Compared:
@@ -249,7 +265,8 @@ def _panel(run: Run, protocol: Protocol) -> _Compared:
 
 
 def _kin(run: Run, model: str, protocol: Protocol) -> bool:
-    return protocol.judges.exclude_family and family(model) == family(run.evaluated)
+    # A person may be called Claude.
+    return protocol.judges.exclude_family and not run.person and family(model) == family(run.evaluated)
 
 
 def _missing_judges(run: Run, protocol: Protocol) -> _Compared:
@@ -263,9 +280,9 @@ def _missing_judges(run: Run, protocol: Protocol) -> _Compared:
 def _kinship(run: Run, protocol: Protocol) -> _Compared:
     """Compare the judges' families with the evaluated model's."""
     found = [
-        f"{judge} ({'is the model itself' if same_model(judge, run.evaluated) else 'is of its family'})"
+        f"{judge} ({'is of its family' if judge in run.other_judges else 'is the model itself'})"
         for judge in run.judges
-        if same_model(judge, run.evaluated) or _kin(run, judge, protocol)
+        if judge not in run.other_judges or _kin(run, judge, protocol)
     ]
     return _Compared("another than the model's", ", ".join(found) or "another than the model's", not found)
 
@@ -292,6 +309,17 @@ def _coverage(run: Run, protocol: Protocol) -> _Compared:
     missing = f" ({run.missing})" if rated < run.planned_replies else ""
     return _Compared(
         f"{100 * protocol.coverage:g} % or more", f"{100 * share:.1f} %{missing}", share >= protocol.coverage
+    )
+
+
+def _votes(run: Run, protocol: Protocol) -> _Compared:
+    """Compare how many of its votes each judge gave: a reply that one judge of three rated counts as rated."""
+    planned, given = planned_votes(run).sum(), run.vote_counts.sum()
+    shares = {judge: given[judge] / planned[judge] if planned[judge] else 1.0 for judge in run.judges}
+    return _Compared(
+        f"{100 * protocol.coverage:g} % or more of each judge's",
+        ", ".join(f"{judge} {100 * share:.1f} %" for judge, share in shares.items()),
+        all(share >= protocol.coverage for share in shares.values()),
     )
 
 
@@ -331,13 +359,18 @@ def _missing_samples(run: Run, manifest: Manifest | None) -> _Compared:
     return _Compared("none", found, not missing)
 
 
+# Runs of one measurement are joined, whichever samples each took.
+_ALONE = "; if another run of the same system took them, check the logs of the subset alone"
+
+
 def _samples_outside(run: Run, manifest: Manifest | None) -> _Compared:
     wanted = _wanted(run, manifest)
     if wanted is None:
         more = run.planned - run.subset_samples
-        return _Compared("none", f"{more:,}" if more > 0 else "none", more <= 0)
+        return _Compared("none", f"{more:,}{_ALONE}" if more > 0 else "none", more <= 0)
     outside = sorted(_planned(run) - wanted)
-    return _Compared("none", f"{len(outside):,}, such as {outside[0]}" if outside else "none", not outside)
+    found = f"{len(outside):,}, such as {outside[0]}{_ALONE}" if outside else "none"
+    return _Compared("none", found, not outside)
 
 
 def _wanted(run: Run, manifest: Manifest | None) -> set[str] | None:

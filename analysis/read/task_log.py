@@ -227,7 +227,7 @@ class Run(LogInfo):
     @property
     def self_judged(self) -> bool:
         """Whether the evaluated model is among the judges of its own answers."""
-        return not self.control and any(same_model(self.evaluated, judge) for judge in self.judges)
+        return len(self.other_judges) < len(self.judges)
 
     @cached_property
     def votes(self) -> pd.DataFrame:
@@ -274,8 +274,9 @@ class Run(LogInfo):
 
     @property
     def other_judges(self) -> list[str]:
-        """The judges, without the evaluated model itself."""
-        return [judge for judge in self.judges if self.control or not same_model(self.evaluated, judge)]
+        """The judges, without the evaluated model itself; a control or a person is none, whatever the name."""
+        none = self.control or self.person
+        return [judge for judge in self.judges if none or not same_model(self.evaluated, judge)]
 
     def rated_by(self, judges: Sequence[str]) -> "Run":
         """Return the run as some of its judges rated it.

@@ -21,9 +21,10 @@ def votes(runs: Sequence[Run]) -> pd.DataFrame:
     Returns:
         One row per vote that gave a rating: `kind`, `model`, `context`, `unit` (the inference: model, context, prompt,
         date, sample, epoch), `id`, `user`, `judge`, `repeat` (0 …), `rating` (1–5), `by_rule`, `family` (of the
-        evaluated model), `own_family` (whether the judge is of the same family). A vote that several scores of a log
-        share counts once. What a rule rated, such as a refusal, is given to all judges of the run, as often as each
-        was to vote, with `by_rule` true: it belongs to the model's means, and says nothing of the judges.
+        evaluated model; empty of a person), `own_family` (whether the judge is of the same family). A vote that
+        several scores of a log share counts once. What a rule rated, such as a refusal, is given to all judges of the
+        run, as often as each was to vote, with `by_rule` true: it belongs to the model's means, and says nothing of
+        the judges.
     """
     rows = []
     for run in runs:
@@ -47,7 +48,8 @@ def votes(runs: Sequence[Run]) -> pd.DataFrame:
                         rows.append((*about, judge, repeat, float(rating), by_rule))
     columns = ["kind", "model", "context", "unit", "id", "user", "judge", "repeat", "rating", "by_rule"]
     table = pd.DataFrame(rows, columns=columns).astype({"by_rule": bool}).drop_duplicates(["unit", "judge", "repeat"])
-    families = {run.name: family(run.evaluated) for run in runs} | {
+    # A person has none, whatever the name.
+    families = {run.name: "" if run.person else family(run.evaluated) for run in runs} | {
         judge: family(judge) for judge in set(table["judge"])
     }
     own = table["model"].map(families)

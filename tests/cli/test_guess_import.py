@@ -51,6 +51,12 @@ def test_guesses_are_added_as_the_command_itself_would_have_stored_them(import_l
     assert second["id"].endswith("m01/reaction")
 
 
+def test_a_time_that_is_in_no_year_counts_as_none(import_lines: Import, output: Path) -> None:
+    done = import_lines(guess(0, time="0001-01-01T00:00:00+14:00"))
+    assert done.exit_code == 0, done.output
+    assert json.loads(output.read_text(encoding="utf-8"))["time"] > "2026"
+
+
 def test_a_wrong_line_is_named_and_then_nothing_is_added(import_lines: Import, output: Path, tmp_path: Path) -> None:
     output.write_text(before := json.dumps(guess(2)) + "\n", encoding="utf-8")
     done = import_lines(

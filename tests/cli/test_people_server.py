@@ -3,9 +3,12 @@
 import json
 import os
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from http.client import HTTPConnection
 from pathlib import Path
@@ -115,11 +118,39 @@ def test_a_second_window_adds_no_second_guess_and_none_at_what_was_read_past(
     )  # fmt: skip
     for number in (2, 1):
         status, said = ask("save", {"name": "ann", "number": number, "answer": "again"})
-        assert (status, said.partition(",")[0]) == (409, "Your guess at this message")
+        assert (status, said.partition(",")[0]) == (409, "Your guess at this message is stored")
     assert ask("save", {"name": "bob", "number": 1, "answer": "of m01"})[0] == 200
     kept = [json.loads(line) for line in (tmp_path / "guesses.jsonl").read_text().splitlines()]
     assert [(line["person"], line["text"]) for line in kept] == [("ann", "of m02"), ("bob", "of m01")]
     assert json.loads(ask("state", {"name": "ann"})[1])["answered"] == [2]
+
+
+def test_what_was_shown_is_known_to_the_next_server_too(
+    server: PageServer, ask: Callable[..., tuple[int, str]], tmp_path: Path
+) -> None:
+    assert ask("content", {"name": "ann", "number": 3})[0] == 200
+    assert ask("content", {"number": 3})[0] == 400
+    assert ask("content", {"name": "none/none", "number": 3})[0] == 409
+    assert ask("save", {"name": "ann", "number": 2, "answer": "after m03"})[0] == 409
+    # Its port, and with it what the browser remembers, is another one at each start.
+    again = GuessQuestions(server.questions.samples, tmp_path / "guesses.jsonl")  # type: ignore[attr-defined]
+    assert again.state("ann") == {"answered": [], "read_to": {0: 3}}
+    assert again.state("bob") == {"answered": [], "read_to": {}}
+    assert ask("save", {"name": "ann", "number": 3, "answer": "of m03"})[0] == 200
+
+
+def test_what_is_no_browsers_request_prints_nothing(
+    server: PageServer, ask: Callable[..., tuple[int, str]], capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert ask("", Host="[::1")[0] == 403
+    hasty = socket.create_connection(server.server_address)  # type: ignore[arg-type]
+    hasty.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    hasty.sendall(b"GET / HT")
+    time.sleep(0.1)
+    hasty.close()  # a reset, in the middle of a line
+    time.sleep(0.2)
+    assert capfd.readouterr().err == ""
+    assert ask("")[0] == 200
 
 
 def test_the_command_serves_one_person_and_ends_with_ctrl_c(

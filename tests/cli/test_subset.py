@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,11 @@ from thoughttrace.analysis.stats.power import detectable, even_sizes, half_width
 from thoughttrace.cli.main import main
 from thoughttrace.cli.subset import CORRELATION, ICC, SD
 from thoughttrace.core.cache_dir import cache_dir
+
+
+def umask() -> int:
+    os.umask(mask := os.umask(0))
+    return mask
 
 
 @pytest.fixture
@@ -47,6 +53,8 @@ def test_subset_writes_to_a_file(data: Path, tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     assert len(json.loads(path.read_text(encoding="utf-8"))["samples"]["reaction"]) == 24
     assert not (cache_dir() / "manifests").exists()
+    # It is made to be handed on, as far as the machine's owner lets files be.
+    assert path.stat().st_mode & 0o777 == 0o644 & ~umask()
 
 
 def test_subset_of_one_user_has_no_interval(
@@ -75,12 +83,25 @@ def test_a_mistake_is_one_sentence(arguments: list[str], sentence: str, root: Pa
     assert "Traceback" not in done.output
 
 
+def test_a_file_in_the_place_of_a_name_is_refused_as_none(
+    data: Path, tmp_path: Path, write: Callable[..., Path]
+) -> None:
+    file = write(b"{}", name="mini.json")
+    done = CliRunner().invoke(main, ["subset", str(data), str(file)])
+    assert done.exit_code == 1
+    assert done.output == (f"Error: subset {file}: there is no such subset; choose from full-v1, mini-v1.\n")
+
+
 def test_check_names_every_point_that_older_logs_do_not_follow(root: Path) -> None:
     logs = [str(root / "tests/net/logs" / folder) for folder in ("infer", "panel")]
     done = CliRunner().invoke(main, ["check", *logs], env={"COLUMNS": "200"})
     assert done.exit_code == 1
-    sentence = "openai/gpt-5.4 does not follow ThoughtTrace-Infer v1: task version, prompt, context, rubric, "
-    assert sentence in done.output
+    told = re.findall(r"openai/gpt-5\.4 \((.*)\) does not follow ThoughtTrace-Infer v1: .*task version", done.output)
+    # One line for each, of which no two read the same.
+    one = "judges anthropic/claude-opus-4-6"
+    assert f"context history and lookahead; {one}" in told
+    assert f"context history and lookahead; {one}, google/gemini-2.5-pro, openai/gpt-5.4-mini" in told
+    assert len(set(told)) == len(told) == 4
     assert re.search("Not compared, for controls stand beside models: .*control parrot", done.output)
     assert "superseded by the newer run" in done.output
     assert "✓" in done.output

@@ -1,5 +1,6 @@
 """The protocol says what the code does: a changed prompt or rubric fails here until there is a new protocol."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -60,13 +61,28 @@ def test_names_and_files_of_protocols(protocol: Protocol, root: Path, tmp_path: 
         text.replace("epochs: 1", "epochs: 0"): "is no protocol; epochs: ",
         text.replace("title:", "titel:"): "is no protocol; ",
         text.replace("google/gemini-3.5-flash", "openai/gpt-5.5"): "no two judges of the same",
-        text.replace("at_least: 2", "at_least: 3"): "too few judges are left",
+        re.sub(r"    - \[(anthropic|google).*\n", "", text): "no judge is left for a model of the only judge's family",
+        re.sub(r"tasks:\n(?s:.*?)\n\n", "tasks: {}\n\n", text): "is no protocol; tasks: ",
         "a: [": "is no YAML file",
     }.items():
         path = tmp_path / "mine.yml"
         path.write_text(wrong, encoding="utf-8")
         with pytest.raises(UserError, match=sentence):
             read_protocol(path)
+
+
+def test_a_file_may_not_go_by_the_name_of_ours_and_ask_something_else(root: Path, tmp_path: Path) -> None:
+    text, path = (root / "protocols/infer-v1.yml").read_text(encoding="utf-8"), tmp_path / "mine.yml"
+    asked = text.replace("coverage: 0.95", "coverage: 0.5")
+    half = asked.replace("name: infer-v1", "name: mine")
+    for wrong in (asked, half, asked.replace("title: ThoughtTrace-Infer v1", "title: Mine")):
+        path.write_text(wrong, encoding="utf-8")
+        with pytest.raises(UserError, match=r"mine\.yml: has the name or title of infer-v1 .*a title of its own"):
+            read_protocol(path)
+    path.write_text(half.replace("title: ThoughtTrace-Infer v1", "title: Mine"), encoding="utf-8")
+    assert read_protocol(path).coverage == 0.5
+    path.write_text(f"# a copy\n{text}", encoding="utf-8")
+    assert read_protocol(path) == read_protocol("infer-v1")
 
 
 def test_a_file_that_is_no_manifest_is_named(tmp_path: Path) -> None:

@@ -32,7 +32,9 @@ def files(tmp_path: Path, write: Callable[..., Path], make_conversation: Callabl
     text = (root / "protocols/infer-v1.yml").read_text(encoding="utf-8")
     revision = read_manifest(paths["manifest"]).data_revision
     paths["protocol"] = tmp_path / "here.yml"
-    paths["protocol"].write_text(text.replace(read_protocol("infer-v1").data.revision, f'"{revision}"'))
+    here = text.replace(read_protocol("infer-v1").data.revision, f'"{revision}"')
+    named = here.replace("name: infer-v1", "name: here-v1").replace("title: ThoughtTrace-Infer", "title: Here")
+    paths["protocol"].write_text(named)
     return lambda name: paths[name]
 
 
@@ -60,7 +62,7 @@ def test_the_run_config_runs_and_its_logs_follow_the_protocol(
         }  # fmt: skip
         some = CliRunner().invoke(main, check)
         assert some.exit_code == 1
-        assert "does not follow ThoughtTrace-Infer v1: samples missing." in some.output
+        assert "does not follow Here v1: samples missing." in some.output
         # The whole run fails at one user, and is resumed.
         server.reply = lambda request: Reply(status=400) if "of user3" in request.text else answers(request)
         command(server, *run)
@@ -73,5 +75,5 @@ def test_the_run_config_runs_and_its_logs_follow_the_protocol(
         assert done.returncode == 0, done.stdout + done.stderr
     whole = CliRunner().invoke(main, check)
     assert whole.exit_code == 0, whole.output
-    assert "openai/gpt-5.6-luna follows ThoughtTrace-Infer v1 (mini-v1)." in whole.output
+    assert "openai/gpt-5.6-luna follows Here v1 (mini-v1)." in whole.output
     assert "✗" not in whole.output

@@ -233,10 +233,15 @@ def test_answers_that_are_the_notes_are_named(
         ([{"id": 5, "text": "so"}], "line 1: its id is no text"),
         (["so"], "line 1: is no JSON object"),
         ([], "holds no answers"),
-        ([{"id": "user0_task1_conversation1/m00/reason", "text": "so", **guessed("ann", "lookahead")}],
+        ([{"id": "user0_task1_conversation1/m00/reason", "text": "so", **guessed("ours", "lookahead")}],
          "of context lookahead, and this run has context=history"),
         ([{"id": "user0_task1_conversation1/m00/reason", "text": "so", **guessed(name)} for name in ("ann", "bob")],
          "several persons; pass one of them as -T system=: ann, bob"),
+        ([{"id": "user0_task1_conversation1/m00/reason", "text": "so", **guessed("ann")}],
+         "holds answers of one person; pass -T system=: ann"),
+        ([{"id": "user0_task1_conversation1/m00/reason", "text": "so", **guessed("ann")},
+          {"id": "user0_task1_conversation1/m02/reason", "text": "so"}],
+         "holds answers of one person; pass -T system=: ann"),
     ],
 )  # fmt: skip
 def test_a_file_that_cannot_be_used(lines: list[Any], message: str, folder: Path) -> None:
@@ -305,6 +310,27 @@ def test_a_system_that_is_also_the_judge_does_not_judge_itself(folder: Path, scr
     assert log.status == "error"
     assert log.error
     assert "The judge is the evaluated model itself (somewhere/j)" in log.error.message
+
+
+def test_a_person_is_of_no_judges_family_and_a_system_may_be(
+    folder: Path, evaluate: Evaluate, scripted: Callable[..., Any]
+) -> None:
+    data, given = str(folder / "data.jsonl"), answers()
+    by_person = write(folder / "person.jsonl", [answer | guessed("claude-1") for answer in given])
+    by_system = write(folder / "system.jsonl", given)
+
+    def task(path: str) -> Any:
+        return infer_reason(data=data, answers=path, system="claude-1", exclude_family=True, users=1)
+
+    evaluate(task(by_person), "kin", judge="claude-1")
+    (run,) = read_runs([str(folder / "kin")]).counted
+    assert (run.judges, run.rows["score"].notna().sum()) == (["scripted/claude-1"], 3)
+    (log,) = inspect_eval(
+        task(by_system), model="none/none", model_roles={"grader": scripted("claude-2", by_turn)},
+        log_dir=str(folder / "kin2"), display="none",
+    )  # fmt: skip
+    assert log.error
+    assert "All judges are of the evaluated model's family (claude)" in log.error.message
 
 
 def test_an_estimate_counts_no_inference(folder: Path) -> None:

@@ -37,7 +37,7 @@ def check(context: click.Context, logs: tuple[str, ...], name: str, manifest_fil
     where there is no model. The exit code is 0 if every point is followed, and 1 otherwise.
     """
     # Imported here: they take seconds, which --help would have to wait for.
-    from thoughttrace.analysis.read.entries import entries  # noqa: PLC0415
+    from thoughttrace.analysis.read.entries import entries, tell_apart  # noqa: PLC0415
     from thoughttrace.analysis.read.protocol_check import check_protocol, find_manifest  # noqa: PLC0415
     from thoughttrace.analysis.read.runs import INFERENCE, read_runs  # noqa: PLC0415
     from thoughttrace.protocols.manifest import read_manifest  # noqa: PLC0415
@@ -49,21 +49,24 @@ def check(context: click.Context, logs: tuple[str, ...], name: str, manifest_fil
     runs = read_runs(logs, INFERENCE, track=lambda files: track(files, "Reading logs", console=console, transient=True))
     found, followed = entries(runs), []
     models = [entry for entry in found if not any(run.control for run in entry.runs)]
-    for entry in models or found:
+    compared = models or found
+    for entry, (of_context, of_judge) in zip(compared, tell_apart(compared), strict=True):
+        differs = "; ".join(filter(None, (of_context and f"context {of_context}", of_judge and f"judges {of_judge}")))
+        title = f"{entry.name} ({differs})" if differs else entry.name
         own = {run.subset for run in entry.runs} - {""}
         manifest = given if given and own <= {given.name} else find_manifest(entry)
         checked = check_protocol(entry, protocol, manifest)
         followed.append(checked.followed)
-        console.print(_table(entry.name, checked))
+        console.print(_table(title, checked))
         if checked.followed:
-            console.print(f"{entry.name} follows {protocol.title} ({checked.subset}).", soft_wrap=True)
+            console.print(f"{title} follows {protocol.title} ({checked.subset}).", soft_wrap=True)
         else:
             names = ", ".join(point.name for point in checked.deviations)
-            console.print(f"{entry.name} does not follow {protocol.title}: {names}.", soft_wrap=True)
+            console.print(f"{title} does not follow {protocol.title}: {names}.", soft_wrap=True)
         if checked.subset and manifest is None:
             console.print(
-                f"The manifest of {checked.subset} is not on this machine, so its samples were compared by what the "
-                f"log says of it. Make it with `thoughttrace subset {protocol.data.name} {checked.subset}`.",
+                f"No manifest of {checked.subset} can be read on this machine, so its samples were compared by what "
+                f"the log says of it. Make it with `thoughttrace subset {protocol.data.name} {checked.subset}`.",
                 soft_wrap=True,
             )
     if models and (controls := [entry.name for entry in found if entry not in models]):

@@ -62,8 +62,8 @@ def guess(
     """Guess, as a model would, what the users in DATA noted; your guesses are scored beside the models'.
 
     DATA is `sample`, `hub`, or the path of a file or folder. You are shown what a model is shown, never the note, and
-    write one sentence. Every guess is saved at once: quit at any time and run the same command again to continue. What
-    lies behind a later guess in the same conversation is not asked any more, for you have read what came after it.
+    write one sentence. Every guess is saved at once: quit at any time and run the same command again to continue.
+    Messages before a later one that you were shown are not asked any more, for you have read what came after them.
 
     \b
     thoughttrace guess sample --name ann --limit 20
@@ -79,7 +79,12 @@ def guess(
     if not chosen and name is None:
         raise click.ClickException("--name is required: pass your name or a pseudonym.")
     # Imported here: they take seconds, which --help would have to wait for.
-    from thoughttrace.cli.people.guesses import GuessQuestions, end_last_line, import_guesses  # noqa: PLC0415
+    from thoughttrace.cli.people.guesses import (  # noqa: PLC0415
+        GuessQuestions,
+        append_lines,
+        end_last_line,
+        import_guesses,
+    )
     from thoughttrace.cli.people.page import write_page  # noqa: PLC0415
     from thoughttrace.cli.people.server import serve  # noqa: PLC0415
     from thoughttrace.core.errors import UserError  # noqa: PLC0415
@@ -95,7 +100,7 @@ def guess(
     console = Terminal()
     if imported is not None:
         end_last_line(output)
-        number = import_guesses(imported, _samples(data, None, None, None, seed), output)
+        number = import_guesses(imported, _samples(data, kind, None, None, seed), output)
         console.print(f"{number:,} guesses imported into {output}", soft_wrap=True)
         return
     samples = _samples(data, kind, context, limit, seed)
@@ -105,6 +110,7 @@ def guess(
         console.print(f"{written:,} notes to guess in {page}; import what people send back with:", soft_wrap=True)
         console.print(f"  thoughttrace guess {data} -o {output} --import FILE", soft_wrap=True)
         return
+    append_lines(output, [])  # a file that cannot be written fails before the first sentence is written, not after
     end_last_line(output)
     if browser:
         stored = serve(questions, output, name, console)
@@ -116,26 +122,39 @@ def guess(
 
 def _samples(data: str, kind: str | None, context: str | None, limit: int | None, seed: int) -> "list[Sample]":
     """Make the samples that a person guesses, in reading order."""
-    from thoughttrace.cli.people.guesses import in_reading_order  # noqa: PLC0415
+    from thoughttrace.cli.people.guesses import in_reading_order, one_of_each_conversation  # noqa: PLC0415
+    from thoughttrace.core.errors import UserError  # noqa: PLC0415
     from thoughttrace.core.record import INFER, KINDS  # noqa: PLC0415
     from thoughttrace.costing.workload import build  # noqa: PLC0415
 
     arguments = {"data": data, "seed": seed} | ({"context": context} if context else {})
-    tasks = [build(INFER[each].name, arguments)[0] for each in KINDS if kind in (each, None)]
-    return in_reading_order([sample for task in tasks for sample in list(task.dataset)[:limit]])
+    tasks, faults = [], []
+    for each in KINDS:
+        if kind in (each, None):
+            try:
+                tasks.append(build(INFER[each].name, arguments)[0])
+            except UserError as error:  # the data may have notes of the other kind only
+                faults.append(error)
+    if not tasks:
+        raise faults[0]
+    samples = [sample for task in tasks for sample in list(task.dataset)[:limit]]
+    return in_reading_order(one_of_each_conversation(samples, seed) if context == "message" else samples)
 
 
 def _in_terminal(console: "Terminal", samples: "Sequence[Sample]", output: Path, name: str) -> None:
     """Ask a person here for what they have not guessed yet, and say how far they have come."""
-    from thoughttrace.cli.people.guesses import GuessQuestions, read_to  # noqa: PLC0415
+    from thoughttrace.cli.people.guesses import GuessQuestions, guesses_of, read_to, shown_to  # noqa: PLC0415
     from thoughttrace.cli.people.page import consent  # noqa: PLC0415
     from thoughttrace.core.record import InferenceMetadata, place_of  # noqa: PLC0415
-    from thoughttrace.datasets.answers import guessed_by  # noqa: PLC0415
 
-    before = guessed_by(output, name) if output.exists() else []
-    last = read_to([sample for sample, _ in before])
-    open_samples = [s for s in samples if (at := place_of(str(s.id))).message_index > last.get(at.conversation, -1)]
+    before = guesses_of(output, name)
     ids = {sample for sample, _ in before}
+    first = read_to(samples, ids | shown_to(output, name))
+    open_samples = [
+        sample
+        for sample in samples
+        if sample.id not in ids and (at := place_of(str(sample.id))).message_index >= first.get(at.conversation, 0)
+    ]
     guessed_before = [sample for sample in samples if sample.id in ids]
     done = sum((str(s.id), s.metadata_as(InferenceMetadata).context) in before for s in guessed_before)
     otherwise = len(guessed_before) - done
@@ -151,7 +170,9 @@ def _in_terminal(console: "Terminal", samples: "Sequence[Sample]", output: Path,
     if otherwise:
         console.print(f"{otherwise:,} are not asked: you have guessed them in another context.", soft_wrap=True)
     if passed:
-        console.print(f"{passed:,} are not asked: you have read what comes after them.", soft_wrap=True)
+        alone = any(sample.metadata_as(InferenceMetadata).context == "message" for sample in samples)
+        read = "others of their conversations" if alone else "what comes after them"
+        console.print(f"{passed:,} are not asked: you have read {read}.", soft_wrap=True)
     if guessed < len(open_samples):
         console.print("Run the same command again to continue.")
 
@@ -169,11 +190,12 @@ def _ask(console: "Terminal", samples: "Sequence[Sample]", file: Path, name: str
     Returns:
         How many were guessed.
     """
-    from thoughttrace.cli.people.guesses import append_guess  # noqa: PLC0415
+    from thoughttrace.cli.people.guesses import append_guess, mark_shown  # noqa: PLC0415
 
     guessed, waiting, hint = 0, list(samples), ""
     while waiting:
         sample = waiting[0]
+        mark_shown(file, str(sample.id), name)
         console.clear()
         _show(console, sample)
         console.print(f"\n{hint or f'{done + guessed:,} guessed, {len(waiting):,} to go'}", style="dim")

@@ -1,5 +1,6 @@
 """`thoughttrace subset`: the manifest of a protocol's samples."""
 
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -51,6 +52,9 @@ def subset(data: str, name: str, output: Path | None) -> None:
     try:
         with write_whole(path) as part:
             part.write_text(manifest.model_dump_json(indent=1) + "\n", encoding="utf-8")
+            # A temporary file is its owner's alone, and a manifest is for others.
+            os.umask(mask := os.umask(0))
+            part.chmod(0o644 & ~mask)
     except OSError as error:
         raise UserError(f"{path}: cannot be written ({error.strerror}); name another file with -o.") from error
     users = {conversation.id: conversation.user for conversation in source.conversations}

@@ -538,6 +538,8 @@ class ControlMetadata(Metadata):
     """Whether the model was shown the target, to say it in other words."""
     system: str | None = None
     """What gave the answer, where it was made elsewhere; the answer is the sample's output, as a model's is."""
+    person: bool = False
+    """Whether a person gave it; False in logs written before there was such a key."""
 
 
 class MessageMetadata(SampleMetadata):

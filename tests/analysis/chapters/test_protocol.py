@@ -34,6 +34,22 @@ def test_the_headline_marks_what_follows_and_what_does_not(follows: Callable[...
     ]
 
 
+def test_entries_of_one_model_are_told_apart_where_they_differ(follows: Callable[..., Run]) -> None:
+    def rows(*runs: Run) -> list[tuple[str, str, str]]:
+        (section,) = protocol.chapter(Evidence(Runs([*runs]))).sections
+        return [(row.context, row.judge, row.point) for row in section.rows]
+
+    two = "anthropic/claude-opus-4-6, google/gemini-3.1-pro-preview"
+    wide, fewer = follows("reason", context="lookahead"), follows("reason", judge=two)
+    assert rows(wide) == [("", "", "kinds"), ("", "", "context")]
+    three = follows("reason").judge
+    assert rows(wide, fewer) == [
+        ("lookahead", three, "kinds"), ("lookahead", three, "context"),
+        ("history", two, "kinds"), ("history", two, "judges missing"),
+    ]  # fmt: skip
+    assert {judge for _, judge, _ in rows(wide, follows("reason"))} == {""}
+
+
 def test_without_a_subset_nothing_is_shown(follows: Callable[..., Run]) -> None:
     runs = [follows("reason", subset=""), follows("reaction", subset="")]
     assert "Protocol" not in [column.title for column in table(*runs).columns]

@@ -12,9 +12,11 @@ import pytest
 from thoughttrace.analysis.read.entries import Entry, entries
 from thoughttrace.analysis.read.protocol_check import ProtocolCheck, check_models, check_protocol
 from thoughttrace.analysis.read.runs import Runs
-from thoughttrace.analysis.read.task_log import Run
+from thoughttrace.analysis.read.task_log import Contribution, Run
+from thoughttrace.analysis.read.votes import votes
 from thoughttrace.core.errors import UserError
-from thoughttrace.protocols.manifest import Manifest, manifest_path
+from thoughttrace.core.record import Unscored
+from thoughttrace.protocols.manifest import Manifest, kept_manifest, manifest_path
 from thoughttrace.protocols.protocol import Protocol
 
 Make = Callable[..., Run]
@@ -41,7 +43,7 @@ def test_a_right_entry_follows_with_and_without_the_manifest(
         check = check_protocol(entry(follows("reason"), follows("reaction")), protocol, known)
         assert failed(check) == []
         assert (check.followed, check.mark, check.subset) == (True, "infer-v1, mini", "mini-v1")
-        assert len({point.name for point in check.points}) == len(check.points) == 24
+        assert len({point.name for point in check.points}) == len(check.points) == 25
 
 
 HASHES = {"reason": "8e7f730baa9b", "reaction": "785375126ed9"}
@@ -114,7 +116,10 @@ def test_samples_and_coverage_are_compared_with_the_manifest(
     extra = reason.rows[:1].assign(id="user99_task1_conversation1/m00/reason", user="user99")
     more = with_rows(reason, pd.concat([reason.rows, extra]), planned=21, planned_replies=21)
     for known in (manifest, None):
-        assert failed(check_protocol(entry(more, reaction), protocol, known)) == ["samples outside"]
+        check = check_protocol(entry(more, reaction), protocol, known)
+        assert failed(check) == ["samples outside"]
+        alone = "if another run of the same system took them, check the logs of the subset alone"
+        assert alone in found(check, "samples outside")
     # 19 of 20 rated are enough, 18 are not; a sample that was planned and is not in the log counts as unrated.
     for unrated, points in ((1, []), (2, ["coverage"])):
         rows = reason.rows.assign(score=[math.nan] * unrated + [4.0] * (20 - unrated))
@@ -128,6 +133,57 @@ def test_repeated_votes_are_counted_in_the_votes(follows: Make, protocol: Protoc
     rows = reason.rows.assign(ratings=json.dumps({name: [4, 4] for name in PANEL.split(", ")}))
     check = check_protocol(entry(with_rows(reason, rows), follows("reaction")), protocol, manifest)
     assert failed(check) == ["judge repeats"]
+
+
+def test_votes_that_a_judge_lost_are_counted(follows: Make, protocol: Protocol, manifest: Manifest) -> None:
+    reason, reaction = follows("reason"), follows("reaction")
+
+    def losing(**lost: int) -> Run:
+        ratings = [
+            json.dumps({judge: [None if n < lost.get(judge[0], 0) else 4] for judge in PANEL.split(", ")})
+            for n in range(20)
+        ]
+        return with_rows(reason, reason.rows.assign(ratings=ratings))
+
+    # Two of three failed on every reply: every reply has a rating, of one judge.
+    check = check_protocol(entry(losing(g=20, o=20), reaction), protocol, manifest)
+    assert failed(check) == ["votes"]
+    assert found(check, "votes") == (
+        "reasons: anthropic/claude-opus-4-6 100.0 %, google/gemini-3.1-pro-preview 0.0 %, openai/gpt-5.4 0.0 %; "
+        "reactions: anthropic/claude-opus-4-6 100.0 %, google/gemini-3.1-pro-preview 100.0 %, openai/gpt-5.4 100.0 %"
+    )
+    assert check_protocol(entry(losing(g=1, o=1), reaction), protocol, manifest).followed  # 95 %
+    assert failed(check_protocol(entry(losing(a=2), reaction), protocol, manifest)) == ["votes"]
+    # What a rule rated, such as a refusal, no judge was asked about.
+    refused = json.dumps({judge: [] for judge in PANEL.split(", ")})
+    why = pd.Series([Unscored.REFUSAL.value] * 10, dtype=object).reindex(range(20))
+    rows = reason.rows.assign(reason=why, ratings=[refused] * 10 + [*reason.rows["ratings"][10:]])
+    assert check_protocol(entry(with_rows(reason, rows), reaction), protocol, manifest).followed
+
+
+def test_a_protocol_of_one_kind_asks_for_that_kind(follows: Make, protocol: Protocol, manifest: Manifest) -> None:
+    one = protocol.model_copy(update={"tasks": {"reason": protocol.tasks["reason"]}})
+    for reaction in (None, follows("reaction"), follows("reaction", context="lookahead", subset="")):
+        check = check_protocol(entry(follows("reason"), reaction), one, manifest)
+        assert check.followed
+        assert found(check, "kinds") == "reasons"
+    missing = check_protocol(entry(None, follows("reaction")), one, manifest)
+    assert (failed(missing), found(missing, "kinds"), missing.mark) == (["kinds"], "none", "not infer-v1: 1 point")
+
+
+def test_a_person_is_of_no_family_whatever_the_name(follows: Make, protocol: Protocol, manifest: Manifest) -> None:
+    def named(name: str, person: bool) -> Entry:
+        part = Contribution("x.eval", "agreement", "2026-11-29", "success", 20, 20)
+        about = {"evaluated": name, "answers_file": "a (sha256 0)", "person": person, "contributions": (part,)}
+        return entry(follows("reason", name, **about), follows("reaction", name, **about))
+
+    for name in ("Claude", "gpt-5.4"):
+        assert check_protocol(named(name, person=True), protocol, manifest).followed
+        assert failed(check_protocol(named(name, person=False), protocol, manifest)) == ["judges' family"]
+    assert not named("gpt-5.4", person=True).runs[0].self_judged
+    assert named("gpt-5.4", person=False).runs[0].self_judged
+    assert not votes(named("Claude", person=True).runs)["own_family"].any()
+    assert votes(named("Claude", person=False).runs)["own_family"].any()
 
 
 def test_a_missing_kind_is_named(follows: Make, protocol: Protocol, manifest: Manifest) -> None:
@@ -203,10 +259,18 @@ def test_entries_join_the_kinds_of_one_system_and_setting(follows: Make) -> None
     # Runs with prompts of one's own do not pair with those with ours.
     prompts = [of("reason", prompt_hash="a", prompt_file="a.md"), of("reason"), of("reaction")]
     assert [(e.reason, e.reaction) for e in entries(Runs(prompts))] == [(prompts[1], prompts[2]), (prompts[0], None)]
+    # Answers of one system in a file for each kind, beside a model of that very name.
+    files = [of("reason", answers_file="a (sha256 1)"), of("reaction", answers_file="b (sha256 2)"), of("reason")]
+    assert [(e.reason, e.reaction) for e in entries(Runs(files))] == [(files[0], files[1]), (files[2], None)]
+    # Which of two files of reasons belongs to those of reactions cannot be told.
+    files[2] = of("reason", answers_file="c (sha256 3)")
+    assert [(e.reason, e.reaction) for e in entries(Runs(files))] == [
+        (files[0], None), (None, files[1]), (files[2], None),
+    ]  # fmt: skip
 
 
 def test_models_are_compared_with_the_manifest_on_this_machine(
-    follows: Make, protocol: Protocol, manifest: Manifest
+    follows: Make, protocol: Protocol, manifest: Manifest, caplog: pytest.LogCaptureFixture
 ) -> None:
     runs = [follows("reason"), follows("reaction"), follows("reason", control="parrot", model="control parrot")]
     plain = follows("reason", model="xai/other", evaluated="xai/other", subset="")
@@ -221,6 +285,15 @@ def test_models_are_compared_with_the_manifest_on_this_machine(
     path.write_text(manifest.model_dump_json(), encoding="utf-8")
     ((_, known),) = check_models(Runs(less))
     assert failed(known) == ["samples missing", "samples outside"]
-    path.write_text(manifest.model_dump_json().replace("user0_", "user00_"), encoding="utf-8")
-    with pytest.raises(UserError, match="was altered"):
-        check_models(Runs(less))
+    # Nobody named a manifest here: one that is damaged must not stop a report, and counts as none.
+    for damaged in (manifest.model_dump_json().replace("user0_", "user00_"), "{", ""):
+        path.write_text(damaged, encoding="utf-8")
+        with pytest.raises(UserError, match="anew with `thoughttrace subset DATA mini-v1`"):
+            kept_manifest("mini-v1", protocol.data.revision)
+        ((_, without),) = check_models(Runs(less))
+        assert without.followed
+    (said,) = caplog.messages
+    assert said == (
+        f"{path}: the manifest of mini-v1 is damaged or was altered; make it anew with `thoughttrace subset DATA "
+        "mini-v1`."
+    )

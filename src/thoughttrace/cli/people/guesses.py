@@ -1,9 +1,11 @@
 """What a person who guesses is shown, in which order, and how guesses are kept and imported."""
 
+import contextlib
+import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -43,7 +45,10 @@ class GuessQuestions(Questions):
         "People chatted with an assistant and privately noted what they were thinking. You are asked to guess some of "
         "these notes."
     )
-    stored = "the sentences you write, for which message and with how much of the conversation shown"
+    stored = (
+        "the sentences you write, for which message and with how much of the conversation shown, which messages you "
+        "were shown"
+    )
     afterwards = (
         "Later your sentences are sent to judge models, which rate how near they come to the notes, and a report may "
         "quote them under that name."
@@ -79,15 +84,20 @@ class GuessQuestions(Questions):
     def state(self, name: str) -> State:
         """Read from the file how far a person has come."""
         check_system("name", name)
-        before = [sample for sample, _ in guessed_by(self.file, name)] if self.file.exists() else []
+        before = [sample for sample, _ in guesses_of(self.file, name)]
         return State(
             answered=[self.numbers[sample] for sample in before if sample in self.numbers],
             read_to={
                 self._conversations[conversation]: index
-                for conversation, index in read_to(before).items()
+                for conversation, index in read_to(self.samples, {*before, *shown_to(self.file, name)}).items()
                 if conversation in self._conversations
             },
         )
+
+    def mark_shown(self, name: str, number: int) -> None:
+        """Keep that a person is shown a message, and so what comes before it."""
+        check_system("name", name)
+        mark_shown(self.file, str(self.samples[number].id), name)
 
     def save(self, name: str, number: int, answer: object) -> None:
         """Append a guess, unless there is one of this person, or of a later message."""
@@ -97,8 +107,10 @@ class GuessQuestions(Questions):
         if len(text) > _LONGEST:
             raise UserError(f"A guess is one sentence, at most {_LONGEST:,} characters (it has {len(text):,}).")
         state, place = self.state(name), self.places[number]
-        if number in state["answered"] or place["index"] <= state["read_to"].get(place["conversation"], -1):
-            raise UserError("Your guess at this message, or at a later one, is stored already. Load this page again.")
+        if number in state["answered"] or place["index"] < state["read_to"].get(place["conversation"], 0):
+            raise UserError(
+                "Your guess at this message is stored, or you were shown a later one. Load this page again."
+            )
         append_guess(self.file, self.samples[number], text, name)
 
 
@@ -116,16 +128,93 @@ def in_reading_order(samples: Sequence[Sample]) -> list[Sample]:
     return [sample for _, sample in ordered]
 
 
-def read_to(samples: Sequence[str]) -> dict[str, int]:
-    """Return the last message of each conversation about which a person has guessed.
+def one_of_each_conversation(samples: Sequence[Sample], seed: int) -> list[Sample]:
+    """Keep one sample of each conversation, drawn by the seed: a person remembers the others, and a model does not.
 
     Args:
-        samples: The ids of what the person has guessed.
+        samples: Of one kind or both.
+        seed: Of the draw.
     """
-    last: dict[str, int] = {}
-    for place in map(place_of, samples):
-        last[place.conversation] = max(place.message_index, last.get(place.conversation, 0))
-    return last
+    chosen: dict[str, tuple[str, Sample]] = {}
+    for sample in samples:
+        lot = hashlib.sha256(f"{seed}:{sample.id}".encode()).hexdigest(), sample
+        conversation = place_of(str(sample.id)).conversation
+        chosen[conversation] = min(lot, chosen.get(conversation, lot), key=lambda one: one[0])
+    return [sample for _, sample in chosen.values()]
+
+
+def read_to(samples: Sequence[Sample], seen: Collection[str]) -> dict[str, int]:
+    """Return for each conversation the first message about which a person can still be asked.
+
+    It is the last that the person was shown: an earlier one would be asked about after what follows it. Where a model
+    is shown one message only, it comes after all of the conversation once the person was shown another of it.
+
+    Args:
+        samples: What is asked.
+        seen: The ids of what the person has guessed or was shown.
+    """
+    first: dict[str, int] = {}
+    of_conversation: dict[str, set[str]] = {}
+    for sample in seen:
+        place = place_of(sample)
+        first[place.conversation] = max(place.message_index, first.get(place.conversation, 0))
+        of_conversation.setdefault(place.conversation, set()).add(sample)
+    for each in samples:
+        place = place_of(str(each.id))
+        others = of_conversation.get(place.conversation, set()) - {str(each.id)}
+        if others and each.metadata_as(InferenceMetadata).context == "message":
+            first[place.conversation] = max(place.message_index + 1, first[place.conversation])
+    return first
+
+
+def guesses_of(file: Path, name: str) -> list[tuple[str, str | None]]:
+    """Return ids and contexts of what a person has guessed; nothing where there is no file yet."""
+    return guessed_by(file, name) if file.exists() else []
+
+
+def _beside(file: Path) -> Path:
+    """Return where is kept what people were shown: beside their guesses, whose checksum is part of a measurement."""
+    return file.with_name(f"{file.stem}.shown.jsonl")
+
+
+def shown_to(file: Path, name: str) -> set[str]:
+    """Return the ids of the samples that a person was shown.
+
+    Args:
+        file: The file with guesses.
+        name: The person's.
+
+    Raises:
+        UserError: What people were shown is there, and cannot be read.
+    """
+    path, shown = _beside(file), set()
+    try:
+        lines = path.read_bytes().splitlines() if path.exists() else []
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}).") from error
+    for line in lines:
+        with contextlib.suppress(
+            ValueError, KeyError, TypeError
+        ):  # a line that was cut off when the command was killed
+            record = json.loads(line)
+            if record["person"] == name and place_of(record["id"]):
+                shown.add(record["id"])
+    return shown
+
+
+def mark_shown(file: Path, sample: str, name: str) -> None:
+    """Keep that a person is shown a sample, unless that is known already.
+
+    Args:
+        file: The file with guesses.
+        sample: The sample's id.
+        name: The person's.
+
+    Raises:
+        UserError: It cannot be written.
+    """
+    if sample not in shown_to(file, name):
+        append_lines(_beside(file), [{"id": sample, "person": name}])
 
 
 def shown_parts(sample: Sample) -> Iterator[tuple[str, str]]:
@@ -193,9 +282,13 @@ def append_lines(file: Path, lines: Sequence[Mapping[str, Any]]) -> None:
 
 
 def end_last_line(file: Path) -> None:
-    """End a file's last line, or remove one that was being written when the command was killed."""
-    if not file.exists():
-        return
+    """End the last line of guesses and of what was shown, or remove one that was being written at a kill."""
+    for each in (file, _beside(file)):
+        if each.exists():
+            _end_last_line(each)
+
+
+def _end_last_line(file: Path) -> None:
     raw = file.read_bytes()
     last = raw.rpartition(b"\n")[2]
     if last.startswith(_OPENING) and not last.endswith(b"}"):
@@ -221,7 +314,7 @@ def import_guesses(imported: Path, samples: Sequence[Sample], file: Path) -> int
     """
     known = {str(sample.id) for sample in samples}
     first: dict[tuple[str, str], int] = {}
-    before = cache(lambda person: {one for one, _ in guessed_by(file, person)} if file.exists() else set())
+    before = cache(lambda person: {one for one, _ in guesses_of(file, person)})
 
     def read(number: int, line: Mapping[str, Any]) -> dict[str, str]:
         require_fields(line, ("id", "text", "person", "context"))

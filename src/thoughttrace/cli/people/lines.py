@@ -58,10 +58,10 @@ def require_fields(line: Mapping[str, Any], names: tuple[str, ...]) -> None:
 def time_of(line: Mapping[str, Any]) -> str:
     """Return when an answer was given, ISO 8601 to the second; now, where the line does not say it."""
     try:
-        given = datetime.fromisoformat(str(line.get("time")))
-    except ValueError:
+        given = datetime.fromisoformat(str(line.get("time"))).astimezone(UTC)
+    except (ValueError, OverflowError):  # no time, or one that is in no year in UTC
         given = datetime.now(UTC)
-    return given.astimezone(UTC).isoformat(timespec="seconds")
+    return given.isoformat(timespec="seconds")
 
 
 def _lines(file: Path) -> Iterator[tuple[int, Mapping[str, Any] | None]]:

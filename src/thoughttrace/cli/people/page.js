@@ -42,7 +42,7 @@ const post = async (what, body) => {
 };
 const server = {
   state: () => post("state", { name }),
-  content: (number) => post("content", { number }),
+  content: (number) => post("content", { name, number }),
   save: (number, answer) => post("save", { name, number, answer }),
 };
 const itself = {

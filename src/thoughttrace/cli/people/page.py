@@ -54,7 +54,7 @@ class State(TypedDict):
 
     answered: list[int]
     read_to: dict[int, int]
-    """By conversation: the last message about which the person has answered."""
+    """By conversation: the first message about which the person can still be asked; missing for all."""
 
 
 class Questions(ABC):
@@ -91,6 +91,13 @@ class Questions(ABC):
 
         Raises:
             UserError: The name cannot be used.
+        """
+
+    def mark_shown(self, name: str, number: int) -> None:  # noqa: B027 - most need not know
+        """Keep that a person is shown a question, where it decides what can be asked later.
+
+        Raises:
+            UserError: The name cannot be used, or it cannot be written.
         """
 
     @abstractmethod

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import secrets
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -48,6 +49,11 @@ class PageServer(ThreadingHTTPServer):
         """The page's address."""
         return f"http://{_HERE[0]}:{self.server_port}/{self.token}/"
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Print nothing of a browser that closed its connection early; a fault of ours is still shown."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
     def answer(self, what: str, asked: Any) -> Any:
         """Answer the page.
 
@@ -59,12 +65,14 @@ class PageServer(ThreadingHTTPServer):
             UserError: A person's mistake, in words for that person.
             KeyError, TypeError, ValueError, IndexError: The page did not send this.
         """
-        if what == "content":
-            return self.questions.content(self._number(asked))
         name = str(asked["name"]).strip()
         if self.name is not None and name != self.name:
             raise ValueError("another name than the one that was given")
         with self.lock:
+            if what == "content":
+                # Before it is sent: whoever closes the page at once has seen it.
+                self.questions.mark_shown(name, self._number(asked))
+                return self.questions.content(self._number(asked))
             if what == "save":
                 self.questions.save(name, self._number(asked), asked["answer"])
                 self.kept += 1 if asked["answer"] is not None else -1
@@ -116,7 +124,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _refused(self) -> bool:
         """Refuse a request that is not of this machine's own browser, or does not know the token."""
-        host = urlsplit(f"//{self.headers['Host']}").hostname
+        try:
+            host = urlsplit(f"//{self.headers['Host']}").hostname
+        except ValueError:  # such as [::1, which is not closed
+            host = None
         _, token, *_ = [*self.path.split("/"), "", ""]
         if host in _HERE and secrets.compare_digest(token.encode(), self.server.token.encode()):
             return False

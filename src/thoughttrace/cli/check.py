@@ -38,7 +38,7 @@ def check(context: click.Context, logs: tuple[str, ...], name: str, manifest_fil
     """
     # Imported here: they take seconds, which --help would have to wait for.
     from thoughttrace.analysis.read.entries import entries  # noqa: PLC0415
-    from thoughttrace.analysis.read.protocol_check import check_protocol, find_manifest  # noqa: PLC0415
+    from thoughttrace.analysis.read.protocol_check import check_protocol, manifest_of  # noqa: PLC0415
     from thoughttrace.analysis.read.runs import INFERENCE, read_runs  # noqa: PLC0415
     from thoughttrace.protocols.manifest import read_manifest  # noqa: PLC0415
     from thoughttrace.protocols.protocol import read_protocol  # noqa: PLC0415
@@ -50,8 +50,7 @@ def check(context: click.Context, logs: tuple[str, ...], name: str, manifest_fil
     found, followed = entries(runs), []
     models = [entry for entry in found if not any(run.control for run in entry.runs)]
     for entry in models or found:
-        own = {run.subset for run in entry.runs} - {""}
-        manifest = given if given and own <= {given.name} else find_manifest(entry)
+        manifest = manifest_of(entry, given)
         checked = check_protocol(entry, protocol, manifest)
         followed.append(checked.followed)
         console.print(_table(entry.name, checked))

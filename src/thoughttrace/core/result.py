@@ -367,7 +367,7 @@ class Result(_Part):
 
     @cached_property
     def stem(self) -> str:
-        """The name of its files: date, system, and a checksum of what was run and who sent it in, the same each time."""
+        """The name of its files: date, system, and a checksum of what was run and who sent it in; always the same."""
         run = {
             "submitted_by": self.submitted_by,
             "system": self.system.model_dump(exclude={"cutoff", "contamination"}),

@@ -85,6 +85,20 @@ def find_manifest(entry: Entry) -> Manifest | None:
     return None
 
 
+def manifest_of(entry: Entry, given: Manifest | None) -> Manifest | None:
+    """Return the manifest that an entry is compared with.
+
+    Args:
+        entry: The entry.
+        given: What the user gave: it stands for entries that name its subset or none.
+
+    Raises:
+        UserError: The manifest was altered.
+    """
+    named = {run.subset for run in entry.runs} - {""}
+    return given if given and named <= {given.name} else find_manifest(entry)
+
+
 def check_models(runs: Runs) -> list[tuple[Entry, ProtocolCheck]]:
     """Compare the entries that name a subset with its protocol, those of controls left out.
 

@@ -343,6 +343,8 @@ def read_task_log(file: str) -> list[Run]:
     Raises:
         UnusableLogError: The log is of no task of ours, unfinished, unscored, or damaged.
     """
+    if file != file.encode(errors="replace").decode():
+        raise UnusableLogError("has a name that is not UTF-8, which no table can hold; rename it.")
     try:
         identity = _identity(file)
     except Exception as error:  # a file that went away, or a server that does not answer

@@ -15,6 +15,7 @@ from thoughttrace.analysis.page.table import (
     text,
 )
 from thoughttrace.core.cutoffs import RELEASE
+from thoughttrace.core.errors import UserError
 from thoughttrace.core.record import OWN, RECALL, Kind
 from thoughttrace.core.result import SORTS, Estimate, KindResult, Qualification, Result, Usage
 from thoughttrace.core.result_files import write_result
@@ -27,10 +28,11 @@ FEW_USERS = 30
 _KINDS = "\0"
 """Stands in a sentence for the kinds of which it is true."""
 
-_MEANINGS: dict[Qualification, str] = {
+DOUBTS: dict[Qualification, str] = {
     "not qualified": "by their cards they do not rate as the rubric says",
     "untested": "no card shows that they rate as the rubric says",
 }
+"""What a judge's qualification says against a mean, the gravest first."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,10 @@ def write_cards(results: Sequence[Result], folder: Path) -> list[Path]:
 
 
 def _write(file: Path, words: str) -> Path:
-    file.write_text(words, encoding="utf-8", errors="replace")
+    try:
+        file.write_text(words, encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise UserError(f"{file}: cannot write here ({error.strerror}). Choose another folder with -o.") from error
     return file
 
 
@@ -130,9 +135,11 @@ def _of_kinds(result: Result, say: Callable[[KindResult], Iterator[str]]) -> Ite
 
 
 def _judging(part: KindResult) -> Iterator[str]:
-    for status, meaning in _MEANINGS.items():
+    for status, meaning in DOUBTS.items():
         if judges := [judge.name for judge in part.judges if judge.qualification == status]:
             yield f"Of {_KINDS}, judges that are {status}: {', '.join(judges)} ({meaning})."
+    if lost := part.lost_votes:
+        yield f"On {_KINDS} judges gave no rating: {lost}. The mean is over the votes that are left."
     if part.self_judged:
         yield f"On {_KINDS} the system is among the judges of its own answers: do not compare its mean."
 
@@ -144,8 +151,11 @@ def _answers(part: KindResult) -> Iterator[str]:
             f"vote at an end of the scale the mean would be {_number(part.mean_if_missing_1)} to "
             f"{_number(part.mean_if_missing_5)}."
         )
-    if part.users < FEW_USERS:
-        yield f"On {_KINDS} there are only {part.users:,} users: intervals are rough."
+    if not part.users:
+        yield f"Of {_KINDS} no sample is rated."
+    elif part.users < FEW_USERS:
+        users = "is only 1 user" if part.users == 1 else f"are only {part.users:,} users"
+        yield f"On {_KINDS} there {users}: intervals are rough."
 
 
 def _notes_given(part: KindResult) -> Iterator[str]:
@@ -259,6 +269,7 @@ def _judge_free(result: Result) -> Iterator[_Line]:
 def _measured(result: Result) -> list[_Line]:
     lines = [
         _both(result, "Task, version", lambda part: f"{part.task}, {part.task_version}"),
+        _both(result, "Samples of", lambda part: part.subset),
         _both(result, "Context", _context),
         _both(result, "Prompt", lambda part: part.prompt_file or part.prompt_hash),
         _both(result, "Rubric", lambda part: part.rubric_file or part.rubric_hash),
@@ -283,7 +294,7 @@ def _of_all(result: Result) -> list[_Line]:
         _Line("Solver", system.solver),
         _Line("Answers made elsewhere", system.answers_file),
         _Line("Training cutoff", system.cutoff),
-        _Line("Data, revision", f"{data.name}, {data.revision}" + f", subset {data.subset}" * bool(data.subset)),
+        _Line("Data, revision", f"{data.name}, {data.revision}"),
         _Line("Protocol", followed),
         _Line("ThoughtTrace, Inspect", f"{result.package_version}, {result.inspect_version}"),
         _Line("Commit", result.commit),

@@ -24,6 +24,8 @@ EEE_VERSION = "0.3.0"
 """Of the schema of Every Eval Ever (arXiv:2606.14516) that the files follow."""
 
 _DATABASE = "every_eval_ever/data/thoughttrace"
+_LONGEST = 100
+"""Characters of a folder's name: file systems take 255 bytes."""
 REPORT_FILE = "evaluation_report.yaml"
 
 _INTERVAL = "cluster-robust by user"
@@ -76,7 +78,9 @@ def every_eval_ever(result: Result) -> dict[str, Any]:
     Args:
         result: Of a model, or of a system whose answers were made elsewhere.
     """
-    when = str(int(datetime.datetime.fromisoformat(result.date).timestamp()))
+    started = datetime.datetime.fromisoformat(result.date)
+    # A time without a zone would be this machine's, which has no year 1.
+    when = str(int((started if started.tzinfo else started.replace(tzinfo=datetime.UTC)).timestamp()))
     system = result.system
     parts = [part for name in system.name.split("/") if (part := _path_part(name))]
     provider = parts[0] if len(parts) > 1 else ""
@@ -124,7 +128,12 @@ def _eee_path(result: Result, record: dict[str, Any]) -> Path:
     """Give the path of a record: made of its model's id, with a UUID made of the result's name."""
     developer, _, model = record["model_info"]["id"].partition("/")
     number = uuid.UUID(bytes=hashlib.sha256(result.stem.encode()).digest()[:16], version=4)
-    return Path(_DATABASE, developer, model.replace("/", "_"), f"{number}.json")
+    return Path(_DATABASE, _short(developer), _short(model.replace("/", "_")), f"{number}.json")
+
+
+def _short(name: str) -> str:
+    """Cut a name that a file system would not take, told from others by its checksum."""
+    return name if len(name) <= _LONGEST else f"{name[:_LONGEST]}_{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
 def _path_part(name: str) -> str:
@@ -208,7 +217,7 @@ def _eee_metric(
 
 def _eee_data(result: Result, samples: int) -> dict[str, Any]:
     data = result.data
-    details = {"additional_details": _texts(revision=data.revision, content=data.content, subset=data.subset)}
+    details = {"additional_details": _texts(revision=data.revision, content=data.content)}
     if data.name == "hub":
         return {
             "dataset_name": "ThoughtTrace",
@@ -242,6 +251,7 @@ def _eee_judges(part: KindResult) -> dict[str, Any]:
 def _eee_details(part: KindResult) -> dict[str, str]:
     return _texts(
         task_version=part.task_version,
+        subset=part.subset,
         context=part.context,
         prompt=part.prompt_file or part.prompt_hash,
         users=str(part.users),

@@ -1,7 +1,10 @@
 """Gather the result of each system in logs: every number by the functions of the report's chapters."""
 
+import hashlib
 import math
+import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import combinations
 
 from thoughttrace.analysis.chapters.choose_thought import accuracies
@@ -15,8 +18,9 @@ from thoughttrace.analysis.read.entries import Entry, entries
 from thoughttrace.analysis.read.evidence import Evidence
 from thoughttrace.analysis.read.judge_quality import JudgeCard, judge_cards
 from thoughttrace.analysis.read.measurement import ASPECTS, SYSTEM
-from thoughttrace.analysis.read.protocol_check import ProtocolCheck, check_protocol, find_manifest
+from thoughttrace.analysis.read.protocol_check import ProtocolCheck, check_protocol, manifest_of
 from thoughttrace.analysis.read.task_log import Run
+from thoughttrace.analysis.read.votes import asked_votes
 from thoughttrace.analysis.stats.intervals import Interval
 from thoughttrace.core.errors import UserError
 from thoughttrace.core.record import CHOOSE, INFER, PROBE, SATISFACTION
@@ -73,21 +77,18 @@ def gather(
 def _check(entry: Entry, protocol: Protocol, given: Manifest | None) -> ProtocolCheck | None:
     if any(run.control for run in entry.runs):
         return None
-    named = {run.subset for run in entry.runs} - {""}
-    manifest = given if given and named <= {given.name} else find_manifest(entry)
-    return check_protocol(entry, protocol, manifest)
+    return check_protocol(entry, protocol, manifest_of(entry, given))
 
 
 def _result(entry: Entry, evidence: Evidence, check: ProtocolCheck | None, submitted_by: str) -> Result:
     newest = max(entry.runs, key=lambda run: run.date)
     cards = judge_cards(evidence.runs.of(PROBE))
     return Result(
-        system=_system(newest, evidence),
+        system=_system(newest, entry, evidence),
         data=Data(
             name=_line(newest.data),
             revision=newest.data_revision,
             content=newest.data_content,
-            subset=_line(newest.subset),
         ),
         reason=_kind(entry.reason, evidence, cards) if entry.reason else None,
         reaction=_kind(entry.reaction, evidence, cards) if entry.reaction else None,
@@ -103,16 +104,16 @@ def _result(entry: Entry, evidence: Evidence, check: ProtocolCheck | None, submi
     )
 
 
-def _system(run: Run, evidence: Evidence) -> System:
+def _system(run: Run, entry: Entry, evidence: Evidence) -> System:
     asked = not run.control and not run.person
     return System(
         name=_line(run.model if run.control else run.evaluated),
         sort=_sort(run),
         effort=_line(run.effort),
-        generation=_line(run.generation),
+        generation=_line(_public(run.generation)),
         solver=_line(run.solver),
         confidence_asked=run.confidence,
-        answers_file=_line(run.answers_file),
+        answers_file=_line("; ".join(dict.fromkeys(each.answers_file for each in entry.runs))),
         cutoff=_line(evidence.cutoffs.describe(run.evaluated)) if asked else "",
         contamination=evidence.cutoffs.contamination(run.evaluated) if asked else None,
     )
@@ -144,13 +145,13 @@ def _kind(run: Run, evidence: Evidence, cards: Sequence[JudgeCard]) -> KindResul
         judge_scale=run.judge_scale,
         judges=[_judge(run, judge, cards) for judge in run.judges],
         mean=_mean(run),
-        by_judges=[
-            PanelMean(judges=list(judges), mean=_mean(run.rated_by(judges))) for judges in _panels(run.other_judges)
-        ],
+        by_judges=[_panel_mean(run, judges) for judges in _panels([*_voting(run)])],
         samples=row.n or 0,
         thoughts=row.thoughts or 0,
         users=row.users or 0,
         samples_planned=run.planned,
+        planned_sha256=_planned_sha256(run),
+        subset=_line(run.subset),
         replies=row.replies or 0,
         replies_rated=row.replies_rated or 0,
         coverage=row.coverage,
@@ -178,7 +179,7 @@ def _kind(run: Run, evidence: Evidence, cards: Sequence[JudgeCard]) -> KindResul
             input_tokens=row.judge_input_tokens, output_tokens=row.judge_output_tokens, cost=row.judge_cost
         ),
         date=run.date,
-        logs=[part.log for part in run.contributions],
+        logs=[_line(part.log) for part in run.contributions],
     )
 
 
@@ -193,6 +194,30 @@ def _mean(run: Run) -> Mean:
     )
 
 
+def _voting(run: Run) -> list[str]:
+    """Name the judges that are not the system itself, without those whose every vote was lost: they rated nothing."""
+    asked, given = asked_votes(run).sum(), run.vote_counts.sum()
+    return [judge for judge in run.other_judges if given[judge] or not asked[judge]]
+
+
+def _panel_mean(run: Run, judges: Sequence[str]) -> PanelMean:
+    """Estimate the mean over the replies that all of some judges rated.
+
+    Over replies that only some of them rated it would be another panel's mean under this panel's name.
+    """
+    score = run.rows["score"].where(run.rated_by_rule, run.votes[list(judges)].mean(axis=1, skipna=False))
+    rated = replace(run, rows=run.rows.assign(score=score))
+    return PanelMean(
+        judges=list(judges), mean=_mean(rated), samples=len(rated.scored), replies=int(score.notna().sum())
+    )
+
+
+def _planned_sha256(run: Run) -> str:
+    """Give the checksum of the planned samples' ids, those that failed included."""
+    ids = sorted({*map(str, run.rows["id"]), *run.absent})
+    return hashlib.sha256("\n".join(ids).encode()).hexdigest()[:12]
+
+
 def _panels(judges: Sequence[str]) -> list[tuple[str, ...]]:
     """Give the sets of judges by which another system may have been rated too."""
     sizes = range(1, len(judges) + 1) if len(judges) <= MOST_JUDGES else sorted({1, len(judges)})
@@ -201,15 +226,19 @@ def _panels(judges: Sequence[str]) -> list[tuple[str, ...]]:
 
 def _judge(run: Run, judge: str, cards: Sequence[JudgeCard]) -> Judge:
     row, card = qualification(run, judge, cards), card_of(run, judge, cards)
+    asked = asked_votes(run)[judge].sum()
     return Judge(
         name=judge,
-        config=_line(row.config),
+        itself=judge not in run.other_judges,
+        votes_asked=int(asked),
+        votes_lost=int(asked - run.vote_counts[judge].sum()),
+        config=_line(_public(row.config)),
         qualification=row.status,
         why=row.why[:1000],
         right=_of_interval(card.judge.right) if card else None,
         attacks=card.judge.injected if card else None,
         order_broken=card.judge.broken if card else None,
-        card=row.card,
+        card=_line(row.card),
     )
 
 
@@ -286,10 +315,10 @@ def _satisfaction(run: Run) -> Satisfaction:
 
 
 def _of_system(runs: Iterable[Run], system: Run) -> list[Run]:
-    """Keep the runs of the same system: the same model, asked to generate in the same way."""
+    """Keep the runs of the same system, the same model asked to generate in the same way, on the same data."""
 
     def aspects(run: Run) -> list[str]:
-        return [ASPECTS[aspect](run) for aspect in SYSTEM]
+        return [ASPECTS[aspect](run) for aspect in (*SYSTEM, "data")]
 
     return [] if system.control else [run for run in runs if aspects(run) == aspects(system)]
 
@@ -300,7 +329,8 @@ def _mark(check: ProtocolCheck) -> ProtocolMark:
         subset=check.subset or "",
         followed=check.followed,
         deviations=[
-            Deviation(name=point.name, asked=point.asked[:1000], found=point.found[:1000]) for point in check.deviations
+            Deviation(name=point.name, asked=_public(point.asked)[:1000], found=_public(point.found)[:1000])
+            for point in check.deviations
         ],
     )
 
@@ -314,6 +344,20 @@ def _estimate(value: float, lower: float, upper: float, note: str) -> Estimate:
     if not (math.isfinite(lower) and math.isfinite(upper)):
         lower = upper = math.nan
     return Estimate(value=value, lower=lower, upper=upper, note=_line(note))
+
+
+_PLACES = re.compile(
+    r"\b(?P<name>(?:\w+_)?(?:url|device|path|dir|host|endpoint|address|proxy)(?:_\w+)?) "
+    r"(?:\{[^}]*\}|\[[^]]*\]|[^,;]+)"
+    r"|(?<![^\s,;(=\[{\"'])(?:\w+://|~?/\w|[a-z]:\\|localhost\b|\d+(?:\.\d+){3}\b)[^\s,;]*",
+    re.IGNORECASE,
+)
+"""Addresses, devices and paths among a provider's arguments: they tell of somebody's machines, not of a system."""
+
+
+def _public(text: str) -> str:
+    """Put `(not shown)` in the place of what a published file must not tell."""
+    return _PLACES.sub(lambda found: f"{found['name']} (not shown)" if found["name"] else "(not shown)", text)
 
 
 def _line(text: str) -> str:

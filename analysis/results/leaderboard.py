@@ -23,6 +23,7 @@ from thoughttrace.analysis.page.table import (
     short,
     text,
 )
+from thoughttrace.analysis.results.card import DOUBTS
 from thoughttrace.analysis.results.standings import Group, Standing, groups
 from thoughttrace.analysis.stats.ranks import rank_text
 from thoughttrace.core.record import INFER, Kind
@@ -116,7 +117,7 @@ HELP = [
     (
         "Comparable",
         "The same kind of thought, protocol and subset, version of the task, prompt, context, rubric, way of judging, "
-        "and data; and judges in common. Everything else stands in a table of its own.",
+        "data and planned samples; and judges in common. Everything else stands in a table of its own.",
     ),
     (
         "Agreement",
@@ -135,7 +136,7 @@ HELP = [
     (
         "Controls",
         "Rows without a rank: answers that needed no model, which show where the scale begins and ends. Dotted in the "
-        "figure.",
+        "figure, where the same judges rated every system of the table.",
     ),
     (
         "Self-reported",
@@ -148,7 +149,7 @@ def write_leaderboard(results: Sequence[Result], left_out: Sequence[str], folder
     """Write the leaderboard.
 
     Args:
-        results: Each measurement once, as `newest` gives them.
+        results: Each measurement once, as `once_each` gives them.
         left_out: A sentence for each result that does not count.
         folder: Made if absent.
 
@@ -282,15 +283,18 @@ def _remarks(result: Result, kind: Kind) -> Iterator[str]:
         yield f"not {mark.name}: {_first([deviation.name for deviation in mark.deviations])}"
     elif system.sort != "control":
         yield "no protocol checked"
-    for status in ("not qualified", "untested"):
+    for status in DOUBTS:
         if judges := [judge.name for judge in part.judges if judge.qualification == status]:
             yield f"judge {status}: {', '.join(judges)}"
+    if lost := part.lost_votes:
+        yield f"no rating: {lost}"
     if part.self_judged:
         yield "judges itself"
     if not result.invented and system.contamination in {"after", "trained on it"}:
         yield "may have read the notes" if system.contamination == "after" else "trained on ThoughtTrace"
     if part.answers_equal_to_note and system.sort != "control":
-        yield f"{part.answers_equal_to_note:,} answers equal their note"
+        many = part.answers_equal_to_note > 1
+        yield f"{part.answers_equal_to_note:,} {'answers equal' if many else 'answer equals'} the note"
     if result.self_reported:
         yield "self-reported"
 
@@ -306,15 +310,26 @@ def _followed(result: Result) -> bool:
 
 
 def _figure(group: Group) -> Figure:
-    """Draw the means, best first; beside systems the controls as lines."""
+    """Draw the means, best first; beside systems the controls as lines, if the same judges rated all of them."""
     lines = [
         # Of "control reworded by MODEL" one word: a line has room for no more.
         Reference(value, control.result.system.name.removeprefix("control ").split(" ")[0].replace("_", " "), "control")
         for control in group.controls
-        if group.standings and (value := control.part.mean.value) is not None
+        if group.standings
+        and all(_panel(standing) == _panel(control) for standing in group.standings)
+        and (value := control.part.mean.value) is not None
     ]
     points = [_dot(standing) for standing in group.standings or group.controls]
     return dots(points, "mean agreement, 1–5, with 95 % interval", lines, scale=INFER[group.kind].scale)
+
+
+def _panel(standing: Standing) -> set[tuple[str, str]]:
+    """Give who rated: of a judge whose every vote was lost, nothing is in the mean."""
+    return {
+        (judge.name, judge.config)
+        for judge in standing.part.judges
+        if not judge.votes_asked or judge.votes_lost < judge.votes_asked
+    }
 
 
 def _dot(standing: Standing) -> Dot:

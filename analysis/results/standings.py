@@ -1,7 +1,7 @@
 """Group results whose numbers compare, and rank the systems of each group: what is not clearly apart shares ranks."""
 
 import math
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
@@ -39,37 +39,68 @@ class Group:
     @property
     def protocol(self) -> str:
         """The protocol that all of them follow, with its subset; empty for none."""
-        mark = next(standing.result.protocol for standing in (*self.standings, *self.controls))
-        return f"{mark.name}, {mark.subset}" if mark and mark.followed else ""
+        return next(_followed(standing.result) for standing in (*self.standings, *self.controls))
 
 
-def newest(results: Sequence[Result]) -> tuple[list[Result], list[str]]:
-    """Keep of each measurement that somebody sent in more than once the newest.
+def once_each(results: Sequence[Result]) -> tuple[list[Result], list[str]]:
+    """Keep of each measurement that somebody sent in more than once the one that says most.
+
+    The kinds of thought are measurements of their own. First count those that follow a protocol, one for each of its
+    subsets; then the one with the most rated samples; of equal ones the newest.
 
     Args:
         results: Read from files.
 
     Returns:
-        Those that count, and a sentence for each that does not.
+        Those that count, without the kinds that do not; and a sentence for each that does not.
     """
-    latest: dict[Hashable, Result] = {}
-    left_out = []
-    for result in sorted(results, key=lambda result: (result.date, result.stem)):
+    sent_in: dict[tuple[Kind, Hashable], list[Result]] = {}
+    for result in results:
         # What is known of a model's training may have changed since.
         system = result.system.model_dump_json(exclude={"cutoff", "contamination"})
-        key = (result.submitted_by, system, result.data, *map(_measured, result.kinds.values()))
-        if key in latest:
-            left_out.append(f"{latest[key].stem}.json: superseded by {result.stem}.json, of the same measurement.")
-        latest[key] = result
-    return list(latest.values()), left_out
+        for kind, part in result.kinds.items():
+            measurement = result.submitted_by, system, result.data, _measured(part)
+            sent_in.setdefault((kind, measurement), []).append(result)
+    superseded: dict[int, dict[Kind, str]] = {}
+    for (kind, _), members in sent_in.items():
+        best: dict[str, Result] = {}
+        for result in sorted(members, key=lambda one: (one.kinds[kind].samples, one.date, one.stem), reverse=True):
+            best.setdefault(_followed(result), result)
+        if len(best) > 1:
+            best.pop("", None)
+        first = next(iter(best.values()))
+        for result in members:
+            counts = best.get(_followed(result), first)
+            if counts is not result:
+                superseded.setdefault(id(result), {})[kind] = counts.stem
+    kept, left_out = [], []
+    for result in results:
+        kinds = superseded.get(id(result), {})
+        for by in dict.fromkeys(kinds.values()):
+            of = " and ".join(f"{kind}s" for kind, other in kinds.items() if other == by)
+            left_out.append(f"{result.stem}.json: its {of} are superseded by {by}.json, of the same measurement.")
+        if result.kinds.keys() - kinds.keys():
+            kept.append(_without(result, kinds.keys()))
+    return kept, sorted(left_out)
+
+
+def _without(result: Result, kinds: Collection[Kind]) -> Result:
+    """Take kinds out of a result, which keeps the name of its file."""
+    return result.model_copy(update={"stem": result.stem} | dict.fromkeys(kinds)) if kinds else result
+
+
+def _followed(result: Result) -> str:
+    """Name the protocol that a result follows, with its subset; empty for none."""
+    mark = result.protocol
+    return f"{mark.name}, {mark.subset}" if mark and mark.followed else ""
 
 
 def groups(results: Sequence[Result]) -> list[Group]:
     """Group and rank results.
 
-    Systems compare where kind, protocol and subset, task version, texts, context, data and the way of judging are the
-    same, and where they share a judge; they are compared by the judges that rated both. Controls stand beside every
-    group whose judges rated them by the same rubric on the same data: they read no conversation.
+    Systems compare where kind, protocol and subset, task version, texts, context, data, planned samples and the way of
+    judging are the same, and where they share a judge; they are compared by the judges that rated both. Controls stand
+    beside every group whose judges rated them by the same rubric on the same samples: they read no conversation.
 
     Args:
         results: Each measurement once.
@@ -93,23 +124,27 @@ def groups(results: Sequence[Result]) -> list[Group]:
 def _rated(standing: Standing) -> tuple[Hashable, ...]:
     """Give what must be equal for a control to stand beside a system: everything but who rated, and what was read."""
     part, data = standing.part, standing.result.data
-    version = part.task_version.partition("-")[0]
-    return part.task, version, part.rubric_hash, part.judge_scale, data.revision, data.subset
+    measured_on = data.revision, data.content, part.planned_sha256
+    return part.task, _version(part), part.rubric_hash, part.judge_scale, measured_on
+
+
+def _version(part: KindResult) -> str:
+    """Give N of the task version N-X, which changes when numbers stop being comparable."""
+    return part.task_version.partition("-")[0]
 
 
 def _measured(part: KindResult) -> tuple[Hashable, ...]:
     judges = tuple((judge.name, judge.config) for judge in part.judges)
-    texts = part.task, part.task_version, part.prompt_hash, part.rubric_hash, part.context, part.context_words
+    texts = part.task, _version(part), part.prompt_hash, part.rubric_hash, part.context, part.context_words
     return *texts, part.judge_scale, judges
 
 
 def _setting(standing: Standing) -> tuple[Hashable, ...]:
     """Give what must be equal for the means of two systems to compare, but for the judges."""
-    part, mark, system = standing.part, standing.result.protocol, standing.result.system
-    followed = (mark.name, mark.subset) if mark and mark.followed else ()
+    part, system = standing.part, standing.result.system
     shown = () if system.sort == "control" else (part.context, part.context_words, part.prompt_hash)
     asked = () if system.sort == "control" else (system.solver, system.confidence_asked)
-    return followed, _rated(standing), shown, asked
+    return _followed(standing.result), _rated(standing), shown, asked
 
 
 def _comparable(standings: Sequence[Standing]) -> list[list[Standing]]:
@@ -170,11 +205,13 @@ def _test(a: Standing, b: Standing) -> tuple[float, float]:
     conservative where samples are the same and rated alike. Where all ratings are at one end of the scale there is no
     standard error, and the distance to the far limit of the interval stands for it.
 
+    Of more than four judges a result holds no means by pairs or triples: two systems that share a part of such a panel
+    are compared by one of the shared judges, the first by name.
+
     Returns:
         The difference, and the two-sided p-value; NaN where a mean or an interval is not known.
     """
     shared = _shared(a, b)
-    # Of more than a few judges a result holds not every set: then those of one that both have.
     sets = [panel.judges for panel in a.part.by_judges if set(panel.judges) <= set(shared)]
     judges = max((panel for panel in sets if _mean_by(b, panel)), key=len, default=[])
     means = [mean for standing in (a, b) if (mean := _mean_by(standing, judges)) and mean.value is not None]

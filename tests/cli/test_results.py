@@ -75,6 +75,7 @@ def test_a_list_of_500_answers_gets_a_card_and_a_row_in_three_commands(
 
     assert "DOES NOT FOLLOW infer-v1" in said
     assert "✗ panel: asked openai/gpt-5.4" in said
+    assert "✗ judges missing: openai/gpt-5.4, " in said
     (file,) = Path("results").glob("*_our-system_*.json")
     result = json.loads(file.read_text(encoding="utf-8"))
     assert (result["system"]["sort"], result["submitted_by"]) == ("made elsewhere", "Our group")
@@ -93,7 +94,12 @@ def test_a_list_of_500_answers_gets_a_card_and_a_row_in_three_commands(
     run("card", "logs/ours")
     (card,) = Path("card").glob("*.md")
     assert card.read_text(encoding="utf-8").startswith("# our system\n")
-    assert card.with_suffix(".json").name == file.name
+    assert json.loads(card.with_suffix(".json").read_text(encoding="utf-8"))["reason"] == result["reason"]
+
+    # The page does not go among the results.
+    before = sorted(Path("results").iterdir())
+    assert "Give another with -o" in run("leaderboard", "results", "-o", "logs/../results", code=1).output
+    assert sorted(Path("results").iterdir()) == before
 
 
 @pytest.mark.parametrize(
@@ -103,6 +109,7 @@ def test_a_list_of_500_answers_gets_a_card_and_a_row_in_three_commands(
         (["submit", "LOGS", "--by", "x", "--protocol", "none"], "protocol none: "),
         (["submit", "nowhere", "--by", "x"], "nowhere: no such log file or folder."),
         (["card", "LOGS"], "No finished run"),
+        (["card", "LOGS", "--manifest", "none.json"], "none.json: "),
         (["leaderboard", "nowhere"], "nowhere: no such folder of results."),
     ],
 )
@@ -115,3 +122,10 @@ def test_a_mistake_is_one_sentence(
     assert said.startswith(f"Error: {message}")
     assert "Traceback" not in said
     assert [path.name for path in tmp_path.iterdir()] == ["LOGS"]
+
+
+def test_a_log_whose_name_is_not_utf_8_is_left_out_and_named(tmp_path: Path) -> None:
+    (tmp_path / "caf\udce9.eval").write_bytes(b"")
+    said = run("card", str(tmp_path), code=1).output
+    assert said.startswith("Error: No finished run")
+    assert ".eval: has a name that is not UTF-8, which no table can hold; rename it." in said

@@ -20,7 +20,13 @@ from thoughttrace.core.terminal import Terminal
 @click.option(
     "--protocol", default="infer-v1", show_default=True, help="The protocol that the runs are checked against."
 )
-def card(logs: tuple[str, ...], output: Path, protocol: str) -> None:
+@click.option(
+    "--manifest",
+    "manifest_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The manifest, written by `thoughttrace subset`.  [default: the one on this machine of the logs' subset]",
+)
+def card(logs: tuple[str, ...], output: Path, protocol: str, manifest_file: Path | None) -> None:
     """Write a one-page reporting card of each system in LOGS, as Markdown and JSON.
 
     Besides the runs of a system, LOGS may hold controls, cards of its judges (judge_agreement), and its runs of
@@ -31,12 +37,14 @@ def card(logs: tuple[str, ...], output: Path, protocol: str) -> None:
     from thoughttrace.analysis.read.runs import read_runs  # noqa: PLC0415
     from thoughttrace.analysis.results.card import write_cards  # noqa: PLC0415
     from thoughttrace.analysis.results.gather import gather  # noqa: PLC0415
+    from thoughttrace.protocols.manifest import read_manifest  # noqa: PLC0415
     from thoughttrace.protocols.protocol import read_protocol  # noqa: PLC0415
 
     console = Terminal()
     asked = read_protocol(protocol)
+    manifest = read_manifest(manifest_file) if manifest_file else None
     runs = read_runs(logs)
-    for file in write_cards(gather(Evidence(runs), asked), output):
+    for file in write_cards(gather(Evidence(runs), asked, manifest=manifest), output):
         console.print(f"Card: {file}", soft_wrap=True)
     for sentence in runs.left_out:
         console.print(f"Left out: {sentence}", soft_wrap=True)

@@ -38,7 +38,7 @@ def check(context: click.Context, logs: tuple[str, ...], name: str, manifest_fil
     """
     # Imported here: they take seconds, which --help would have to wait for.
     from thoughttrace.analysis.read.entries import entries, tell_apart  # noqa: PLC0415
-    from thoughttrace.analysis.read.protocol_check import check_protocol, find_manifest  # noqa: PLC0415
+    from thoughttrace.analysis.read.protocol_check import check_protocol, manifest_of  # noqa: PLC0415
     from thoughttrace.analysis.read.runs import INFERENCE, read_runs  # noqa: PLC0415
     from thoughttrace.protocols.manifest import read_manifest  # noqa: PLC0415
     from thoughttrace.protocols.protocol import read_protocol  # noqa: PLC0415
@@ -53,8 +53,7 @@ def check(context: click.Context, logs: tuple[str, ...], name: str, manifest_fil
     for entry, (of_context, of_judge) in zip(compared, tell_apart(compared), strict=True):
         differs = "; ".join(filter(None, (of_context and f"context {of_context}", of_judge and f"judges {of_judge}")))
         title = f"{entry.name} ({differs})" if differs else entry.name
-        own = {run.subset for run in entry.runs} - {""}
-        manifest = given if given and own <= {given.name} else find_manifest(entry)
+        manifest = manifest_of(entry, given)
         checked = check_protocol(entry, protocol, manifest)
         followed.append(checked.followed)
         console.print(_table(title, checked))

@@ -26,11 +26,14 @@ def leaderboard(results: Path, output: Path) -> None:
     # Imported here: they take seconds, which --help would have to wait for.
     from thoughttrace.analysis.results.exchange import write_exchange  # noqa: PLC0415
     from thoughttrace.analysis.results.leaderboard import write_leaderboard  # noqa: PLC0415
-    from thoughttrace.analysis.results.standings import newest  # noqa: PLC0415
+    from thoughttrace.analysis.results.standings import once_each  # noqa: PLC0415
+    from thoughttrace.core.errors import UserError  # noqa: PLC0415
     from thoughttrace.core.result_files import read_results  # noqa: PLC0415
 
+    if results.resolve() == output.resolve():
+        raise UserError(f"{output}: holds the results, and the page would be written among them. Give another with -o.")
     console = Terminal()
-    counted, left_out = newest(read_results(results))
+    counted, left_out = once_each(read_results(results))
     chapters = write_leaderboard(counted, left_out, output)
     write_exchange(counted, output)
     for section in (section for chapter in chapters for section in chapter.filled if section.terminal):

@@ -55,7 +55,9 @@ def submit(logs: tuple[str, ...], protocol: str, manifest_file: Path | None, nam
         if mark and mark.followed:
             console.print(f"  Follows {mark.name}, subset {mark.subset}.", soft_wrap=True)
         for point in mark.deviations if mark else []:
-            console.print(f"  ✗ {point.name}: asked {point.asked}; found {point.found}", markup=False, soft_wrap=True)
+            # Of a point such as "samples missing" none is asked for, and what was found is what is missing.
+            asked_for = "" if point.asked == "none" else f"asked {point.asked}; found "
+            console.print(f"  ✗ {point.name}: {asked_for}{point.found}", markup=False, soft_wrap=True)
         if mark and not mark.followed:
             console.print(
                 f"  DOES NOT FOLLOW {mark.name}: the leaderboard shows it apart, not among the results that do.",

@@ -8,6 +8,7 @@ import hashlib
 import json
 import math
 import re
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -81,8 +82,12 @@ class PanelMean(_Part):
     """The mean agreement as some of the judges rated it: two systems are compared by the judges that rated both."""
 
     judges: Annotated[Names, Field(min_length=1)]
-    """None of them is the system itself."""
+    """None of them is the system itself, and each gave a vote."""
     mean: Mean
+    """Over the replies that all of these judges rated, and those that a rule rated."""
+    samples: Count
+    """Of these replies."""
+    replies: Count
 
 
 class ControlMean(_Part):
@@ -134,6 +139,12 @@ class Judge(_Part):
     name: Line
     config: Line
     """What differs from the defaults, such as "effort high"; empty for the defaults."""
+    itself: bool
+    """Whether it is the system under test."""
+    votes_asked: Count
+    """Votes on replies that it was given to rate."""
+    votes_lost: Count
+    """Of these, those that gave no rating."""
     qualification: Qualification
     why: Annotated[str, Field(max_length=1000)] = ""
     """Why it is not qualified, or not tested."""
@@ -177,14 +188,18 @@ class KindResult(_Part):
     judges: Annotated[list[Judge], Field(min_length=1)]
     mean: Mean
     by_judges: list[PanelMean]
-    """The mean by each set of the judges that are not the system itself; of more than four judges, by each alone and by
-    all."""
+    """The mean by each set of the judges that are not the system itself and gave a vote; of more than four such judges,
+    by each alone and by all."""
     samples: Count
     """Rated; each is one message."""
     thoughts: Count
     """On these messages."""
     users: Count
     samples_planned: Count
+    planned_sha256: Line
+    """Checksum of the planned samples' ids: means over other samples do not compare."""
+    subset: Line
+    """The manifest that selected the samples, such as `mini-v1`; empty for none."""
     replies: Count
     """Planned: samples × epochs."""
     replies_rated: Count
@@ -217,9 +232,15 @@ class KindResult(_Part):
     logs: Annotated[Names, Field(min_length=1)]
 
     @property
+    def lost_votes(self) -> str:
+        """How many votes each judge lost of those that it was asked for; empty for none."""
+        lost = [judge for judge in self.judges if judge.votes_lost]
+        return ", ".join(f"{judge.name} {judge.votes_lost:,} of {judge.votes_asked:,} votes" for judge in lost)
+
+    @property
     def self_judged(self) -> bool:
         """Whether the system is among the judges of its own answers."""
-        return {judge.name for judge in self.judges} != {judge for panel in self.by_judges for judge in panel.judges}
+        return any(judge.itself for judge in self.judges)
 
 
 class Choice(_Part):
@@ -277,8 +298,6 @@ class Data(_Part):
     revision: Line
     content: Line
     """Checksum of the conversations: a revision is only a server's word for them."""
-    subset: Line
-    """The manifest that selected the samples, such as `mini-v1`; empty for none."""
 
 
 class Deviation(_Part):
@@ -346,10 +365,11 @@ class Result(_Part):
         """Whether the data are the bundled, invented ones."""
         return self.data.name == SAMPLE
 
-    @property
+    @cached_property
     def stem(self) -> str:
-        """The name of its files: date, system, and a checksum of what was run; the same logs give the same name."""
+        """The name of its files: date, system, and a checksum of what was run and who sent it in; always the same."""
         run = {
+            "submitted_by": self.submitted_by,
             "system": self.system.model_dump(exclude={"cutoff", "contamination"}),
             "data": self.data.model_dump(exclude={"content"}),
             "kinds": {

@@ -8,6 +8,8 @@ import pytest
 
 from thoughttrace.core.result import Result
 
+OF_JUDGE: dict[str, Any] = {"itself": False, "votes_asked": 90, "votes_lost": 0}
+
 
 def result(
     name: str = "openai/gpt-5.4",
@@ -27,9 +29,13 @@ def result(
     of_kind = {
         "task_version": "3-A", "context": "history", "context_words": "", "prompt_hash": "p", "prompt_file": "",
         "rubric_hash": "r", "rubric_file": "", "judge_scale": "sampled",
-        "judges": [{"name": judge, "config": "", "qualification": "qualified"} for judge in judges],
-        "mean": agreement, "by_judges": [{"judges": sorted(judges), "mean": agreement}],
-        "samples": 90, "thoughts": 99, "users": 45, "samples_planned": 90, "replies": 90, "replies_rated": 90,
+        "judges": [
+            {"name": judge, "config": "", "qualification": "qualified"} | OF_JUDGE for judge in judges
+        ],
+        "mean": agreement,
+        "by_judges": [{"judges": sorted(judges), "mean": agreement, "samples": 90, "replies": 90}],
+        "samples": 90, "thoughts": 99, "users": 45, "samples_planned": 90, "planned_sha256": "s", "subset": "mini-v1",
+        "replies": 90, "replies_rated": 90,
         "coverage": 1.0, "refused_or_empty": 0, "missing": "", "votes": 90, "votes_lost": 0,
         "mean_if_missing_1": value, "mean_if_missing_5": value, "ratings": [10, 20, 30, 20, 10], "controls": [],
         "recovered": None, "verdicts": None, "confidence": None, "answers_equal_to_note": 0, "system_usage": usage,
@@ -40,7 +46,7 @@ def result(
             "name": name, "sort": "model", "effort": "", "generation": "", "solver": "", "confidence_asked": False,
             "answers_file": "", "cutoff": "2025-08-31 (knowledge)", "contamination": "before",
         },
-        "data": {"name": "hub", "revision": "0420f3d8", "content": "c", "subset": "mini-v1"},
+        "data": {"name": "hub", "revision": "0420f3d8", "content": "c"},
         "reason": None, "reaction": None, "choose_thought": [], "predict_satisfaction": [],
         "protocol": {"name": "infer-v1", "subset": "mini-v1", "followed": True, "deviations": []},
         "date": "2026-11-29T10:00:00+00:00", "package_version": "0.1.0", "inspect_version": "0.3.285",

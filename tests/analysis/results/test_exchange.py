@@ -167,3 +167,15 @@ def test_the_consumers_own_check_passes(library: str, tmp_path: Path, results: l
         [python, "-c", code, str(tmp_path)], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_names_too_long_for_a_file_system_get_files_of_their_own(make_result: Make, tmp_path: Path) -> None:
+    names = [f"{'x' * 140}/{'y' * 158}{end}" for end in "ab"]
+    write_exchange([make_result(name, part={"logs": ["a.eval"]}) for name in names], tmp_path)
+    assert sorted(record["model_info"]["id"] for record in records(tmp_path)) == names
+    assert len(list(tmp_path.glob("every_eval_ever/data/thoughttrace/*/*"))) == 2
+
+
+def test_a_time_without_a_zone_is_utc_in_whatever_year(make_result: Make, tmp_path: Path) -> None:
+    write_exchange([make_result(date="0001-01-01T00:00:00"), make_result(date="1970-01-02T00:00:00")], tmp_path)
+    assert {record["retrieved_timestamp"] for record in records(tmp_path)} == {"-62135596800", "86400"}

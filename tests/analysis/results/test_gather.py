@@ -264,25 +264,6 @@ def test_logs_without_inferences_have_no_result(evidence: Evidence) -> None:
         gather(Evidence(type(evidence.runs)(runs)), read_protocol("infer-v1"))
 
 
-def test_of_a_panel_there_is_a_mean_by_each_set_of_judges(root: Path) -> None:
-    runs = read_runs([str(root / "tests/net/logs/panel")])
-    found = {
-        (result.system.name, kind): part
-        for result in gather(Evidence(runs), read_protocol("infer-v1"))
-        for kind, part in result.kinds.items()
-    }
-    panels = {3: 7, 1: 0}  # one model was judged by nobody but itself
-    for run in runs.inferences:
-        part = found[run.model if run.control else run.evaluated, run.kind]
-        assert len(part.by_judges) == panels[len(run.judges)]
-        assert part.self_judged == (len(run.judges) == 1)
-        for panel in part.by_judges:
-            ratings = run.ratings_of(panel.judges).mean(axis=1)
-            assert panel.mean.value == pytest.approx(ratings.mean())
-            assert panel.judges == sorted(panel.judges)
-    assert len(found) == len(runs.inferences) == 14
-
-
 def test_what_follows_the_protocol_is_marked_also_by_a_manifest_that_is_given(
     follows: Callable[..., Run], protocol: Protocol, manifest: Manifest
 ) -> None:
@@ -306,3 +287,43 @@ def test_what_follows_the_protocol_is_marked_also_by_a_manifest_that_is_given(
     deviating = result(manifest, epochs=2).protocol
     assert deviating
     assert [deviation.name for deviation in deviating.deviations] == ["epochs"]
+
+
+def test_the_planned_samples_are_told_by_a_checksum_whether_they_failed_or_not(evidence: Evidence) -> None:
+    (run,) = [run for run in evidence.runs.models if run.kind == "reason"]
+    failed = replace(run, rows=run.rows[1:], absent=[run.rows["id"][0]])
+    fewer = replace(run, rows=run.rows[1:], planned=run.planned - 1, planned_replies=run.planned_replies - 1)
+    found = [gather(Evidence(Runs([one])), read_protocol("infer-v1"))[0].reason for one in (run, failed, fewer)]
+    whole, same_plan, other = (part.planned_sha256 for part in found if part)
+    assert whole == same_plan != other
+
+
+def test_tasks_without_a_judge_count_only_on_the_same_data(evidence: Evidence) -> None:
+    runs = [
+        replace(run, data_revision="other") if run.task in {"choose_thought", "predict_satisfaction"} else run
+        for run in evidence.runs.counted
+    ]
+    found = {one.system.name: one for one in gather(Evidence(Runs(runs)), read_protocol("infer-v1"))}["scripted/m"]
+    assert (found.choose_thought, found.predict_satisfaction) == ([], [])
+
+
+def test_addresses_devices_and_paths_of_a_machine_are_not_in_a_result(evidence: Evidence) -> None:
+    generation = "base_url http://10.0.0.5:8000, device cuda:0, model_path /opt/m, other ~/x, temperature 0.7"
+    (run,) = [run for run in evidence.runs.models if run.kind == "reason"]
+    changed = replace(run, generation=generation, judge_configs={"scripted/j": "base_url http://10.0.0.6, top_p 0.9"})
+    (found,) = gather(Evidence(Runs([changed])), read_protocol("infer-v1"), "somebody")
+    assert found.system.generation == (
+        "base_url (not shown), device (not shown), model_path (not shown), other (not shown), temperature 0.7"
+    )
+    assert found.reason
+    assert found.reason.judges[0].config == "base_url (not shown), top_p 0.9"
+    for private in ("10.0.0", "cuda", "/opt", "~/x"):
+        assert private not in found.to_json()
+    assert "temperature 0.7" in found.to_json()
+
+
+def test_a_card_that_cannot_be_written_is_a_sentence(results: dict[str, Result], tmp_path: Path) -> None:
+    result = results["scripted/m"]
+    (tmp_path / f"{result.stem}.md").mkdir()
+    with pytest.raises(UserError, match="cannot write here"):
+        write_cards([result], tmp_path)

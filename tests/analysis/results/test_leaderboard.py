@@ -1,18 +1,24 @@
 """The leaderboard's page: what stands in a table together, and what a reader is told of each row."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
+from thoughttrace.analysis.page.plots import Reference
+from thoughttrace.analysis.results import leaderboard
 from thoughttrace.analysis.results.card import card, limits_of
 from thoughttrace.analysis.results.leaderboard import write_leaderboard
-from thoughttrace.analysis.results.standings import newest
+from thoughttrace.analysis.results.standings import once_each
 from thoughttrace.core.result import Result
 
 Make = Callable[..., Result]
 
+OF_JUDGE: dict[str, object] = {"name": "google/j1", "config": "", "qualification": "qualified"}
+OF_JUDGE |= {"itself": False, "votes_asked": 90, "votes_lost": 0}
 NOT_FOLLOWED = {"followed": False, "deviations": [{"name": "context", "asked": "history", "found": "message"}]}
 
 
@@ -23,7 +29,7 @@ def results(make_result: Make) -> list[Result]:
         "answers_file": "ours.jsonl (sha256 0123456789ab)",
         "contamination": "unknown",
     }
-    judge = {"name": "google/j1", "config": "", "qualification": "untested"}
+    judge = OF_JUDGE | {"qualification": "untested"}
     return [
         make_result("openai/best", (4.0, 3.8, 4.2), kinds=("reason", "reaction")),
         make_result(
@@ -44,7 +50,7 @@ def results(make_result: Make) -> list[Result]:
 
 
 def test_what_compares_is_ranked_and_the_rest_stands_apart(results: list[Result], tmp_path: Path) -> None:
-    write_leaderboard(*newest(results), tmp_path)
+    write_leaderboard(*once_each(results), tmp_path)
     first, second = (pd.read_csv(tmp_path / f"reason_{number}.csv", keep_default_na=False) for number in (1, 2))
     assert list(zip(first["rank"], first["system"], first["what"], strict=True)) == [
         ("1", "openai/best", "model"),
@@ -57,12 +63,12 @@ def test_what_compares_is_ranked_and_the_rest_stands_apart(results: list[Result]
     remarks = dict(zip(first["system"], first["remarks"], strict=True))
     assert remarks["openai/best"] == "follows infer-v1, mini-v1\nself-reported"
     assert "may have read the notes" in remarks["openai/second"]
-    assert "judge untested: google/j1\n3 answers equal their note" in remarks["ours <script>"]
+    assert "judge untested: google/j1\n3 answers equal the note" in remarks["ours <script>"]
     assert second["remarks"][0] == "not infer-v1: context\nself-reported"
 
 
 def test_the_page_is_whole_without_scripts_or_network(results: list[Result], tmp_path: Path) -> None:
-    chapters = write_leaderboard(*newest(results), tmp_path)
+    chapters = write_leaderboard(*once_each(results), tmp_path)
     page = (tmp_path / "index.html").read_text(encoding="utf-8")
     assert "infer-v1, mini-v1, hub 0420f3d8, context history" in page
     assert "No protocol, hub 0420f3d8, context message" in page
@@ -103,7 +109,16 @@ def test_results_of_the_invented_sample_are_named_as_that(make_result: Make, tmp
             "Of reasons 90.0 % of the replies are rated (9 truncated)",
         ),
         ({"part": {"users": 29}}, "On reasons there are only 29 users"),
-        ({"part": {"by_judges": []}}, "On reasons the system is among the judges of its own answers"),
+        ({"part": {"users": 1}}, "On reasons there is only 1 user: "),
+        ({"part": {"users": 0}}, "Of reasons no sample is rated."),
+        (
+            {"part": {"judges": [OF_JUDGE | {"votes_lost": 90}, OF_JUDGE | {"name": "b/j", "votes_lost": 1}]}},
+            "On reasons judges gave no rating: google/j1 90 of 90 votes, b/j 1 of 90 votes. The mean is over",
+        ),
+        (
+            {"part": {"judges": [OF_JUDGE | {"itself": True}]}},
+            "On reasons the system is among the judges of its own answers",
+        ),
         ({"protocol": NOT_FOLLOWED}, "It does not follow the protocol infer-v1 (context)"),
         ({"system": {"sort": "control"}}, "This is a control"),
         ({}, "Self-reported by somebody"),
@@ -133,3 +148,33 @@ def test_a_card_gives_the_recovered_share_or_says_why_there_is_none(make_result:
     known, unknown = (card(make_result(part={"recovered": ends | {"share": one}})) for one in (share, none))
     assert "| 25.0 % (10.0 – 40.0 %) of the way from constant (2.00) to target (4.80) |" in known
     assert "| not known, from constant (2.00) to target (4.80): no distance |" in unknown
+
+
+def test_a_row_says_what_votes_were_lost_and_one_answer_is_one(make_result: Make, tmp_path: Path) -> None:
+    judges = [OF_JUDGE | {"votes_lost": 90}, OF_JUDGE | {"name": "google/j2"}]
+    write_leaderboard([make_result(part={"judges": judges, "answers_equal_to_note": 1})], [], tmp_path)
+    (remarks,) = pd.read_csv(tmp_path / "reason_1.csv")["remarks"]
+    assert "no rating: google/j1 90 of 90 votes\n1 answer equals the note\n" in remarks
+
+
+def test_a_control_is_a_line_only_where_its_judges_rated_every_system(
+    make_result: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[str] = []
+
+    def draw(points: object, label: str, lines: list[Reference], scale: object) -> Figure:
+        drawn.extend(line.label for line in lines)
+        return Figure()
+
+    monkeypatch.setattr(leaderboard, "dots", draw)
+    control = make_result("control constant", (4.2, 4.1, 4.3), system={"sort": "control"}, protocol=None)
+    alone = make_result("x/a").reason
+    assert alone
+    (by_first,) = json.loads(alone.model_dump_json())["by_judges"]
+    two = make_result("x/b", judges=["google/j1", "google/j2"], part={"by_judges": [by_first]})
+    write_leaderboard([make_result("x/a"), control], [], tmp_path)
+    assert drawn == ["constant"]
+    drawn.clear()
+    write_leaderboard([make_result("x/a"), two, control], [], tmp_path)
+    assert drawn == []
+    assert "control constant" in set(pd.read_csv(tmp_path / "reason_1.csv")["system"])  # its row stays

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from scipy import stats
 
-from thoughttrace.analysis.results.standings import Group, groups, newest
+from thoughttrace.analysis.results.standings import Group, groups, once_each
 from thoughttrace.core.result import Result
 
 Make = Callable[..., Result]
@@ -71,8 +71,9 @@ def test_without_an_interval_or_others_there_is_no_rank(make_result: Make) -> No
     "change",
     [
         {"protocol": {"followed": False, "deviations": [{"name": "context", "asked": "a", "found": "b"}]}},
-        {"data": {"subset": "full-v1"}},
+        {"part": {"planned_sha256": "other"}},
         {"data": {"revision": "other"}},
+        {"data": {"content": "other"}},
         {"part": {"task_version": "4-A"}},
         {"part": {"context": "message"}},
         {"part": {"rubric_hash": "other"}},
@@ -96,7 +97,7 @@ def test_models_that_judge_each_other_are_compared_by_the_judge_they_share(make_
     def by(judge: str, mean: float) -> dict[str, object]:
         value, lower, upper = around(mean)
         ends = {"value": value, "lower": lower, "upper": upper, "standard_error": 0.1, "degrees_of_freedom": 40.0}
-        return {"judges": [judge], "mean": ends}
+        return {"judges": [judge], "mean": ends, "samples": 90, "replies": 90}
 
     a = make_result("x/a", around(4.0), judges=["x/b", "x/c"], part={"by_judges": [by("x/b", 4.8), by("x/c", 3)]})
     b = make_result("x/b", around(3.0), judges=["x/a", "x/c"], part={"by_judges": [by("x/a", 2), by("x/c", 4)]})
@@ -119,12 +120,12 @@ def test_controls_stand_beside_what_their_judges_rated_and_have_no_rank(make_res
 def test_of_a_measurement_sent_in_again_the_newest_counts(make_result: Make) -> None:
     old = make_result(date="2026-11-01T10:00:00+00:00", part={"logs": ["old.eval"]})
     new, others = make_result(), make_result(submitted_by="others", part={"logs": ["theirs.eval"]})
-    counted, left_out = newest([new, old, others])
+    counted, left_out = once_each([new, old, others])
     assert {(result.stem, result.submitted_by) for result in counted} == {
         (new.stem, "somebody"),
         (others.stem, "others"),
     }
-    assert left_out == [f"{old.stem}.json: superseded by {new.stem}.json, of the same measurement."]
+    assert left_out == [f"{old.stem}.json: its reasons are superseded by {new.stem}.json, of the same measurement."]
 
 
 def test_a_name_says_in_what_systems_differ(make_result: Make) -> None:
@@ -136,7 +137,62 @@ def test_a_name_says_in_what_systems_differ(make_result: Make) -> None:
         "openai/gpt-5.4 (sent in by others)",
     }
     panels = [make_result(judges=judges) for judges in (["google/j1"], ["google/j1", "google/j2"])]
-    alone = {"judges": ["google/j1"], "mean": json.loads(panels[0].to_json())["reason"]["mean"]}
+    (alone,) = json.loads(panels[0].to_json())["reason"]["by_judges"]
     panels[1] = make_result(judges=["google/j1", "google/j2"], part={"by_judges": [alone]})
     names = {"openai/gpt-5.4 (judged by google/j1)", "openai/gpt-5.4 (judged by google/j1, google/j2)"}
     assert set(ranks(groups(panels))) == names
+
+
+def test_systems_are_compared_by_the_judges_whose_votes_are_there(make_result: Make) -> None:
+    """Of a's panel only j1 gave votes; by j1 both are the same, and by b's other judge b is worse."""
+
+    def by(judges: list[str], mean: float) -> dict[str, object]:
+        value, lower, upper = around(mean)
+        ends = {"value": value, "lower": lower, "upper": upper, "standard_error": 0.1, "degrees_of_freedom": 40.0}
+        return {"judges": judges, "mean": ends, "samples": 90, "replies": 90}
+
+    panel = ["google/j1", "google/j2"]
+    a = make_result("x/a", around(4.5), judges=panel, part={"by_judges": [by(panel[:1], 4.5)]})
+    sets = [by(panel[:1], 4.5), by(panel[1:], 1.5), by(panel, 3.0)]
+    b = make_result("x/b", around(3.0), judges=panel, part={"by_judges": sets})
+    assert ranks(groups([a, b])) == {"x/a": (1, 2), "x/b": (1, 2)}
+
+
+BOTH = ("reason", "reaction")
+LATER = "2026-11-30T10:00:00+00:00"
+DEVIATING = {"followed": False, "deviations": [{"name": "samples missing", "asked": "a", "found": "b"}]}
+
+
+def kept(*results: Result) -> tuple[list[tuple[str, list[str]]], list[str]]:
+    counted, left_out = once_each(results)
+    return [(result.stem, [*result.kinds]) for result in counted], left_out
+
+
+def test_a_kind_sent_in_alone_and_then_with_the_other_counts_once(make_result: Make) -> None:
+    alone, both = make_result(), make_result(kinds=BOTH, date=LATER)
+    counted, left_out = kept(alone, both)
+    assert counted == [(both.stem, [*BOTH])]
+    assert left_out == [f"{alone.stem}.json: its reasons are superseded by {both.stem}.json, of the same measurement."]
+    # The larger of the two reasons counts, and the reactions that were sent in with the smaller one stay.
+    large, small = make_result(), make_result(kinds=BOTH, date=LATER, part={"samples": 10})
+    assert kept(large, small)[0] == [(large.stem, ["reason"]), (small.stem, ["reaction"])]
+    assert once_each([large, small])[0][1].reason is None
+
+
+def test_what_follows_the_protocol_counts_before_what_is_larger_and_that_before_what_is_newer(
+    make_result: Make,
+) -> None:
+    follows = make_result()
+    later = make_result(date=LATER, protocol=DEVIATING, part={"samples": 200})
+    full = make_result(date=LATER, protocol={"subset": "full-v1"}, part={"planned_sha256": "full", "samples": 900})
+    assert [stem for stem, _ in kept(follows, later, full)[0]] == [follows.stem, full.stem]
+    large = make_result(protocol=DEVIATING)
+    small = make_result(date=LATER, protocol=DEVIATING, part={"samples": 10})
+    assert [stem for stem, _ in kept(small, large)[0]] == [large.stem]
+
+
+def test_the_end_of_a_task_version_makes_no_other_measurement(make_result: Make) -> None:
+    old, new = make_result(), make_result(date=LATER, part={"task_version": "3-B"})
+    other = make_result(date=LATER, part={"task_version": "4-A", "logs": ["other.eval"]})
+    assert [stem for stem, _ in kept(old, new, other)[0]] == [new.stem, other.stem]
+    assert len(kept(old, make_result())[0]) == 1  # a copy of a file

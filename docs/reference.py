@@ -15,7 +15,7 @@ from docstring_parser import DocstringStyle, parse
 from thoughttrace import _registry
 from thoughttrace.analysis.results.card import card
 from thoughttrace.analysis.results.leaderboard import write_leaderboard
-from thoughttrace.analysis.results.standings import newest
+from thoughttrace.analysis.results.standings import once_each
 from thoughttrace.cli.main import COMMANDS, main
 from thoughttrace.core.result_files import read_results
 
@@ -47,7 +47,7 @@ def write_results(results: Path, folder: Path) -> None:
         results: The folder of results.
         folder: Made if absent.
     """
-    write_leaderboard(*newest(read_results(results)), folder)
+    write_leaderboard(*once_each(read_results(results)), folder)
 
 
 _CARD = """\
@@ -60,7 +60,7 @@ What `thoughttrace card` writes of one system: here of the model with the most s
 
 def _card(results: Path) -> str:
     """Write the page of one card, whose headings stand below the page's own."""
-    counted, _ = newest(read_results(results))
+    counted, _ = once_each(read_results(results))
     models = [result for result in counted if result.system.sort == "model"]
     shown = max(models, key=lambda result: sum(part.samples for part in result.kinds.values()))
     return f"{_CARD.format(file=f'results/{shown.stem}.json')}\n{re.sub(r'^#', '##', card(shown), flags=re.MULTILINE)}"

@@ -73,13 +73,14 @@ def test_killed_ten_times_every_sample_is_there_once_and_none_is_scored_twice(
     assert runs.end() == 0, runs.output()
 
     # What was in flight at the kill is asked again, both calls of a sample at most; what was complete never is, though
-    # the log file had not been written yet: Inspect finds it in its buffer, which is on the disk of this machine.
+    # the log file had not been written yet: Inspect finds it in its buffer, which is on the disk of this machine. In
+    # flight are also samples that have ended and are on their way to that disk, while the next ones have begun.
     seen: Counter[tuple[str, str]] = Counter()
     for start, end in pairwise([*starts, len(loopback.requests)]):
         asked = Counter((request.model, request.text) for request in loopback.requests[start:end])
         assert max(asked.values(), default=1) == 1, "a run asks nothing twice"
         again = Counter(model for model, text in asked if seen[model, text])
-        assert again["judge"] <= again["model"] <= len(SAMPLES) * AT_ONCE, again
+        assert again["judge"] <= again["model"] <= 2 * len(SAMPLES) * AT_ONCE, again
         seen += asked
     assert len(seen) == needed
     assert seen.total() > needed, "no kill hit anything"

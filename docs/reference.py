@@ -4,7 +4,6 @@ Commands are from click, tasks from their signatures and docstrings.
 """
 
 import inspect
-import os
 import re
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from thoughttrace.analysis.results.card import card
 from thoughttrace.analysis.results.leaderboard import write_leaderboard
 from thoughttrace.analysis.results.standings import once_each
 from thoughttrace.cli.main import COMMANDS, main
+from thoughttrace.core.cache_dir import write_whole
 from thoughttrace.core.result_files import read_results
 
 _COLUMNS = 100
@@ -32,12 +32,9 @@ def write_pages(folder: Path, results: Path) -> None:
         folder: Made if absent.
         results: The folder of results, one of which has its card shown.
     """
-    folder.mkdir(exist_ok=True)
     for name, page in (("commands", _commands()), ("tasks", _tasks()), ("example_card", _card(results))):
-        # Whole or not at all: two builds may run at once.
-        whole = folder / f"{name}.md.{os.getpid()}"
-        whole.write_text(page, encoding="utf-8")
-        whole.replace(folder / f"{name}.md")
+        with write_whole(folder / f"{name}.md") as part:  # two builds may run at once
+            part.write_text(page, encoding="utf-8")
 
 
 def write_results(results: Path, folder: Path) -> None:

@@ -1,6 +1,7 @@
 """Read a protocol: everything that two runs must have in common for their numbers to stand in one table."""
 
 import datetime
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -141,6 +142,8 @@ def _read(named: str, path: Path) -> Protocol:
         raise UserError(f"protocol {named}: is no YAML file ({' '.join(str(error).split())}).") from error
 
 
+# Asked of every run of a report, and the files of the package do not change.
+@cache
 def find_subset(name: str) -> tuple[Protocol, Subset] | None:
     """Find a subset by its name.
 

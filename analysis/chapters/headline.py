@@ -30,7 +30,6 @@ from thoughttrace.analysis.page.table import (
 )
 from thoughttrace.analysis.read.evidence import Evidence
 from thoughttrace.analysis.read.measurement import SYSTEM, measurement
-from thoughttrace.analysis.read.protocol_check import check_models
 from thoughttrace.analysis.read.task_log import Run
 from thoughttrace.analysis.read.votes import count_votes
 from thoughttrace.analysis.stats.intervals import Interval, Numbers, cluster_mean, pooled_mean
@@ -236,7 +235,7 @@ HELP = [
 def chapter(evidence: Evidence) -> Chapter:
     """Write the headline."""
     models, cutoffs = evidence.runs.models, evidence.cutoffs
-    marks = {id(run): check.mark for entry, check in check_models(evidence.runs) for run in entry.runs}
+    marks = {id(run): check.mark for entry, check in evidence.protocol_checks for run in entry.runs}
     rows = [
         replace(row, cutoff="" if run.person else cutoffs.describe(run.evaluated), protocol=marks.get(id(run), ""))
         for run, row in zip(models, headline(models), strict=True)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from thoughttrace.analysis.page.table import Chapter, Section, name, short, text
 from thoughttrace.analysis.read.entries import tell_apart
 from thoughttrace.analysis.read.evidence import Evidence
-from thoughttrace.analysis.read.protocol_check import check_models
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,7 @@ def chapter(evidence: Evidence) -> Chapter:
 
 def deviations(evidence: Evidence) -> Sequence[DeviationRow]:
     """Compare the runs with the protocol whose subset they took."""
-    checks = check_models(evidence.runs)
+    checks = evidence.protocol_checks
     return [
         DeviationRow(entry.name, check.protocol, point.name, point.asked, point.found, context, judge)
         for (entry, check), (context, judge) in zip(checks, tell_apart([entry for entry, _ in checks]), strict=True)

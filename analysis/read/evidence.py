@@ -1,9 +1,12 @@
 """Gather what a report is written from."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import pandas as pd
 
+from thoughttrace.analysis.read.entries import Entry
+from thoughttrace.analysis.read.protocol_check import ProtocolCheck, check_models
 from thoughttrace.analysis.read.runs import Runs
 from thoughttrace.core.cutoffs import Cutoffs, our_cutoffs
 
@@ -21,3 +24,8 @@ class Evidence:
     """Whether conversations, thoughts, inferences and rationales may be quoted."""
     cutoffs: Cutoffs = field(default_factory=our_cutoffs)
     """Up to when models' training goes."""
+
+    @cached_property
+    def protocol_checks(self) -> list[tuple[Entry, ProtocolCheck]]:
+        """The entries that took a protocol's samples, compared with it: made once, and shown by several chapters."""
+        return check_models(self.runs)
